@@ -1,0 +1,137 @@
+"""An escalation: work for a nurse, with an urgency, a clock, a claim with a lease, and a closing decision."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from uuid import UUID
+
+from service.domain.reading import Span
+from service.domain.urgency import Urgency
+
+
+class Kind(StrEnum):
+    """Clinical items are closed by a named nurse only; software may close operational ones."""
+
+    CLINICAL = "clinical"
+    OPERATIONAL = "operational"
+
+
+class State(StrEnum):
+    """Where an escalation stands."""
+
+    OPEN = "open"
+    CLAIMED = "claimed"
+    RESOLVED = "resolved"
+
+
+_NEXT = {
+    State.OPEN: frozenset({State.CLAIMED, State.RESOLVED}),
+    State.CLAIMED: frozenset({State.OPEN, State.RESOLVED}),
+    State.RESOLVED: frozenset[State](),
+}
+
+
+def transition(current: State, new: State) -> bool:
+    """True when an escalation may go from `current` to `new`."""
+    return new in _NEXT[current]
+
+
+class Reached(StrEnum):
+    """Whether an automatic answer has reached the patient; shown on every emergency item."""
+
+    NONE_NEEDED = "none_needed"
+    ON_ITS_WAY = "on_its_way"
+    DELIVERED = "delivered"
+    NOT_REACHED = "not_reached"  # failed, blocked, forbidden: "call"
+
+
+class Disposition(StrEnum):
+    """The nurse's closing decision (own code list; sites may link their licensed protocol)."""
+
+    EMERGENCY_SERVICES = "emergency_services"
+    EMERGENCY_DEPARTMENT = "emergency_department"
+    SEEN_TODAY = "seen_today"
+    SEEN_LATER = "seen_later"
+    PRESCRIBER_INFORMED = "prescriber_informed"
+    ADVICE_GIVEN = "advice_given"
+    COULD_NOT_REACH = "could_not_reach"
+    NO_ACTION_NEEDED = "no_action_needed"
+
+
+class SpokeTo(StrEnum):
+    """Closing an emergency also says who was spoken to."""
+
+    PATIENT = "patient"
+    CAREGIVER = "caregiver"
+    EMERGENCY_SERVICES = "emergency_services"
+    NOBODY = "nobody"
+
+
+LEASE = {
+    Urgency.EMERGENCY: timedelta(minutes=3),
+    Urgency.URGENT: timedelta(minutes=10),
+    Urgency.SAME_DAY: timedelta(minutes=30),
+    Urgency.ROUTINE: timedelta(minutes=30),
+}
+"""How long a claim lasts without a logged attempt (decisions 16)."""
+
+PAGE_EVERY = timedelta(minutes=5)
+"""An unacknowledged emergency pages again after this (safety rule 20)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Concern:
+    """One reason an item exists: the rule, the patient's words (a communication and spans into it), the answer to it."""
+
+    id: UUID
+    rule: str
+    rule_version: str
+    urgency: Urgency
+    reason: str
+    source: str
+    raised_at: datetime
+    communication_id: UUID | None = None
+    spans: tuple[Span, ...] = ()
+    answered_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Escalation:
+    """An item of the queue. `version` grows with every change: claims compare and set it."""
+
+    id: UUID
+    organization_id: UUID
+    team_id: UUID
+    kind: Kind
+    urgency: Urgency
+    state: State
+    opened_at: datetime
+    due_at: datetime
+    version: int
+    patient_id: UUID | None = None
+    phone_id: UUID | None = None
+    summary: str = ""
+    claimed_by: UUID | None = None
+    claimed_until: datetime | None = None
+    acknowledged_at: datetime | None = None
+    reached: Reached = Reached.NONE_NEEDED
+    do_not_contact: bool = False
+    last_patient_event_at: datetime | None = None
+    resolved_at: datetime | None = None
+    disposition: Disposition | None = None
+
+
+def why_not_resolvable(urgency: Urgency, disposition: str, note: str, spoke_to: str) -> str:
+    """What is missing before an item may be closed, "" when nothing is.
+
+    Free text alone is refused, and an emergency also says who was spoken to (safety rule 23).
+    """
+    if disposition not in set(Disposition):
+        return "Choose what was decided."
+    if not note.strip():
+        return "Write a note: what you found, what you advised, what happens next."
+    if urgency is Urgency.EMERGENCY and spoke_to not in set(SpokeTo):
+        return "Say who was spoken to: an emergency cannot be closed without it."
+    return ""

@@ -1,0 +1,103 @@
+"""What the engine says has happened, in the past tense. Actions act on them; an unknown event is an error."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from service.domain.decision import Fired
+from service.domain.reading import Expects, Finding
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionAsked:
+    """A question is to reach the patient. `reminder` is 0 for the first time, then 1, 2 ... ; `after_answer` joins texts."""
+
+    step: str
+    text: str
+    language: str
+    expects: Expects
+    reminder: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class MessageSaid:
+    """A text without a question is to reach the patient (thanks, education, the answer to a red flag)."""
+
+    step: str
+    text: str
+    language: str
+    safety: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ObservationRecorded:
+    """A finding is to be kept in the patient's record (values, medication reports, symptoms)."""
+
+    step: str
+    finding: Finding
+
+
+@dataclass(frozen=True, slots=True)
+class RedFlagFound:
+    """A red flag of the flow fired: an escalation is to be raised."""
+
+    step: str
+    fired: Fired
+
+
+@dataclass(frozen=True, slots=True)
+class WaitSet:
+    """The session waits for a reply until this instant, then `resume` gets a TimedOut."""
+
+    step: str
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SilenceNoticed:
+    """The patient has not answered in time: it becomes an escalation (decisions: silence is counted in hours by risk)."""
+
+    step: str
+    fired: Fired
+
+
+@dataclass(frozen=True, slots=True)
+class SessionEnded:
+    """The conversation is over: completed, silent (nobody answered), or stopped."""
+
+    status: str
+
+
+Event = QuestionAsked | MessageSaid | ObservationRecorded | RedFlagFound | WaitSet | SilenceNoticed | SessionEnded
+
+
+# Events in: what the engine is resumed with.
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyRead:
+    """A reply has been read in the light of the step's question."""
+
+    findings: tuple[Finding, ...]
+    missing: str
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TimedOut:
+    """The wait of this step is over; a stale timeout (another step, an earlier wait) is ignored by the engine."""
+
+    step: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """The conversation is ended from outside: opt-out, pause, death, a nurse."""
+
+    reason: str
+    at: datetime
+
+
+Resume = ReplyRead | TimedOut | Stopped

@@ -1,0 +1,63 @@
+"""What is known about a patient when a decision is made: bounded, plain, stored with the item so that it can be re-run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from service.domain.reading import Measure
+
+
+@dataclass(frozen=True, slots=True)
+class PastValue:
+    """An earlier reading in the stored unit; `value_2` is the diastolic of a blood pressure."""
+
+    measure: Measure
+    value: float
+    taken_at: datetime
+    value_2: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PersonalLimit:
+    """A threshold for this patient by a named clinician; `name` is a limit name such as weight_gain_24h."""
+
+    name: str
+    amount: float
+    unit: str
+    author: str
+    loosens: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Bounded history and settings of one patient (at most 90 days, 200 values)."""
+
+    language: str = "en"
+    conditions: frozenset[str] = frozenset()
+    medications: tuple[str, ...] = ()
+    """Kinds of medicine, e.g. water_pill, anticoagulant, insulin."""
+    high_alert: bool = False
+    """True when a medicine asked for is on the high-alert list."""
+    history: tuple[PastValue, ...] = ()
+    """Oldest first."""
+    limits: tuple[PersonalLimit, ...] = ()
+    detail_consent: bool = False
+    """True when the patient agreed to drug and disease names in messages."""
+    first_name: str = ""
+    clinic: str = ""
+    emergency_number: str = "911"
+    crisis_line: str = "988"
+    after_hours_number: str = ""
+    emergency_instruction: str = ""
+    """Set by a named clinician: replaces "call 911" (hospice line, code status)."""
+    promise: str = ""
+    """When a nurse will answer, from coverage, in the patient's language: "within 1 hour", "Monday morning"."""
+    staffed: bool = True
+    high_risk: bool = False
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    def limit(self, name: str) -> PersonalLimit | None:
+        """The personal limit of this name, None when the programme default applies."""
+        return next((limit for limit in self.limits if limit.name == name), None)

@@ -1,0 +1,1 @@
+"""The outside world of phones: one small port, one folder per provider."""

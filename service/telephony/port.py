@@ -1,0 +1,146 @@
+"""The port every telephony provider fulfils, and the values that pass through it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from service.domain.communication import Status
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingText:
+    """One text to hand to a provider. `attempt_id` stands in the status callback's path, so that an unknown outcome
+    resolves by itself; `sender` is a number in E.164 or a provider's sender pool id ("" for the provider's default)."""
+
+    attempt_id: UUID
+    to: str
+    body: str
+    sender: str = ""
+    validity_seconds: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The provider has the text."""
+
+    provider_id: str
+    status: Status
+    segments: int | None = None
+
+
+class ProviderError(Exception):
+    """Base of the three ways a provider call fails. Carries the provider's code, never a number or a body."""
+
+    def __init__(self, code: str, meaning: str) -> None:
+        super().__init__(f"{code}: {meaning}")
+        self.code = code
+        self.meaning = meaning
+
+
+class PermanentFailure(ProviderError):
+    """Never again with this text to this number. `effect` tells what else follows from the code."""
+
+    def __init__(self, code: str, meaning: str, effect: str = "") -> None:
+        super().__init__(code, meaning)
+        self.effect = effect  # "" | opted_out | invalid_number | not_mobile | recycled | filtered | configuration | content
+
+
+class TransientFailure(ProviderError):
+    """Not processed by the provider: may be tried again, after `retry_after_seconds` when given."""
+
+    def __init__(self, code: str, meaning: str, retry_after_seconds: float | None = None) -> None:
+        super().__init__(code, meaning)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class UnknownOutcome(ProviderError):
+    """The provider may or may not have the text: reconcile, never resend blindly (law 3)."""
+
+
+@dataclass(frozen=True, slots=True)
+class InboundMessage:
+    """A patient's text as a provider delivered it."""
+
+    provider: str
+    account: str
+    provider_id: str
+    sender: str
+    """E.164, or the sender's short code or name exactly as delivered."""
+    recipient: str
+    body: str
+    media_count: int = 0
+    opt_out_type: str = ""
+    """STOP | START | HELP when the provider has already answered the keyword itself, else ""."""
+    raw: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryUpdate:
+    """A provider's word on one of our texts; `attempt_id` from the callback's path when it was there."""
+
+    provider: str
+    account: str
+    provider_id: str
+    status: Status | None
+    """Our status, None for one that changes nothing (queued, sending) or that we do not know."""
+    provider_status: str
+    attempt_id: UUID | None = None
+    error_code: str = ""
+    effect: str = ""
+    """As PermanentFailure.effect."""
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteText:
+    """A text as the provider's own list shows it, for reconciling unknown outcomes and lost inbound messages."""
+
+    provider_id: str
+    to: str
+    sender: str
+    body: str
+    status: Status | None
+    provider_status: str
+    created_at: datetime
+    inbound: bool = False
+    error_code: str = ""
+
+
+class Provider(Protocol):
+    """A telephony provider. Calls raise PermanentFailure, TransientFailure or UnknownOutcome and nothing else."""
+
+    name: str
+
+    async def send_text(self, text: OutgoingText) -> Accepted:
+        """Hands one text over; at most one HTTP call, no retry inside."""
+
+    async def list_texts(self, *, to: str | None, since: datetime, limit: int = 200) -> Sequence[RemoteText]:
+        """What the provider knows about texts created since then, newest first."""
+
+    async def close(self) -> None:
+        """Frees the connections."""
+
+
+class SignatureRefused(Exception):
+    """A webhook is not from the provider (or not for our account): answer 403, write nothing."""
+
+
+class Receiver(Protocol):
+    """The provider's webhooks: verify, parse, acknowledge. Pure over the request's parts."""
+
+    name: str
+
+    def verify(self, *, url: str, headers: Mapping[str, str], body: bytes) -> Mapping[str, str]:
+        """The verified form parameters; raises SignatureRefused."""
+
+    def parse_message(self, form: Mapping[str, str]) -> InboundMessage | None:
+        """The message, None when required fields are missing."""
+
+    def parse_status(self, form: Mapping[str, str], attempt_id: UUID | None) -> DeliveryUpdate | None:
+        """The update, None when required fields are missing."""
+
+    def acknowledge(self) -> tuple[str, str]:
+        """(content type, body) of the empty answer."""
