@@ -60,9 +60,7 @@ _NEXT: dict[Status, frozenset[Status]] = {
         {Status.ACCEPTED, Status.SENT, Status.DELIVERED, Status.UNDELIVERED, Status.FAILED, Status.UNKNOWN}
         | {Status.DUE, Status.HELD, Status.EXPIRED, Status.CANCELLED}
     ),
-    Status.UNKNOWN: frozenset(
-        {Status.ACCEPTED, Status.SENT, Status.DELIVERED, Status.UNDELIVERED, Status.FAILED}
-    ),
+    Status.UNKNOWN: frozenset({Status.ACCEPTED, Status.SENT, Status.DELIVERED, Status.UNDELIVERED, Status.FAILED}),
     Status.ACCEPTED: frozenset({Status.SENT, Status.DELIVERED, Status.UNDELIVERED, Status.FAILED}),
     Status.SENT: frozenset({Status.DELIVERED, Status.UNDELIVERED, Status.FAILED}),
     Status.DELIVERED: frozenset(),

@@ -1,0 +1,1 @@
+"""ALL SQL: one file per noun with its tables and queries. Functions take a connection and never commit."""

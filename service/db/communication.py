@@ -1,0 +1,131 @@
+"""Communications in both directions, their attempts and status history, and raw inbound events."""
+
+from __future__ import annotations
+
+from sqlalchemy import Column, Index, Integer, String, Table, UniqueConstraint, Uuid, text
+
+from service.db.encryption import Encrypted
+from service.db.schema import Instant, Json, id_column, metadata, organization_column, reference
+
+communications = Table(
+    "communications",
+    metadata,
+    id_column(),
+    organization_column(),
+    reference("patient_id", "patients", nullable=True),
+    reference("phone_id", "phones"),
+    Column("direction", String(3), nullable=False),
+    Column("channel", String(8), nullable=False),
+    Column("purpose", String(24), nullable=False),
+    Column("lane", String(12), nullable=False),
+    Column("status", String(12), nullable=False),
+    Column("body", Encrypted("communications.body"), nullable=False),
+    Column("language", String(8), nullable=False, default="en"),
+    Column("programme", String(64), nullable=False, default=""),
+    Column("reading", Json, doc="inbound: findings as spans, names and rules; never the words"),
+    reference("in_reply_to", "communications", nullable=True),
+    reference("check_in_id", "check_ins", nullable=True),
+    reference("flow_session_id", "flow_sessions", nullable=True),
+    reference("escalation_id", "escalations", nullable=True),
+    reference("staff_id", "staff", nullable=True),
+    Column("reason", String(200), nullable=False, default="", doc="why a nurse writes in quiet hours; why it was held or cancelled"),
+    Column("created_at", Instant, nullable=False),
+    Column("due_at", Instant),
+    Column("useful_until", Instant),
+    Column("status_at", Instant, nullable=False),
+    Column("provider", String(32), nullable=False, default=""),
+    Column("provider_id", String(64)),
+    Column("error_code", String(32), nullable=False, default=""),
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("attempt_id", Uuid(), doc="the attempt under way or the last one"),
+    Column("claimed_by", String(64)),
+    Column("lease_until", Instant),
+    Index("ix_communications_patient_id_created_at", "patient_id", "created_at"),
+    Index("ix_communications_phone_id_created_at", "phone_id", "created_at"),
+    Index(
+        "ix_communications_due",
+        "lane",
+        "due_at",
+        postgresql_where=text("status IN ('due', 'held')"),
+        sqlite_where=text("status IN ('due', 'held')"),
+    ),
+    Index(
+        "ix_communications_in_doubt",
+        "lease_until",
+        postgresql_where=text("status IN ('claimed', 'unknown')"),
+        sqlite_where=text("status IN ('claimed', 'unknown')"),
+    ),
+    Index(
+        "ix_communications_not_final",
+        "status_at",
+        postgresql_where=text("status IN ('accepted', 'sent')"),
+        sqlite_where=text("status IN ('accepted', 'sent')"),
+    ),
+    Index("ix_communications_provider_id", "provider", "provider_id"),
+)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    id_column(),
+    organization_column(),
+    Column("communication_id", Uuid(), nullable=True, index=True, doc="one of communication and page"),
+    Column("page_id", Uuid(), nullable=True, index=True),
+    Column("number", Integer, nullable=False),
+    Column("started_at", Instant, nullable=False),
+    Column("ended_at", Instant),
+    Column("outcome", String(16), nullable=False, default="", doc="accepted | failed | transient | unknown"),
+    Column("provider_id", String(64)),
+    Column("error_code", String(32), nullable=False, default=""),
+)
+
+communication_statuses = Table(
+    "communication_statuses",
+    metadata,
+    id_column(),
+    organization_column(),
+    reference("communication_id", "communications", index=True),
+    Column("status", String(12), nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("source", String(16), nullable=False, doc="sender | callback | reconcile | policy | staff"),
+    Column("provider_status", String(32), nullable=False, default=""),
+    Column("error_code", String(32), nullable=False, default=""),
+    Column("applied", Integer, nullable=False, default=1, doc="0: kept as history, came too late or twice"),
+)
+
+inbound_ids = Table(
+    "inbound_ids",
+    metadata,
+    Column("provider", String(32), primary_key=True),
+    Column("account", String(64), primary_key=True),
+    Column("provider_id", String(64), primary_key=True),
+    Column("event_id", Uuid(), nullable=False),
+    Column("received_at", Instant, nullable=False),
+)
+
+inbound_events = Table(
+    "inbound_events",
+    metadata,
+    id_column(),
+    reference("organization_id", "organizations", nullable=True),
+    Column("provider", String(32), nullable=False),
+    Column("provider_id", String(64), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("payload", Encrypted("inbound_events.payload"), nullable=False, doc="the provider's form as JSON, verbatim"),
+    Column("received_at", Instant, nullable=False),
+    Column("communication_id", Uuid()),
+    Column("failure", String(200), nullable=False, default="", doc="kind of error when reading or the engine failed"),
+)
+
+parked_statuses = Table(
+    "parked_statuses",
+    metadata,
+    id_column(),
+    Column("provider", String(32), nullable=False),
+    Column("provider_id", String(64), nullable=False),
+    Column("provider_status", String(32), nullable=False),
+    Column("status", String(12), nullable=False),
+    Column("error_code", String(32), nullable=False, default=""),
+    Column("at", Instant, nullable=False),
+    UniqueConstraint("provider", "provider_id", "provider_status"),
+)

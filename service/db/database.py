@@ -1,0 +1,207 @@
+"""The engine, and all that SQLite and PostgreSQL do differently: transactions, locking, claiming, wake-up.
+
+SQLite is one process with one writer at a time: an own first-come lock stands before BEGIN IMMEDIATE, so that writers
+never spin on a busy file. PostgreSQL nodes share rows by FOR UPDATE SKIP LOCKED and wake each other by LISTEN/NOTIFY.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Iterable
+from typing import Any
+
+from sqlalchemy import Column, Select, Table, event, text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from service.db.encryption import Keyring, attach
+
+log = logging.getLogger(__name__)
+
+POOL_SIZE = 8
+BUSY_TIMEOUT_MILLISECONDS = 5000
+CHANNEL = "rounds"
+
+
+class DatabaseUrlError(ValueError):
+    """The database URL names no database Rounds can use."""
+
+
+class Wakeups:
+    """In-process bus of topics ("outbox", "queue:<organization>"): a wake-up may be lost or doubled, a poll is the net."""
+
+    def __init__(self) -> None:
+        self._listeners: dict[str, set[asyncio.Event]] = {}
+
+    @contextlib.contextmanager
+    def listen(self, *topics: str) -> Any:
+        """An asyncio.Event that is set whenever one of the topics wakes, until the block ends."""
+        event_ = asyncio.Event()
+        for topic in topics:
+            self._listeners.setdefault(topic, set()).add(event_)
+        try:
+            yield event_
+        finally:
+            for topic in topics:
+                self._listeners[topic].discard(event_)
+                if not self._listeners[topic]:
+                    del self._listeners[topic]
+
+    def wake(self, topics: Iterable[str]) -> None:
+        """Sets the events of everybody who listens to these topics."""
+        for topic in topics:
+            for event_ in self._listeners.get(topic, ()):
+                event_.set()
+
+    def wake_all(self) -> None:
+        """Wakes everybody: after a lost connection nobody knows what was missed."""
+        self.wake(list(self._listeners))
+
+
+class Database:
+    """One engine with its wake-ups. Open with `Database.open`, close with `close`."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self.engine = engine
+        self.wakeups = Wakeups()
+        self._one_writer = asyncio.Lock()
+        self._admission = asyncio.Semaphore(POOL_SIZE)
+
+    @classmethod
+    def open(cls, url: str, keyring: Keyring) -> Database:
+        """An engine for sqlite+aiosqlite:///file or postgresql+asyncpg://...; DatabaseUrlError for anything else."""
+        engine = create_engine(url)
+        attach(engine.dialect, keyring)
+        return cls(engine)
+
+    async def close(self) -> None:
+        """Closes every connection."""
+        await self.engine.dispose()
+
+    @property
+    def is_postgresql(self) -> bool:
+        """True when several nodes may share this database."""
+        return self.engine.dialect.name == "postgresql"
+
+    @contextlib.asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncConnection]:
+        """A writing transaction: commits at the end of the block, then wakes what was notified in it.
+
+        Admission is first come, first served before the pool (perf: the pool alone starves its waiters).
+        """
+        gate = self._admission if self.is_postgresql else self._one_writer
+        topics: set[str] = set()
+        async with gate, self.engine.connect() as connection:
+            connection = await connection.execution_options(rounds_writes=True)
+            connection.info["topics"] = topics
+            async with connection.begin():
+                yield connection
+        self.wakeups.wake(topics)
+
+    @contextlib.asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncConnection]:
+        """A connection for reads only; nothing is committed."""
+        if self.is_postgresql:
+            async with self._admission, self.engine.connect() as connection:
+                yield connection
+        else:
+            async with self.engine.connect() as connection:
+                yield connection
+
+    @contextlib.asynccontextmanager
+    async def listening(self) -> AsyncIterator[None]:
+        """While the block runs, wake-ups of other nodes arrive here too (PostgreSQL LISTEN); reconnects by itself."""
+        if not self.is_postgresql:
+            yield
+            return
+        task = asyncio.create_task(self._listen_forever(), name="database-listen")
+        try:
+            yield
+        finally:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+    async def _listen_forever(self) -> None:
+        while True:
+            try:
+                async with self.engine.connect() as connection:
+                    raw: Any = (await connection.get_raw_connection()).driver_connection
+                    lost = asyncio.Event()
+
+                    def heard(_connection: Any, _pid: int, _channel: str, payload: str) -> None:
+                        self.wakeups.wake(payload.split(" "))
+
+                    def ended(_connection: Any, lost: asyncio.Event = lost) -> None:
+                        lost.set()
+
+                    await raw.add_listener(CHANNEL, heard)
+                    raw.add_termination_listener(ended)
+                    try:
+                        self.wakeups.wake_all()
+                        await lost.wait()
+                    finally:
+                        if not raw.is_closed():
+                            await raw.remove_listener(CHANNEL, heard)
+                            raw.remove_termination_listener(ended)
+            except Exception as error:  # whatever it was: polls are the net, and this loop must not end
+                log.warning("database_listen_lost", extra={"error": type(error).__name__})
+            await asyncio.sleep(1)
+
+
+def create_engine(url: str) -> AsyncEngine:
+    """The configured engine without a key ring (migrations need none)."""
+    try:
+        parsed = make_url(url)
+    except Exception:
+        raise DatabaseUrlError("DATABASE_URL cannot be read: write it as sqlite+aiosqlite:///file.sqlite3") from None
+    if parsed.drivername == "sqlite+aiosqlite":
+        engine = create_async_engine(parsed)
+        event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+        event.listen(engine.sync_engine, "begin", _begin_sqlite)
+        return engine
+    if parsed.drivername == "postgresql+asyncpg":
+        return create_async_engine(parsed, pool_size=POOL_SIZE, max_overflow=2, pool_pre_ping=False)
+    raise DatabaseUrlError(f"DATABASE_URL must start with sqlite+aiosqlite:/// or postgresql+asyncpg://, not with {parsed.drivername}://")
+
+
+def _prepare_sqlite(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
+    connection.isolation_level = None  # BEGIN is ours, see _begin_sqlite
+    cursor = connection.cursor()
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        f"busy_timeout={BUSY_TIMEOUT_MILLISECONDS}",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Any) -> None:
+    writes = connection.get_execution_options().get("rounds_writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+async def notify(connection: AsyncConnection, *topics: str) -> None:
+    """Wakes these topics on every node once the transaction has committed."""
+    connection.info["topics"].update(topics)
+    if connection.dialect.name == "postgresql":
+        await connection.execute(text("SELECT pg_notify(:channel, :payload)"), {"channel": CHANNEL, "payload": " ".join(topics)})
+
+
+def skip_locked(select: Select[Any]) -> Select[Any]:
+    """Rows for claiming: on PostgreSQL rows another node holds are passed over; SQLite has one writer anyway."""
+    return select.with_for_update(skip_locked=True)
+
+
+def insert_missing(table: Table, connection: AsyncConnection, *conflict: Column[Any]) -> Any:
+    """INSERT ... ON CONFLICT DO NOTHING for this database, on these columns (any conflict when none is named)."""
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    statement = dialect.insert(table)
+    return statement.on_conflict_do_nothing(index_elements=list(conflict) or None)

@@ -1,0 +1,66 @@
+"""Migrations: bring a database to this release's schema, or say that it is not there yet."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection
+
+from service.db.database import create_engine
+
+_MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+class NotMigrated(Exception):
+    """The database's schema is not this release's."""
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS))
+    return config
+
+
+async def upgrade(url: str, revision: str = "head") -> None:
+    """Runs every migration up to `revision` in one transaction each; harmless when there is nothing to do."""
+    await _run(url, lambda config: command.upgrade(config, revision))
+
+
+async def downgrade(url: str, revision: str) -> None:
+    """Goes back to `revision`."""
+    await _run(url, lambda config: command.downgrade(config, revision))
+
+
+async def _run(url: str, step: object) -> None:
+    engine = create_engine(url)
+    try:
+        async with engine.connect() as connection:
+            connection = await connection.execution_options(rounds_writes=True)
+            async with connection.begin():
+                await connection.run_sync(_with_connection, step)
+    finally:
+        await engine.dispose()
+
+
+def _with_connection(connection: Connection, step: object) -> None:
+    config = _config()
+    config.attributes["connection"] = connection
+    step(config)  # type: ignore[operator]
+
+
+async def check(url: str) -> None:
+    """Raises NotMigrated, with the command to run, unless the database is at this release's revision."""
+    engine = create_engine(url)
+    try:
+        async with engine.connect() as connection:
+            current = await connection.run_sync(lambda c: MigrationContext.configure(c).get_current_revision())
+    finally:
+        await engine.dispose()
+    wanted = ScriptDirectory.from_config(_config()).get_current_head()
+    if current != wanted:
+        state = "is empty" if current is None else f"is at revision {current}"
+        raise NotMigrated(f"the database {state}, this release needs {wanted}: run `rounds db upgrade`")

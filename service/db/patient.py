@@ -1,0 +1,143 @@
+"""Patients, phones, related persons, consents, problem list, medications, care plans and personal limits."""
+
+from __future__ import annotations
+
+from sqlalchemy import Boolean, Column, Date, Float, Index, Integer, LargeBinary, String, Table, Text, UniqueConstraint
+
+from service.db.encryption import Encrypted
+from service.db.schema import Instant, Json, id_column, metadata, organization_column, reference
+
+patients = Table(
+    "patients",
+    metadata,
+    id_column(),
+    organization_column(),
+    reference("team_id", "teams"),
+    Column("name", Encrypted("patients.name"), nullable=False),
+    Column("birth_date", Encrypted("patients.birth_date"), doc="ISO date"),
+    Column("record_number", Encrypted("patients.record_number")),
+    Column("record_number_index", LargeBinary(32)),
+    Column("address", Encrypted("patients.address")),
+    Column("language", String(8), nullable=False),
+    Column("zone", String(64), nullable=False),
+    Column("status", String(16), nullable=False, doc="active | paused | deceased | hospice | left"),
+    Column("emergency_instruction", Encrypted("patients.emergency_instruction")),
+    Column("emergency_instruction_by", Encrypted("patients.emergency_instruction_by")),
+    Column("education_locked_at", Instant, doc="self-harm: no automated education until a nurse releases it"),
+    Column("last_inbound_at", Instant),
+    Column("created_at", Instant, nullable=False),
+    Index("ix_patients_organization_id_team_id", "organization_id", "team_id"),
+    UniqueConstraint("organization_id", "record_number_index"),
+)
+
+phones = Table(
+    "phones",
+    metadata,
+    id_column(),
+    organization_column(),
+    Column("number", Encrypted("phones.number"), nullable=False, doc="E.164"),
+    Column("number_index", LargeBinary(32), nullable=False),
+    Column("unsafe_since", Instant, doc="set: no automatic text or call leaves for this number"),
+    Column("opted_out_at", Instant),
+    Column("invalid_since", Instant, doc="the provider says that texts cannot reach it"),
+    Column("neutral_answer_at", Instant, doc="last answer to an unknown sender: one a day"),
+    Column("created_at", Instant, nullable=False),
+    UniqueConstraint("organization_id", "number_index"),
+)
+
+patient_phones = Table(
+    "patient_phones",
+    metadata,
+    id_column(),
+    organization_column(),
+    reference("patient_id", "patients", index=True),
+    reference("phone_id", "phones", index=True),
+    Column("position", Integer, nullable=False, doc="0 is the number that check-ins go to"),
+    Column("confirmed_at", Instant, doc="the patient answered from it, or staff confirmed it"),
+    UniqueConstraint("patient_id", "phone_id"),
+)
+
+related_persons = Table(
+    "related_persons",
+    metadata,
+    id_column(),
+    organization_column(),
+    reference("patient_id", "patients", index=True),
+    reference("phone_id", "phones", nullable=True, index=True),
+    Column("name", Encrypted("related_persons.name"), nullable=False),
+    Column("relation", String(40), nullable=False),
+    Column("scope", Json, nullable=False),
+)
+
+consents = Table(
+    "consents",
+    metadata,
+    id_column(),
+    organization_column(),
+    reference("patient_id", "patients", index=True),
+    reference("phone_id", "phones"),
+    Column("channel", String(8), nullable=False),
+    Column("programme", String(64), nullable=False, doc="empty: every programme"),
+    Column("detail", Boolean, nullable=False, doc="drug and disease names may be written"),
+    Column("per_day", Integer, nullable=False, doc="scheduled prompts a day the patient agreed to"),
+    Column("source", String(64), nullable=False),
+    Column("wording_version", String(64), nullable=False),
+    Column("given_at", Instant, nullable=False),
+    Column("revoked_at", Instant),
+    Column("revoked_why", String(64)),
+)
+
+conditions = Table(
+    "conditions",
+    metadata,
+    id_column(),
+    organization_column(),
+    reference("patient_id", "patients", index=True),
+    Column("code", String(40), nullable=False),
+    Column("since", Date),
+    UniqueConstraint("patient_id", "code"),
+)
+
+medications = Table(
+    "medications",
+    metadata,
+    id_column(),
+    organization_column(),
+    reference("patient_id", "patients", index=True),
+    Column("name", Encrypted("medications.name"), nullable=False),
+    Column("kind", String(40), nullable=False, doc="water_pill, anticoagulant, insulin ..."),
+    Column("high_alert", Boolean, nullable=False),
+    Column("instructions", Encrypted("medications.instructions")),
+    Column("ended_on", Date),
+)
+
+care_plans = Table(
+    "care_plans",
+    metadata,
+    id_column(),
+    organization_column(),
+    reference("patient_id", "patients", index=True),
+    Column("title", String(200), nullable=False),
+    Column("summary", Encrypted("care_plans.summary")),
+    Column("goals", Json, nullable=False, doc="list of {text, measure, target, due}"),
+    reference("author_id", "staff", nullable=True),
+    Column("created_at", Instant, nullable=False),
+    Column("ended_at", Instant),
+)
+
+limits = Table(
+    "limits",
+    metadata,
+    id_column(),
+    organization_column(),
+    reference("patient_id", "patients", index=True),
+    reference("care_plan_id", "care_plans", nullable=True),
+    Column("name", String(64), nullable=False, doc="such as weight_gain_24h"),
+    Column("amount", Float, nullable=False),
+    Column("unit", String(16), nullable=False),
+    Column("loosens", Boolean, nullable=False),
+    Column("author", String(200), nullable=False, doc="the named clinician"),
+    Column("reason", Text, nullable=False),
+    Column("signed_at", Instant, nullable=False),
+    UniqueConstraint("patient_id", "name"),
+)

@@ -1,0 +1,16 @@
+"""Every table of the schema, imported once so that the metadata is whole (migrations, tests, guards)."""
+
+from service.db import (  # noqa: F401
+    audit,
+    check_in,
+    communication,
+    due_work,
+    escalation,
+    observation,
+    organization,
+    patient,
+    staff,
+)
+from service.db.schema import metadata
+
+__all__ = ["metadata"]
