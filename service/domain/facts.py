@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from service.domain.reading import Measure
+from service.domain.urgency import Urgency
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,13 @@ class Facts:
     staffed: bool = True
     high_risk: bool = False
     extra: dict[str, Any] = field(default_factory=dict)
+    promises: dict[str, str] = field(default_factory=dict)
+    """`promise` per urgency, for texts whose urgency is only known when a rule has fired; `promise` is the fallback."""
 
     def limit(self, name: str) -> PersonalLimit | None:
         """The personal limit of this name, None when the programme default applies."""
         return next((limit for limit in self.limits if limit.name == name), None)
+
+    def promise_for(self, urgency: Urgency | None) -> str:
+        """When a nurse will answer something of this urgency, in the patient's language; "" when it is not known."""
+        return self.promises.get(urgency, self.promise) if urgency is not None else self.promise
