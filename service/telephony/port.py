@@ -86,12 +86,15 @@ class DeliveryUpdate:
     account: str
     provider_id: str
     status: Status | None
-    """Our status, None for one that changes nothing (queued, sending) or that we do not know."""
+    """Our status (queued and sending are ACCEPTED, which resolves an `unknown` and else moves nothing), None for one that
+    we do not know."""
     provider_status: str
     attempt_id: UUID | None = None
     error_code: str = ""
     effect: str = ""
     """As PermanentFailure.effect."""
+    retry_after_seconds: float | None = None
+    """Set when the code says that a new attempt is sensible, and not before so long (handset off: hours)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +122,9 @@ class Provider(Protocol):
 
     async def list_texts(self, *, to: str | None, since: datetime, limit: int = 200) -> Sequence[RemoteText]:
         """What the provider knows about texts created since then, newest first."""
+
+    async def fetch_text(self, provider_id: str) -> RemoteText | None:
+        """One text as the provider knows it now (two final statuses disagree; a status is hours old), None when it does not."""
 
     async def close(self) -> None:
         """Frees the connections."""
