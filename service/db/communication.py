@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
 from sqlalchemy import Column, Index, Integer, String, Table, UniqueConstraint, Uuid, text
 
+from service.db.changes import Changes
 from service.db.encryption import Encrypted
-from service.db.schema import Instant, Json, id_column, metadata, organization_column, reference
+from service.db.schema import Instant, Json, id_column, metadata, new_id, organization_column, reference
+from service.domain.communication import Direction, Lane, Purpose, Status
+from service.domain.reading import Channel
 
 communications = Table(
     "communications",
@@ -129,3 +136,111 @@ parked_statuses = Table(
     Column("at", Instant, nullable=False),
     UniqueConstraint("provider", "provider_id", "provider_status"),
 )
+
+
+def inbound(
+    changes: Changes,
+    *,
+    organization_id: UUID,
+    patient_id: UUID | None,
+    phone_id: UUID,
+    body: str,
+    language: str,
+    provider: str,
+    provider_id: str,
+    reading: dict[str, Any] | None,
+    received_at: datetime,
+    flow_session_id: UUID | None = None,
+    check_in_id: UUID | None = None,
+    in_reply_to: UUID | None = None,
+) -> UUID:
+    """Adds a patient's words to the changes; returns the communication's id."""
+    id = new_id(received_at)
+    changes.insert(
+        communications,
+        {
+            "id": id,
+            "organization_id": organization_id,
+            "patient_id": patient_id,
+            "phone_id": phone_id,
+            "direction": Direction.IN,
+            "channel": Channel.SMS,
+            "purpose": Purpose.REPLY,
+            "lane": Lane.ROUTINE,
+            "status": Status.RECEIVED,
+            "body": body,
+            "language": language,
+            "reading": reading,
+            "flow_session_id": flow_session_id,
+            "check_in_id": check_in_id,
+            "in_reply_to": in_reply_to,
+            "created_at": received_at,
+            "status_at": received_at,
+            "provider": provider,
+            "provider_id": provider_id,
+        },
+    )
+    return id
+
+
+def outbound(
+    changes: Changes,
+    *,
+    organization_id: UUID,
+    patient_id: UUID | None,
+    phone_id: UUID,
+    body: str,
+    language: str,
+    purpose: Purpose,
+    lane: Lane = Lane.ROUTINE,
+    programme: str = "",
+    reason: str = "",
+    useful_until: datetime | None = None,
+    in_reply_to: UUID | None = None,
+    check_in_id: UUID | None = None,
+    flow_session_id: UUID | None = None,
+    escalation_id: UUID | None = None,
+    staff_id: UUID | None = None,
+) -> UUID:
+    """Adds a text that is due now, its first line of history, and the wake-up of its lane; returns its id."""
+    id = new_id(changes.now)
+    changes.insert(
+        communications,
+        {
+            "id": id,
+            "organization_id": organization_id,
+            "patient_id": patient_id,
+            "phone_id": phone_id,
+            "direction": Direction.OUT,
+            "channel": Channel.SMS,
+            "purpose": purpose,
+            "lane": lane,
+            "status": Status.DUE,
+            "body": body,
+            "language": language,
+            "programme": programme,
+            "reason": reason,
+            "in_reply_to": in_reply_to,
+            "check_in_id": check_in_id,
+            "flow_session_id": flow_session_id,
+            "escalation_id": escalation_id,
+            "staff_id": staff_id,
+            "created_at": changes.now,
+            "due_at": changes.now,
+            "useful_until": useful_until,
+            "status_at": changes.now,
+        },
+    )
+    changes.insert(
+        communication_statuses,
+        {
+            "id": new_id(changes.now),
+            "organization_id": organization_id,
+            "communication_id": id,
+            "status": Status.DUE,
+            "at": changes.now,
+            "source": "staff" if staff_id else "sender",
+        },
+    )
+    changes.wake("outbox:emergency" if lane is Lane.EMERGENCY else "outbox")
+    return id

@@ -1,0 +1,86 @@
+"""Changes: everything one transaction is going to write, gathered while deciding and written in few statements.
+
+Pure code decides, message by message; the rows it wants are gathered here and written in bulk: one INSERT for each
+table, one executemany UPDATE for each table and set of columns, in the order that foreign keys ask for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Column, Table, bindparam, insert, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.schema import ScalarElementColumnDefault
+
+from service.db import database
+from service.db.schema import metadata
+
+
+@dataclass(slots=True)
+class Changes:
+    """Rows to insert and columns to set, by table; topics to wake after the commit."""
+
+    now: datetime
+    inserted: dict[Table, list[dict[str, Any]]] = field(default_factory=dict)
+    updated: dict[Table, dict[UUID, dict[str, Any]]] = field(default_factory=dict)
+    topics: set[str] = field(default_factory=set)
+
+    def insert(self, table: Table, row: Mapping[str, Any]) -> None:
+        """A row to insert; columns that are left out get None or their default."""
+        self.inserted.setdefault(table, []).append(dict(row))
+
+    def update(self, table: Table, id: UUID, **values: Any) -> None:
+        """Columns to set on a row; later calls win. A row inserted in the same changes is altered before it is written."""
+        for row in self.inserted.get(table, ()):
+            if row.get("id") == id:
+                row.update(values)
+                return
+        self.updated.setdefault(table, {}).setdefault(id, {}).update(values)
+
+    def wake(self, *topics: str) -> None:
+        """Topics to wake once all is committed."""
+        self.topics.update(topics)
+
+    def merge(self, other: Changes) -> None:
+        """Takes over everything another set gathered, after what is here already."""
+        for table, rows in other.inserted.items():
+            self.inserted.setdefault(table, []).extend(rows)
+        for table, by_id in other.updated.items():
+            for id, values in by_id.items():
+                self.update(table, id, **values)
+        self.topics |= other.topics
+
+    async def write(self, connection: AsyncConnection) -> None:
+        """Writes all of it in the caller's transaction."""
+        for table in metadata.sorted_tables:
+            if rows := self.inserted.get(table):
+                await connection.execute(insert(table), [_whole(table, row) for row in rows])
+        for table in metadata.sorted_tables:
+            by_columns: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+            for id, values in sorted(self.updated.get(table, {}).items()):
+                by_columns.setdefault(tuple(sorted(values)), []).append({"row_id": id, **values})
+            for columns, rows in by_columns.items():
+                statement = update(table).where(table.c.id == bindparam("row_id"))
+                settings: dict[str, Any] = {name: bindparam(name) for name in columns}
+                if "version" in table.c:
+                    settings["version"] = table.c.version + 1
+                await connection.execute(statement.values(settings), rows)
+        if self.topics:
+            await database.notify(connection, *sorted(self.topics))
+
+
+def _whole(table: Table, row: dict[str, Any]) -> dict[str, Any]:
+    """The row with every column, so that all rows of a table share one statement."""
+    missing = row.keys() - table.c.keys()
+    if missing:
+        raise ValueError(f"{table.name} has no column {', '.join(sorted(missing))}")
+    return {column.name: row.get(column.name, _default(column)) for column in table.c}
+
+
+def _default(column: Column[Any]) -> Any:
+    """The column's fixed default, None when it has none."""
+    return column.default.arg if isinstance(column.default, ScalarElementColumnDefault) else None

@@ -1,0 +1,181 @@
+"""What comes in from a provider: whose it is, whether it was seen before, and the raw event, verbatim."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import func, insert, select, tuple_, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from service.db.communication import communications, inbound_events, inbound_ids
+from service.db.contexts import phone_of
+from service.db.database import insert_missing
+from service.db.encryption import keyring_of
+from service.db.organization import organizations, sender_numbers, teams
+from service.db.patient import patient_phones, phones, related_persons
+from service.db.schema import new_id
+from service.domain.communication import Direction, Purpose
+from service.domain.patient import Phone
+
+
+async def organizations_of(connection: AsyncConnection, provider: str, recipients: set[str]) -> dict[str, UUID]:
+    """The organization behind each of our own numbers; a database with one organization takes every number."""
+    found = {
+        row.sender: row.organization_id
+        for row in (
+            await connection.execute(
+                select(sender_numbers.c.sender, sender_numbers.c.organization_id).where(
+                    sender_numbers.c.provider == provider, sender_numbers.c.sender.in_(recipients)
+                )
+            )
+        ).all()
+    }
+    missing = recipients - found.keys()
+    if missing:
+        everyone = (await connection.execute(select(organizations.c.id).limit(2))).scalars().all()
+        if len(everyone) == 1:
+            found.update(dict.fromkeys(missing, everyone[0]))
+    return found
+
+
+async def first_seen(connection: AsyncConnection, keys: Sequence[tuple[str, str, str, UUID]], now: datetime) -> set[tuple[str, str, str]]:
+    """Remembers provider ids (provider, account, id, our event's id); returns those that were not known before (law 3)."""
+    statement = insert_missing(inbound_ids, connection, inbound_ids.c.provider, inbound_ids.c.account, inbound_ids.c.provider_id)
+    rows = [
+        {"provider": provider, "account": account, "provider_id": provider_id, "event_id": event_id, "received_at": now}
+        for provider, account, provider_id, event_id in sorted(keys, key=lambda key: key[:3])
+    ]
+    returned = await connection.execute(
+        statement.values(rows).returning(inbound_ids.c.provider, inbound_ids.c.account, inbound_ids.c.provider_id)
+    )
+    return {(row.provider, row.account, row.provider_id) for row in returned.all()}
+
+
+def raw_event(
+    id: UUID, organization_id: UUID | None, provider: str, provider_id: str, payload: Mapping[str, str], now: datetime, failure: str = ""
+) -> dict[str, object]:
+    """The row that keeps a provider's form verbatim (encrypted)."""
+    return {
+        "id": id,
+        "organization_id": organization_id,
+        "provider": provider,
+        "provider_id": provider_id,
+        "kind": "message",
+        "payload": json.dumps(dict(payload)),
+        "received_at": now,
+        "failure": failure,
+    }
+
+
+async def phones_of(connection: AsyncConnection, numbers: Sequence[tuple[UUID, str]], now: datetime) -> dict[tuple[UUID, str], Phone]:
+    """The phone row of each (organization, number), made when it is new; rows are locked in id order."""
+    keyring = keyring_of(connection)
+    index = {(org, keyring.blind_index(org, number)): (org, number) for org, number in numbers}
+    rows = [
+        {"id": new_id(now), "organization_id": org, "number": number, "number_index": blind, "created_at": now}
+        for (org, blind), (_, number) in sorted(index.items())
+    ]
+    known = select(phones).where(tuple_(phones.c.organization_id, phones.c.number_index).in_(list(index))).order_by(phones.c.id).with_for_update()
+    found = (await connection.execute(known)).all()
+    if len(found) < len(index):
+        statement = insert_missing(phones, connection, phones.c.organization_id, phones.c.number_index)
+        await connection.execute(statement, rows)
+        found = (await connection.execute(known)).all()
+    return {index[row.organization_id, row.number_index]: phone_of(row) for row in found}
+
+
+@dataclass(frozen=True, slots=True)
+class Owners:
+    """Who a phone belongs to: patients themselves, and patients whose related person it is."""
+
+    patients: tuple[UUID, ...] = ()
+    related_to: tuple[UUID, ...] = ()
+
+
+async def owners_of(connection: AsyncConnection, phone_ids: Sequence[UUID]) -> dict[UUID, Owners]:
+    """Who each phone belongs to, in a stable order (as they were linked)."""
+    own = defaultdict(list)
+    for row in (
+        await connection.execute(
+            select(patient_phones.c.phone_id, patient_phones.c.patient_id)
+            .where(patient_phones.c.phone_id.in_(phone_ids))
+            .order_by(patient_phones.c.id)
+        )
+    ).all():
+        own[row.phone_id].append(row.patient_id)
+    related = defaultdict(list)
+    for row in (
+        await connection.execute(
+            select(related_persons.c.phone_id, related_persons.c.patient_id)
+            .where(related_persons.c.phone_id.in_(phone_ids))
+            .order_by(related_persons.c.id)
+        )
+    ).all():
+        related[row.phone_id].append(row.patient_id)
+    return {phone_id: Owners(tuple(own[phone_id]), tuple(related[phone_id])) for phone_id in phone_ids}
+
+
+async def default_team(connection: AsyncConnection, organization_id: UUID) -> UUID | None:
+    """The team that gets items without a patient: the organization's first."""
+    return await connection.scalar(select(func.min(teams.c.id)).where(teams.c.organization_id == organization_id))
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A text from a shared phone that waits for the answer to "who is this?"."""
+
+    communication_id: UUID
+    body: str
+    received_at: datetime
+
+
+async def waiting_for_identity(connection: AsyncConnection, phone_id: UUID, now: datetime, within: timedelta) -> list[Pending] | None:
+    """Texts of this phone that belong to nobody yet, oldest first; None when we have not asked who it is lately."""
+    asked_at = await connection.scalar(
+        select(func.max(communications.c.created_at)).where(
+            communications.c.phone_id == phone_id,
+            communications.c.patient_id.is_(None),
+            communications.c.direction == Direction.OUT,
+            communications.c.purpose == Purpose.ANSWER,
+            communications.c.created_at > now - within,
+        )
+    )
+    if asked_at is None:
+        return None
+    statement = (
+        select(communications.c.id, communications.c.body, communications.c.created_at)
+        .where(
+            communications.c.phone_id == phone_id,
+            communications.c.patient_id.is_(None),
+            communications.c.direction == Direction.IN,
+            communications.c.created_at > now - within,
+        )
+        .order_by(communications.c.created_at)
+        .limit(20)
+    )
+    return [Pending(row.id, row.body, row.created_at) for row in (await connection.execute(statement)).all()]
+
+
+async def event_of(connection: AsyncConnection, provider: str, account: str, provider_id: str) -> UUID | None:
+    """The id of the event that first brought this provider id."""
+    return await connection.scalar(
+        select(inbound_ids.c.event_id).where(
+            inbound_ids.c.provider == provider, inbound_ids.c.account == account, inbound_ids.c.provider_id == provider_id
+        )
+    )
+
+
+async def store_raw(connection: AsyncConnection, rows: Sequence[Mapping[str, object]]) -> None:
+    """Keeps raw events."""
+    if rows:
+        await connection.execute(insert(inbound_events), [{"communication_id": None, **row} for row in rows])
+
+
+async def mark_failed(connection: AsyncConnection, event_id: UUID, failure: str) -> None:
+    """Writes on a raw event what kind of error its handling met."""
+    await connection.execute(update(inbound_events).where(inbound_events.c.id == event_id).values(failure=failure[:200]))

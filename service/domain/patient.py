@@ -1,0 +1,185 @@
+"""A patient, their numbers, and everything about them that a decision needs: loaded together, used by pure code."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, time
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from service.domain.coverage import Coverage
+from service.domain.escalation import Reached
+from service.domain.facts import Facts, PastValue, PersonalLimit
+from service.domain.urgency import Urgency
+
+
+class PatientStatus(StrEnum):
+    """Whether check-ins run. Only `active` patients get scheduled texts."""
+
+    ACTIVE = "active"
+    PAUSED = "paused"
+    DECEASED = "deceased"
+    HOSPICE = "hospice"
+    LEFT = "left"
+
+
+@dataclass(frozen=True, slots=True)
+class Organization:
+    """A clinic or health system with its zone, quiet hours and numbers (decisions 23)."""
+
+    id: UUID
+    name: str
+    zone: str
+    quiet_start: time
+    quiet_end: time
+    emergency_number: str
+    crisis_line: str
+    after_hours_number: str
+    clinic_phone: str = ""
+    is_demo: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Team:
+    """A team of nurses: its coverage and the number that is texted for an emergency."""
+
+    id: UUID
+    organization: Organization
+    name: str
+    on_call_phone: str
+    coverage: Coverage | None
+
+
+@dataclass(frozen=True, slots=True)
+class Phone:
+    """A telephone number (E.164) and what is known about texting it; several patients may share it."""
+
+    id: UUID
+    number: str
+    unsafe_since: datetime | None = None
+    opted_out_at: datetime | None = None
+    neutral_answer_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OpenItem:
+    """What an incoming message needs to know about the patient's open clinical item."""
+
+    id: UUID
+    urgency: Urgency
+    due_at: datetime
+    state: str
+    reached: Reached
+    acknowledged: bool
+    page_step: int
+    """Highest page sent so far, -1 for none."""
+    concerns: tuple[tuple[str, str], ...] = ()
+    """(rule, communication id) of every concern so far."""
+    safety_texts: tuple[str, ...] = ()
+    """Keys of the safety answers already given in this incident."""
+    safety_text_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingSession:
+    """A conversation under way, in the engine's own plain JSON."""
+
+    id: UUID
+    flow_version_id: UUID
+    phone_id: UUID
+    state: dict[str, Any]
+    check_in_id: UUID | None = None
+    enrollment_id: UUID | None = None
+    programme: str = ""
+    check_in_useful_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Enrollment:
+    """A patient's place in a programme."""
+
+    id: UUID
+    programme: str
+    flow: str
+    high_risk: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PatientContext:
+    """A patient with everything a reply, a timeout or a due check-in is judged by. Loaded with the patient's row locked."""
+
+    id: UUID
+    organization: Organization
+    team: Team
+    name: str
+    language: str
+    zone: str
+    status: PatientStatus
+    emergency_instruction: str = ""
+    phones: tuple[Phone, ...] = ()
+    """In order: the first is the number that check-ins go to."""
+    unconfirmed_phones: frozenset[UUID] = frozenset()
+    conditions: frozenset[str] = frozenset()
+    medications: tuple[str, ...] = ()
+    high_alert: bool = False
+    limits: tuple[PersonalLimit, ...] = ()
+    history: tuple[PastValue, ...] = ()
+    detail_consent: bool = False
+    enrollments: tuple[Enrollment, ...] = ()
+    session: WaitingSession | None = None
+    item: OpenItem | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def high_risk(self) -> bool:
+        """True when any programme of the patient is a high-risk one."""
+        return any(enrollment.high_risk for enrollment in self.enrollments)
+
+    def facts(self, now: datetime) -> Facts:
+        """What triage and the engine may know, at this instant."""
+        return Facts(
+            language=self.language,
+            conditions=self.conditions,
+            medications=self.medications,
+            high_alert=self.high_alert,
+            history=self.history,
+            limits=self.limits,
+            detail_consent=self.detail_consent,
+            first_name=self.name.split()[0] if self.name.split() else "",
+            emergency_instruction=self.emergency_instruction,
+            high_risk=self.high_risk,
+            **surroundings(self.team, self.language, self.zone, now),
+        )
+
+
+def surroundings(team: Team, language: str, zone: str, now: datetime) -> dict[str, Any]:
+    """The part of Facts that comes from organization and coverage: numbers, promises, whether somebody is on duty.
+
+    Without recorded coverage nobody is promised to answer: the team counts as unstaffed.
+    """
+    coverage, organization = team.coverage, team.organization
+    promises = {} if coverage is None else {u.value: coverage.promise(now, u, language, zone) for u in Urgency}
+    return {
+        "clinic": organization.name,
+        "emergency_number": organization.emergency_number,
+        "crisis_line": organization.crisis_line,
+        "after_hours_number": organization.after_hours_number or organization.clinic_phone,
+        "staffed": coverage is not None and coverage.staffed(now),
+        "promise": promises.get(Urgency.URGENT.value, ""),
+        "promises": promises,
+    }
+
+
+def due_at(team: Team, urgency: Urgency, now: datetime) -> datetime:
+    """When a nurse must have answered an item of this team; a team without coverage has a day at most."""
+    coverage = team.coverage or Coverage(team.organization.zone, _ALWAYS)
+    return coverage.answer_due(now, urgency)
+
+
+_ALWAYS = Coverage.from_json(
+    {
+        "zone": "UTC",
+        "hours": {day: [["00:00", "00:00"]] for day in ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")},
+    }
+).hours
