@@ -10,9 +10,10 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Iterable
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Column, Select, Table, event, text
+from sqlalchemy import Column, ColumnElement, Interval, Select, Table, event, func, literal, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -20,6 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from service.db.encryption import Keyring, attach
+from service.db.schema import Instant
 
 log = logging.getLogger(__name__)
 
@@ -198,6 +200,19 @@ async def notify(connection: AsyncConnection, *topics: str) -> None:
 def skip_locked(select: Select[Any]) -> Select[Any]:
     """Rows for claiming: on PostgreSQL rows another node holds are passed over; SQLite has one writer anyway."""
     return select.with_for_update(skip_locked=True)
+
+
+def database_now(connection: AsyncConnection, now: datetime) -> ColumnElement[datetime]:
+    """The clock that leases are measured by: the database's own on PostgreSQL, since nodes' clocks differ (decisions 23);
+    on SQLite, which serves one process, that process's `now`."""
+    return func.now() if connection.dialect.name == "postgresql" else literal(now, Instant())
+
+
+def lease_end(connection: AsyncConnection, now: datetime, duration: timedelta) -> ColumnElement[datetime]:
+    """When a lease taken now is over, by the same clock as `database_now`."""
+    if connection.dialect.name == "postgresql":
+        return func.now() + literal(duration, Interval())
+    return literal(now + duration, Instant())
 
 
 def insert_missing(table: Table, connection: AsyncConnection, *conflict: Column[Any]) -> Any:
