@@ -1,0 +1,7 @@
+"""Simulated phones for the demo: same port, same webhook paths and same outbox as a real provider."""
+
+from service.telephony.simulator.build import Simulator, build
+from service.telephony.simulator.phones import SimulatedPhones
+from service.telephony.simulator.provider import ReplyLost
+
+__all__ = ["ReplyLost", "SimulatedPhones", "Simulator", "build"]
