@@ -67,13 +67,13 @@ clean: ## remove what was built (.venv, build, dist, caches)
 	@touch $@
 
 # The run-time packages alone, so that the demo is up quickly.
-.venv/.runtime: requirements.lock pyproject.toml | .venv/.python
+.venv/.runtime: requirements.lock pyproject.toml hatch_build.py | .venv/.python
 	@$(PIP) --require-hashes -r requirements.lock
 	@$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 
 # The same and the tools; one pass does for both.
-.venv/.dev: requirements-dev.lock requirements.lock pyproject.toml | .venv/.python
+.venv/.dev: requirements-dev.lock requirements.lock pyproject.toml hatch_build.py | .venv/.python
 	@$(PIP) --require-hashes -r requirements-dev.lock
 	@$(PIP) --no-deps --no-build-isolation --editable .
 	@touch .venv/.runtime $@

@@ -143,9 +143,7 @@ class Server:
 
     def _run(self, command: Sequence[str | Path]) -> None:
         program = self.bin_folder / command[0]
-        done = subprocess.run(
-            [program, *command[1:]], capture_output=True, text=True, cwd="/", check=False, **self._as_user
-        )
+        done = subprocess.run([program, *command[1:]], capture_output=True, text=True, cwd="/", check=False, **self._as_user)
         if done.returncode != 0:
             raise RuntimeError(f"{command[0]} failed:\n{done.stdout[-1500:]}{done.stderr[-1500:]}")
 

@@ -1,5 +1,6 @@
 """The databases that conftest.py hands to tests: apart from each other, of both kinds, and gone with the run."""
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -65,6 +66,7 @@ def test_a_killed_run_leaves_no_server_behind() -> None:
     while is_running(server):
         assert time.monotonic() < deadline, "the server is still running"
         time.sleep(0.02)
+    shutil.rmtree(data_folder.parent)
 
 
 def is_running(pid: int) -> bool:
