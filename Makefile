@@ -15,7 +15,7 @@ UV_COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint faults bench chromium lock upgrade-lock wheel clean
+.PHONY: help demo test lint format faults bench chromium lock upgrade-lock wheel clean
 
 help: ## what you can ask for (this list)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -32,8 +32,12 @@ lint: .venv/.dev ## format, lint, types, import rules (no tests)
 	$(BIN)/mypy service
 	$(BIN)/lint-imports --no-cache
 
+format: .venv/.dev ## put the code into the form that lint asks for, and repair what can be repaired by itself
+	$(BIN)/ruff check --quiet --fix-only .
+	$(BIN)/ruff format .
+
 faults: .venv/.dev ## the fault tests with their full counts (takes long)
-	FAULTS=full $(BIN)/python -m pytest -m faults --durations=0 $(TESTS) tests/faults
+	FAULTS=full $(BIN)/python -m pytest -m faults --timeout=0 --durations=0 --capture=no --verbose $(TESTS) tests/faults
 
 bench: .venv/.dev ## rates beside their bare equivalents -> build/bench.json
 	@mkdir -p build
