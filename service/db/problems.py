@@ -1,0 +1,188 @@
+"""Operational items: work that is nobody's symptom (a text that could not be delivered, work that failed, a provider down)."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from service.db.changes import Changes
+from service.db.escalation import concerns, escalation_events, escalations
+from service.db.organization import organizations, teams
+from service.db.patient import patients
+from service.db.schema import new_id
+from service.domain.coverage import EMERGENCY_TARGET, URGENT_TARGET
+from service.domain.escalation import Kind, State
+from service.domain.urgency import Urgency
+
+_ANSWER_WITHIN = {
+    Urgency.EMERGENCY: EMERGENCY_TARGET,
+    Urgency.URGENT: URGENT_TARGET,
+    Urgency.SAME_DAY: timedelta(hours=4),
+    Urgency.ROUTINE: timedelta(hours=24),
+}
+SOURCE = "Rounds itself: nothing is dropped silently"
+VERSION = "1"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something that a person has to know. Without a patient it is the organization's: one item gathers all of its rule."""
+
+    organization_id: UUID
+    rule: str
+    reason: str
+    urgency: Urgency
+    patient_id: UUID | None = None
+    phone_id: UUID | None = None
+    communication_id: UUID | None = None
+    detail: Mapping[str, Any] = field(default_factory=dict)
+    """Codes and counts only: no name, number or words."""
+
+    @property
+    def place(self) -> tuple[UUID, UUID | None, UUID | None, str]:
+        """One open item for each of these."""
+        return self.organization_id, self.patient_id, None if self.patient_id else self.phone_id, self.rule
+
+
+async def report(connection: AsyncConnection, changes: Changes, problems: Sequence[Problem]) -> int:
+    """Opens an operational item for each new place, or adds to the open one; how many were opened.
+
+    Many problems of one kind (a provider is down) become one item with a count, not one each.
+    """
+    if not problems:
+        return 0
+    by_place: dict[tuple[UUID, UUID | None, UUID | None, str], list[Problem]] = defaultdict(list)
+    for problem in problems:
+        by_place[problem.place].append(problem)
+    organization_ids = sorted({problem.organization_id for problem in problems})
+    # Two nodes must not open the same item: the organization's row is the lock (its key stays free for others' inserts).
+    await connection.execute(
+        select(organizations.c.id)
+        .where(organizations.c.id.in_(organization_ids))
+        .order_by(organizations.c.id)
+        .with_for_update(key_share=True)
+    )
+    standing = await _open(connection, organization_ids, {problem.rule for problem in problems})
+    teams_of = await _teams(connection, problems, organization_ids)
+    opened = 0
+    for place, same in sorted(by_place.items(), key=lambda entry: str(entry[0])):
+        first = min(same, key=lambda problem: problem.urgency.rank)
+        item = standing.get(place)
+        if item is not None:
+            changes.update(escalations, item.id, urgency_rank=min(item.urgency_rank, first.urgency.rank))
+            _event(changes, first.organization_id, item.id, "again", {"rule": first.rule, "count": len(same), **first.detail})
+        else:
+            team_id = teams_of.get(first.patient_id or first.organization_id) or teams_of.get(first.organization_id)
+            if team_id is None:
+                continue  # an organization without a team has no queue; `rounds` refuses to serve one
+            _open_item(changes, team_id, first, len(same))
+            opened += 1
+        changes.wake(f"queue:{first.organization_id}")
+    return opened
+
+
+def _open_item(changes: Changes, team_id: UUID, problem: Problem, count: int) -> None:
+    now = changes.now
+    item_id = new_id(now)
+    changes.insert(
+        escalations,
+        {
+            "id": item_id,
+            "organization_id": problem.organization_id,
+            "team_id": team_id,
+            "patient_id": problem.patient_id,
+            "phone_id": problem.phone_id,
+            "kind": Kind.OPERATIONAL,
+            "state": State.OPEN,
+            "urgency_rank": problem.urgency.rank,
+            "summary": problem.reason[:300],
+            "opened_at": now,
+            "due_at": now + _ANSWER_WITHIN[problem.urgency],
+        },
+    )
+    changes.insert(
+        concerns,
+        {
+            "id": new_id(now),
+            "organization_id": problem.organization_id,
+            "escalation_id": item_id,
+            "communication_id": problem.communication_id,
+            "rule": problem.rule,
+            "rule_version": VERSION,
+            "urgency_rank": problem.urgency.rank,
+            "reason": problem.reason[:300],
+            "source": SOURCE,
+            "spans": [],
+            "facts": dict(problem.detail),
+            "raised_at": now,
+        },
+    )
+    _event(changes, problem.organization_id, item_id, "opened", {"rule": problem.rule, "count": count, **problem.detail})
+
+
+def _event(changes: Changes, organization_id: UUID, item_id: UUID, what: str, detail: Mapping[str, Any]) -> None:
+    changes.insert(
+        escalation_events,
+        {
+            "id": new_id(changes.now),
+            "organization_id": organization_id,
+            "escalation_id": item_id,
+            "at": changes.now,
+            "what": what,
+            "detail": dict(detail),
+        },
+    )
+
+
+async def _open(
+    connection: AsyncConnection, organization_ids: Sequence[UUID], rules: Iterable[str]
+) -> dict[tuple[UUID, UUID | None, UUID | None, str], Any]:
+    statement = (
+        select(
+            escalations.c.id,
+            escalations.c.organization_id,
+            escalations.c.patient_id,
+            escalations.c.phone_id,
+            escalations.c.urgency_rank,
+            concerns.c.rule,
+        )
+        .join(concerns, concerns.c.escalation_id == escalations.c.id)
+        .where(
+            escalations.c.organization_id.in_(organization_ids),
+            escalations.c.state != State.RESOLVED,
+            escalations.c.kind == Kind.OPERATIONAL,
+            concerns.c.rule.in_(sorted(rules)),
+        )
+    )
+    return {
+        (row.organization_id, row.patient_id, None if row.patient_id else row.phone_id, row.rule): row
+        for row in (await connection.execute(statement)).all()
+    }
+
+
+async def _teams(connection: AsyncConnection, problems: Sequence[Problem], organization_ids: Sequence[UUID]) -> dict[UUID, UUID]:
+    """Patient -> their team; organization -> its first team, which gets what is nobody's."""
+    patient_ids = sorted({problem.patient_id for problem in problems if problem.patient_id})
+    found: dict[UUID, UUID] = {}
+    firsts = select(teams.c.organization_id, teams.c.id).where(teams.c.organization_id.in_(organization_ids)).order_by(teams.c.id.desc())
+    for row in (await connection.execute(firsts)).all():
+        found[row.organization_id] = row.id
+    if patient_ids:
+        for row in (await connection.execute(select(patients.c.id, patients.c.team_id).where(patients.c.id.in_(patient_ids)))).all():
+            found[row.id] = row.team_id
+    return found
+
+
+async def count_open(connection: AsyncConnection) -> int:
+    """How many operational items are open."""
+    statement = (
+        select(func.count()).select_from(escalations).where(escalations.c.kind == Kind.OPERATIONAL, escalations.c.state != State.RESOLVED)
+    )
+    return int(await connection.scalar(statement) or 0)
