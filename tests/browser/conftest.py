@@ -68,13 +68,18 @@ async def browser(chromium_path: str) -> AsyncIterator[Browser]:
 
 
 @pytest.fixture
-async def open_page(browser: Browser) -> AsyncIterator[OpenPage]:
+def console_errors() -> list[str]:
+    """What the test's pages complained of so far; whatever stands here at the end fails the test."""
+    return []
+
+
+@pytest.fixture
+async def open_page(browser: Browser, console_errors: list[str]) -> AsyncIterator[OpenPage]:
     """Opens pages, each in a context (cookies) of its own unless `context` is another page's `page.context`.
 
     `open_page(width=390, height=844, javascript=True, context=None, expect=None)`; `expect` is a regular expression for the
     console errors that the test means to cause, for example r"status of 422".
     """
-    errors: list[str] = []
 
     async def open_one(
         *, width: int = DESKTOP[0], height: int = DESKTOP[1], javascript: bool = True, context: Any = None, expect: str | None = None
@@ -86,7 +91,7 @@ async def open_page(browser: Browser) -> AsyncIterator[OpenPage]:
 
         def note(text: str) -> None:
             if not (expect and re.search(expect, text)):
-                errors.append(f"{page.url}: {text}")
+                console_errors.append(f"{page.url}: {text}")
 
         def note_console(message: ConsoleMessage) -> None:
             if message.type == "error":
@@ -97,7 +102,7 @@ async def open_page(browser: Browser) -> AsyncIterator[OpenPage]:
         return page
 
     yield open_one
-    assert not errors, "errors in the browser's console:\n" + "\n".join(errors)
+    assert not console_errors, "errors in the browser's console:\n" + "\n".join(console_errors)
 
 
 @pytest.fixture
