@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, String, Table, Uuid, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from service.db.changes import Changes
 from service.db.schema import Instant, Json, id_column, metadata, new_id, organization_column
 
 audit_events = Table(
@@ -63,3 +64,8 @@ async def append(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]])
     """Appends entries in the caller's transaction."""
     if rows:
         await connection.execute(insert(audit_events), [dict(row) for row in rows])
+
+
+def record(changes: Changes, organization_id: UUID, action: str, **more: Any) -> None:
+    """Adds an entry to the changes; `more` as for `entry`."""
+    changes.insert(audit_events, entry(organization_id, changes.now, action, **more))

@@ -6,13 +6,14 @@ table, one executemany UPDATE for each table and set of columns, in the order th
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Column, Table, bindparam, insert, update
+from sqlalchemy import Column, Table, Update, bindparam, insert, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.schema import ScalarElementColumnDefault
 
@@ -25,21 +26,26 @@ class Changes:
     """Rows to insert and columns to set, by table; topics to wake after the commit."""
 
     now: datetime
-    inserted: dict[Table, list[dict[str, Any]]] = field(default_factory=dict)
+    inserted: dict[Table, dict[UUID, dict[str, Any]]] = field(default_factory=dict)
     updated: dict[Table, dict[UUID, dict[str, Any]]] = field(default_factory=dict)
+    statements: list[Update] = field(default_factory=list)
+    """Updates of many rows by a condition, in order, after the rest."""
     topics: set[str] = field(default_factory=set)
 
     def insert(self, table: Table, row: Mapping[str, Any]) -> None:
         """A row to insert; columns that are left out get None or their default."""
-        self.inserted.setdefault(table, []).append(dict(row))
+        self.inserted.setdefault(table, {})[row["id"]] = dict(row)
 
     def update(self, table: Table, id: UUID, **values: Any) -> None:
         """Columns to set on a row; later calls win. A row inserted in the same changes is altered before it is written."""
-        for row in self.inserted.get(table, ()):
-            if row.get("id") == id:
-                row.update(values)
-                return
+        if (row := self.inserted.get(table, {}).get(id)) is not None:
+            row.update(values)
+            return
         self.updated.setdefault(table, {}).setdefault(id, {}).update(values)
+
+    def also(self, statement: Update) -> None:
+        """An update of rows that are not known one by one (all consents of a patient)."""
+        self.statements.append(statement)
 
     def wake(self, *topics: str) -> None:
         """Topics to wake once all is committed."""
@@ -48,29 +54,38 @@ class Changes:
     def merge(self, other: Changes) -> None:
         """Takes over everything another set gathered, after what is here already."""
         for table, rows in other.inserted.items():
-            self.inserted.setdefault(table, []).extend(rows)
+            self.inserted.setdefault(table, {}).update(rows)
         for table, by_id in other.updated.items():
             for id, values in by_id.items():
                 self.update(table, id, **values)
+        self.statements += other.statements
         self.topics |= other.topics
 
     async def write(self, connection: AsyncConnection) -> None:
         """Writes all of it in the caller's transaction."""
-        for table in metadata.sorted_tables:
-            if rows := self.inserted.get(table):
-                await connection.execute(insert(table), [_whole(table, row) for row in rows])
-        for table in metadata.sorted_tables:
+        for table in _tables():
+            if new := self.inserted.get(table):
+                await connection.execute(insert(table), [_whole(table, row) for row in new.values()])
+        for table in _tables():
             by_columns: dict[tuple[str, ...], list[dict[str, Any]]] = {}
             for id, values in sorted(self.updated.get(table, {}).items()):
                 by_columns.setdefault(tuple(sorted(values)), []).append({"row_id": id, **values})
             for columns, rows in by_columns.items():
-                statement = update(table).where(table.c.id == bindparam("row_id"))
+                change = update(table).where(table.c.id == bindparam("row_id"))
                 settings: dict[str, Any] = {name: bindparam(name) for name in columns}
                 if "version" in table.c:
                     settings["version"] = table.c.version + 1
-                await connection.execute(statement.values(settings), rows)
+                await connection.execute(change.values(settings), rows)
+        for statement in self.statements:
+            await connection.execute(statement)
         if self.topics:
             await database.notify(connection, *sorted(self.topics))
+
+
+@functools.cache
+def _tables() -> tuple[Table, ...]:
+    """Every table, parents first."""
+    return tuple(metadata.sorted_tables)
 
 
 def _whole(table: Table, row: dict[str, Any]) -> dict[str, Any]:

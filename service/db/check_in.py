@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, Date, Index, Integer, String, Table, Time, UniqueConstraint, text
+from datetime import datetime
+from typing import Any
+from uuid import UUID
 
+from sqlalchemy import Boolean, Column, Date, Index, Integer, String, Table, Time, UniqueConstraint, text, update
+
+from service.db.changes import Changes
 from service.db.encryption import Encrypted
-from service.db.schema import Instant, Json, id_column, metadata, organization_column, reference
+from service.db.schema import Instant, Json, id_column, metadata, new_id, organization_column, reference
 
 flow_versions = Table(
     "flow_versions",
@@ -43,7 +48,7 @@ enrollments = Table(
     Column("high_risk", Boolean, nullable=False),
     Column("starts_on", Date, nullable=False),
     Column("stops_on", Date, nullable=False),
-    Column("status", String(16), nullable=False, doc="active | paused | ended"),
+    Column("status", String(16), nullable=False, doc="active | paused | opted_out | ended"),
     Column("planned_through", Date, doc="local date up to which check-ins exist"),
     Column("created_at", Instant, nullable=False),
     Column("ended_at", Instant),
@@ -94,3 +99,68 @@ flow_sessions = Table(
         "ix_flow_sessions_waits_until", "waits_until", postgresql_where=text("status = 'waiting'"), sqlite_where=text("status = 'waiting'")
     ),
 )
+
+
+ENDED = {"completed": "answered", "silent": "silent", "red_flag": "answered", "stopped": "cancelled", "limit": "partly"}
+"""What the end of a conversation means for its check-in."""
+
+
+def add_session(
+    changes: Changes,
+    *,
+    organization_id: UUID,
+    patient_id: UUID,
+    phone_id: UUID,
+    enrollment_id: UUID | None,
+    check_in_id: UUID | None,
+    flow_version_id: UUID,
+) -> UUID:
+    """A conversation that begins now, pinned to its flow version (law 7); returns its id."""
+    id = new_id(changes.now)
+    changes.insert(
+        flow_sessions,
+        {
+            "id": id,
+            "organization_id": organization_id,
+            "patient_id": patient_id,
+            "phone_id": phone_id,
+            "enrollment_id": enrollment_id,
+            "check_in_id": check_in_id,
+            "flow_version_id": flow_version_id,
+            "state": {},
+            "status": "waiting",
+            "started_at": changes.now,
+            "changed_at": changes.now,
+        },
+    )
+    return id
+
+
+def save_session(changes: Changes, id: UUID, state: dict[str, Any], waits_until: datetime | None, *, ended: bool) -> None:
+    """The conversation's state after a turn; `waits_until` is when its question counts as unanswered."""
+    values: dict[str, Any] = {"state": state, "status": "ended" if ended else "waiting", "changed_at": changes.now}
+    if waits_until is not None or ended:
+        values["waits_until"] = waits_until
+    changes.update(flow_sessions, id, **values)
+
+
+def end_check_in(changes: Changes, id: UUID, outcome: str) -> None:
+    """Closes a check-in by the way its conversation ended."""
+    changes.update(check_ins, id, status=ENDED[outcome], ended_at=changes.now)
+
+
+def stop_session(changes: Changes, id: UUID) -> None:
+    """Ends a conversation from outside, its state as it was."""
+    changes.update(flow_sessions, id, status="ended", waits_until=None, changed_at=changes.now)
+
+
+def pause_enrollments(changes: Changes, patient_id: UUID, status: str) -> None:
+    """No new check-ins for this patient: `status` says why (opted_out, paused)."""
+    mine = enrollments.c.patient_id == patient_id
+    changes.also(update(enrollments).where(mine, enrollments.c.status == "active").values(status=status))
+
+
+def resume_enrollments(changes: Changes, patient_id: UUID) -> None:
+    """Enrollments that an opt-out paused run again; what staff paused stays so."""
+    mine = enrollments.c.patient_id == patient_id
+    changes.also(update(enrollments).where(mine, enrollments.c.status == "opted_out").values(status="active"))

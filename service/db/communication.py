@@ -244,3 +244,8 @@ def outbound(
     )
     changes.wake("outbox:emergency" if lane is Lane.EMERGENCY else "outbox")
     return id
+
+
+def attribute(changes: Changes, id: UUID, patient_id: UUID, reading: dict[str, Any]) -> None:
+    """A text from a shared phone is now known to be this patient's."""
+    changes.update(communications, id, patient_id=patient_id, reading=reading)

@@ -80,7 +80,12 @@ async def phones_of(connection: AsyncConnection, numbers: Sequence[tuple[UUID, s
         {"id": new_id(now), "organization_id": org, "number": number, "number_index": blind, "created_at": now}
         for (org, blind), (_, number) in sorted(index.items())
     ]
-    known = select(phones).where(tuple_(phones.c.organization_id, phones.c.number_index).in_(list(index))).order_by(phones.c.id).with_for_update()
+    known = (
+        select(phones)
+        .where(tuple_(phones.c.organization_id, phones.c.number_index).in_(list(index)))
+        .order_by(phones.c.id)
+        .with_for_update()
+    )
     found = (await connection.execute(known)).all()
     if len(found) < len(index):
         statement = insert_missing(phones, connection, phones.c.organization_id, phones.c.number_index)
@@ -122,7 +127,8 @@ async def owners_of(connection: AsyncConnection, phone_ids: Sequence[UUID]) -> d
 
 async def default_team(connection: AsyncConnection, organization_id: UUID) -> UUID | None:
     """The team that gets items without a patient: the organization's first."""
-    return await connection.scalar(select(func.min(teams.c.id)).where(teams.c.organization_id == organization_id))
+    statement = select(teams.c.id).where(teams.c.organization_id == organization_id).order_by(teams.c.id).limit(1)
+    return (await connection.execute(statement)).scalar_one_or_none()
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,11 +169,10 @@ async def waiting_for_identity(connection: AsyncConnection, phone_id: UUID, now:
 
 async def event_of(connection: AsyncConnection, provider: str, account: str, provider_id: str) -> UUID | None:
     """The id of the event that first brought this provider id."""
-    return await connection.scalar(
-        select(inbound_ids.c.event_id).where(
-            inbound_ids.c.provider == provider, inbound_ids.c.account == account, inbound_ids.c.provider_id == provider_id
-        )
+    statement = select(inbound_ids.c.event_id).where(
+        inbound_ids.c.provider == provider, inbound_ids.c.account == account, inbound_ids.c.provider_id == provider_id
     )
+    return (await connection.execute(statement)).scalar_one_or_none()
 
 
 async def store_raw(connection: AsyncConnection, rows: Sequence[Mapping[str, object]]) -> None:

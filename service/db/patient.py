@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, Date, Float, Index, Integer, LargeBinary, String, Table, Text, UniqueConstraint
+from typing import Any
+from uuid import UUID
 
+from sqlalchemy import Boolean, Column, Date, Float, Index, Integer, LargeBinary, String, Table, Text, UniqueConstraint, update
+
+from service.db.changes import Changes
 from service.db.encryption import Encrypted
 from service.db.schema import Instant, Json, id_column, metadata, organization_column, reference
+from service.domain.patient import PatientContext, PatientStatus
 
 patients = Table(
     "patients",
@@ -141,3 +146,35 @@ limits = Table(
     Column("signed_at", Instant, nullable=False),
     UniqueConstraint("patient_id", "name"),
 )
+
+
+def heard_from(changes: Changes, context: PatientContext, phone_id: UUID) -> None:
+    """The patient has written: when, and that this number reaches them."""
+    changes.update(patients, context.id, last_inbound_at=changes.now)
+    if phone_id in context.unconfirmed_phones:
+        mine = (patient_phones.c.patient_id == context.id) & (patient_phones.c.phone_id == phone_id)
+        changes.also(update(patient_phones).where(mine).values(confirmed_at=changes.now))
+
+
+def set_phone(changes: Changes, phone_id: UUID, **values: Any) -> None:
+    """Columns to set on a phone: opted_out_at, unsafe_since, neutral_answer_at ..."""
+    changes.update(phones, phone_id, **values)
+
+
+def set_status(changes: Changes, patient_id: UUID, status: PatientStatus) -> None:
+    """Active, paused, deceased, hospice or left."""
+    changes.update(patients, patient_id, status=status)
+
+
+def revoke_consents(changes: Changes, patient_id: UUID, why: str, *, phone_id: UUID | None = None) -> None:
+    """Ends every consent of the patient that still holds, or those for one number only."""
+    which = [consents.c.patient_id == patient_id, consents.c.revoked_at.is_(None)]
+    if phone_id is not None:
+        which.append(consents.c.phone_id == phone_id)
+    changes.also(update(consents).where(*which).values(revoked_at=changes.now, revoked_why=why))
+
+
+def restore_consents(changes: Changes, patient_id: UUID) -> None:
+    """Consents that an opt-out ended hold again (START, decisions 12); those ended for another reason do not."""
+    mine = (consents.c.patient_id == patient_id) & (consents.c.revoked_why == "opt_out")
+    changes.also(update(consents).where(mine).values(revoked_at=None, revoked_why=None))

@@ -1,0 +1,195 @@
+"""Acts on what the engine says has happened: one handler an event type, rows gathered in `Changes`.
+
+A step inside others' transactions. `begin` starts a conversation, `proceed` carries one on after a timeout or a stop;
+a reply goes through `receive_reply`, which triages it as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from service.actions.knowledge import Knowledge
+from service.actions.raise_escalation import Whose, raise_escalation
+from service.db import check_in, communication, observation
+from service.db.changes import Changes
+from service.domain.communication import Lane, Purpose
+from service.domain.decision import Fired
+from service.domain.event import (
+    Event,
+    MessageSaid,
+    ObservationRecorded,
+    QuestionAsked,
+    RedFlagFound,
+    Resume,
+    SessionEnded,
+    SilenceNoticed,
+    WaitSet,
+)
+from service.domain.patient import Enrollment, PatientContext, WaitingSession
+from service.domain.reading import Finding
+from service.domain.segments import MAX_SEGMENTS, count_segments
+from service.engine import Flow, Session, resume, start
+
+
+@dataclass(frozen=True, slots=True)
+class Aftermath:
+    """What one turn of a conversation has led to, before any text is queued."""
+
+    context: PatientContext
+    texts: tuple[str, ...] = ()
+    """Joined as they will be sent: a safety answer and the next question are one text."""
+    safety: bool = False
+    """True when one of the texts answers a red flag."""
+    reminder: bool = False
+    fired: tuple[Fired, ...] = ()
+    recorded: tuple[Finding, ...] = ()
+
+
+def begin(
+    changes: Changes,
+    knowledge: Knowledge,
+    context: PatientContext,
+    *,
+    flow: Flow,
+    flow_version_id: UUID,
+    enrollment: Enrollment | None,
+    check_in_id: UUID | None,
+    useful_until: datetime | None,
+) -> PatientContext:
+    """Starts a conversation: the session's row and the first question, due now. The patient needs a phone."""
+    session, events = start(flow, context.facts(changes.now), changes.now)
+    waiting = WaitingSession(
+        id=check_in.add_session(
+            changes,
+            organization_id=context.organization.id,
+            patient_id=context.id,
+            phone_id=context.phones[0].id,
+            enrollment_id=enrollment.id if enrollment else None,
+            check_in_id=check_in_id,
+            flow_version_id=flow_version_id,
+        ),
+        flow_version_id=flow_version_id,
+        phone_id=context.phones[0].id,
+        state={},
+        check_in_id=check_in_id,
+        enrollment_id=enrollment.id if enrollment else None,
+        programme=enrollment.programme if enrollment else flow.key.partition("/")[0],
+        check_in_useful_until=useful_until,
+    )
+    aftermath = apply_events(changes, replace(context, session=waiting), waiting, session, events)
+    for text in aftermath.texts:
+        queue_text(changes, aftermath.context, waiting, text, Purpose.CHECK_IN, useful_until=useful_until)
+    return aftermath.context
+
+
+def proceed(changes: Changes, knowledge: Knowledge, context: PatientContext, flow: Flow, event: Resume) -> PatientContext:
+    """Carries the waiting conversation on after a timeout or a stop: reminder, silence as an item, or the end."""
+    waiting = context.session
+    if waiting is None:
+        return context
+    session, events = resume(flow, Session.from_json(waiting.state), event, context.facts(changes.now), changes.now)
+    aftermath = apply_events(changes, context, waiting, session, events)
+    purpose = Purpose.REMINDER if aftermath.reminder else Purpose.ANSWER
+    for text in aftermath.texts:
+        queue_text(changes, context, waiting, text, purpose, useful_until=waiting.check_in_useful_until)
+    context = aftermath.context
+    if aftermath.fired:
+        item = raise_escalation(changes, knowledge, Whose.patient(context), aftermath.fired)
+        context = replace(context, item=item)
+    return context
+
+
+def apply_events(
+    changes: Changes,
+    context: PatientContext,
+    waiting: WaitingSession,
+    session: Session,
+    events: Sequence[Event],
+    *,
+    communication_id: UUID | None = None,
+) -> Aftermath:
+    """Records observations and the session; gathers texts and red flags for the caller. An unknown event raises TypeError."""
+    texts: list[str] = []
+    fired: list[Fired] = []
+    recorded: list[Finding] = []
+    safety = reminder = ended = False
+    until: datetime | None = None
+    for event in events:
+        match event:
+            case QuestionAsked():
+                texts = joined(texts, event.text)
+                reminder = reminder or event.reminder > 0
+            case MessageSaid():
+                texts = joined(texts, event.text)
+                safety = safety or event.safety
+            case ObservationRecorded():
+                recorded.append(event.finding)
+            case RedFlagFound() | SilenceNoticed():
+                fired.append(event.fired)
+            case WaitSet():
+                until = event.until
+            case SessionEnded():
+                ended = True
+                if waiting.check_in_id is not None:
+                    check_in.end_check_in(changes, waiting.check_in_id, event.status)
+            case _:
+                raise TypeError(f"no handler for {type(event).__name__}")
+    observation.record(
+        changes,
+        organization_id=context.organization.id,
+        patient_id=context.id,
+        findings=recorded,
+        communication_id=communication_id,
+        check_in_id=waiting.check_in_id,
+    )
+    state: dict[str, Any] = session.to_json()
+    check_in.save_session(changes, waiting.id, state, until if not ended else None, ended=ended)
+    following = None if ended else replace(waiting, state=state)
+    return Aftermath(replace(context, session=following), tuple(texts), safety, reminder, tuple(fired), tuple(recorded))
+
+
+def joined(texts: Sequence[str], text: str) -> list[str]:
+    """The texts with one more, in the same message when both fit in two segments (decisions 17)."""
+    if texts:
+        both = f"{texts[-1]} {text}"
+        if count_segments(both).count <= MAX_SEGMENTS:
+            return [*texts[:-1], both]
+    return [*texts, text]
+
+
+def queue_text(
+    changes: Changes,
+    context: PatientContext,
+    waiting: WaitingSession | None,
+    text: str,
+    purpose: Purpose,
+    *,
+    lane: Lane = Lane.ROUTINE,
+    phone_id: UUID | None = None,
+    reason: str = "",
+    in_reply_to: UUID | None = None,
+    escalation_id: UUID | None = None,
+    useful_until: datetime | None = None,
+) -> UUID:
+    """A text to the patient, due now: to the phone they wrote from, else to the conversation's."""
+    return communication.outbound(
+        changes,
+        organization_id=context.organization.id,
+        patient_id=context.id,
+        phone_id=phone_id or (waiting.phone_id if waiting else context.phones[0].id),
+        body=text,
+        language=context.language,
+        purpose=purpose,
+        lane=lane,
+        programme=waiting.programme if waiting else "",
+        reason=reason,
+        in_reply_to=in_reply_to,
+        check_in_id=waiting.check_in_id if waiting else None,
+        flow_session_id=waiting.id if waiting else None,
+        escalation_id=escalation_id,
+        useful_until=useful_until,
+    )

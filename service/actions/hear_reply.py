@@ -1,0 +1,318 @@
+"""Understands one text of one known patient: read, triage, record, carry the conversation on, raise, answer.
+
+A step inside receive_reply's transaction, without I/O: everything it wants stands in `Changes` afterwards. Opt-out and
+triage come before and regardless of any flow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from service.actions.apply_events import Aftermath, apply_events, joined, queue_text
+from service.actions.knowledge import Knowledge
+from service.actions.raise_escalation import Whose, raise_escalation
+from service.actions.stop_contact import forget_number, freeze_number, opt_in, opt_out, stop_patient
+from service.db import audit, communication, items, observation, patient
+from service.db.changes import Changes
+from service.domain.communication import Lane, Purpose
+from service.domain.decision import Decision, Fired
+from service.domain.escalation import Reached
+from service.domain.event import ReplyRead, Stopped
+from service.domain.facts import Facts
+from service.domain.patient import PatientContext, PatientStatus, Phone
+from service.domain.reading import Choice, Expects, FindingKind, Question, Reading, Reply
+from service.domain.urgency import Urgency
+from service.engine import Flow, Session, question_of, resume
+from service.engine.session import finding_to_json
+from service.replies import read
+from service.triage import decide
+
+FOLLOW_THROUGH = timedelta(minutes=60)
+"""How long a bare 1, 2 or 3 answers the safety text (decisions 6)."""
+SAFETY_QUESTION = Question(
+    Expects.CHOICE,
+    step="safety",
+    choices=(Choice(1, "called"), Choice(2, "cannot"), Choice(3, "not_an_emergency")),
+)
+MACHINE = "machine"
+"""Version of the rules below: items the machine opens for its own reasons (decisions 2)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A text as it arrived."""
+
+    body: str
+    phone: Phone
+    provider: str
+    provider_id: str
+    received_at: datetime
+    provider_answered: bool = False
+    """The provider has replied to a keyword itself (OptOutType): no text of ours on top."""
+    keyword: str = ""
+    """STOP | START | HELP as the provider understood it, else ""."""
+    by_related_person: bool = False
+    communication_id: UUID | None = None
+    """Set when the text is already kept and is only now known to be this patient's (shared phone)."""
+
+
+def hear_reply(
+    changes: Changes, knowledge: Knowledge, context: PatientContext, flow: Flow | None, heard: Heard
+) -> tuple[PatientContext, UUID]:
+    """The patient as they stand after this text, and the id of the communication that keeps it."""
+    facts = context.facts(changes.now)
+    question = _question(context, flow, heard)
+    reading = read(knowledge.lexicon, Reply(heard.body, context.language), question)
+    decision = decide(knowledge.tables, reading.findings, facts, changes.now, question)
+    communication_id = _keep(changes, context, heard, reading)
+    aftermath = _converse(changes, context, flow, heard, reading, decision, communication_id)
+    context = aftermath.context
+    observation.record(
+        changes,
+        organization_id=context.organization.id,
+        patient_id=context.id,
+        findings=[] if heard.by_related_person else [f for f in reading.findings if f not in aftermath.recorded],
+        communication_id=communication_id,
+        check_in_id=context.session.check_in_id if context.session else None,
+        taken_at=heard.received_at,
+    )
+    context, machine = _obey(changes, context, heard, reading)
+    follow_through = _follow_through(reading) if question is SAFETY_QUESTION else None
+    fired = _once([*decision.fired, *aftermath.fired, *machine, *([follow_through] if follow_through else [])])
+    earlier = context.item
+    if fired:
+        item = raise_escalation(
+            changes,
+            knowledge,
+            Whose.patient(context),
+            fired,
+            communication_id=communication_id,
+            facts=known(facts),
+        )
+        context = replace(context, item=item)
+    elif earlier is not None:
+        items.add_event(changes, context.organization.id, earlier.id, "message", {})
+        items.change_item(changes, context.organization.id, earlier.id, last_patient_event_at=changes.now)
+    news = context.item is not None and (earlier is None or context.item.urgency.rank < earlier.urgency.rank)
+    context = _answer(changes, knowledge, context, heard, reading, decision, aftermath, communication_id, news=news, choice=follow_through)
+    changes.wake(f"patient:{context.id}")
+    return context, communication_id
+
+
+def known(facts: Facts) -> dict[str, Any]:
+    """The facts as kept with a concern, so that the decision can be run again (safety rule 38); no name, no number."""
+    return {
+        "conditions": sorted(facts.conditions),
+        "medications": list(facts.medications),
+        "high_alert": facts.high_alert,
+        "high_risk": facts.high_risk,
+        "staffed": facts.staffed,
+        "limits": [[limit.name, limit.amount, limit.unit, limit.loosens] for limit in facts.limits],
+        "history": [[past.measure, past.value, past.value_2, past.taken_at.isoformat()] for past in facts.history[-20:]],
+    }
+
+
+def _question(context: PatientContext, flow: Flow | None, heard: Heard) -> Question | None:
+    if context.session is not None and flow is not None and not heard.by_related_person:
+        return question_of(flow, Session.from_json(context.session.state))
+    item = context.item
+    if item is not None and item.safety_text_at is not None and heard.received_at - item.safety_text_at <= FOLLOW_THROUGH:
+        return SAFETY_QUESTION
+    return None
+
+
+def _keep(changes: Changes, context: PatientContext, heard: Heard, reading: Reading) -> UUID:
+    """The communication's row (law 2: whatever it says, it is kept), the proof that the number works, the audit line."""
+    kept = {
+        "lexicon": reading.lexicon_version,
+        "missing": reading.missing,
+        "findings": [finding_to_json(finding) for finding in reading.findings],
+    }
+    if heard.communication_id is not None:
+        communication.attribute(changes, heard.communication_id, context.id, kept)
+        id = heard.communication_id
+    else:
+        session = context.session
+        id = communication.inbound(
+            changes,
+            organization_id=context.organization.id,
+            patient_id=context.id,
+            phone_id=heard.phone.id,
+            body=heard.body,
+            language=reading.language,
+            provider=heard.provider,
+            provider_id=heard.provider_id,
+            reading=kept,
+            received_at=heard.received_at,
+            flow_session_id=session.id if session else None,
+            check_in_id=session.check_in_id if session else None,
+        )
+    patient.heard_from(changes, context, heard.phone.id)
+    audit.record(
+        changes,
+        context.organization.id,
+        "reply_received",
+        actor="patient",
+        patient_id=context.id,
+        object_kind="communication",
+        object_id=id,
+    )
+    return id
+
+
+def _converse(
+    changes: Changes,
+    context: PatientContext,
+    flow: Flow | None,
+    heard: Heard,
+    reading: Reading,
+    decision: Decision,
+    communication_id: UUID,
+) -> Aftermath:
+    """Carries the open conversation on. An emergency ends the questions: what was answered is kept, nothing more is asked."""
+    waiting = context.session
+    if waiting is None or flow is None or heard.by_related_person:
+        return Aftermath(context)
+    session, now = Session.from_json(waiting.state), changes.now
+    facts = context.facts(now)
+    session, events = resume(flow, session, ReplyRead(reading.findings, reading.missing, heard.received_at), facts, now)
+    if decision.urgency is Urgency.EMERGENCY and session.status == "waiting":
+        session, ending = resume(flow, session, Stopped("red_flag", now), facts, now)
+        events = (*events, *ending)
+    aftermath = apply_events(changes, context, waiting, session, events, communication_id=communication_id)
+    return replace(aftermath, texts=()) if decision.urgency is Urgency.EMERGENCY else aftermath
+
+
+def _obey(changes: Changes, context: PatientContext, heard: Heard, reading: Reading) -> tuple[PatientContext, list[Fired]]:
+    """Wishes and facts that bind the machine at once, before any next send; each asks a nurse to look."""
+    fired: list[Fired] = []
+
+    def flag(rule: str, reason: str, kind: FindingKind) -> None:
+        spans = tuple(finding.span for finding in reading.findings if finding.kind is kind)
+        fired.append(Fired(f"machine.{rule}", MACHINE, Urgency.SAME_DAY, reason, "Rounds' own rule, see the clinical safety notice", spans))
+
+    if reading.has(FindingKind.UNSAFE_TO_CONTACT):
+        context = freeze_number(changes, context, heard.phone)
+        flag("unsafe_to_contact", "Not safe to contact on this number: do not call or text it", FindingKind.UNSAFE_TO_CONTACT)
+    if (reading.has(FindingKind.OPT_OUT) or heard.keyword == "STOP") and not heard.by_related_person:
+        context = opt_out(changes, context)
+        flag("opt_out", "Asked to stop the messages: monitoring has ended, clarify what is wanted", FindingKind.OPT_OUT)
+    if (reading.has(FindingKind.OPT_IN) or heard.keyword == "START") and not heard.by_related_person:
+        context = opt_in(changes, context)
+    for kind, status in ((FindingKind.DECEASED, PatientStatus.DECEASED), (FindingKind.HOSPICE, PatientStatus.HOSPICE)):
+        if reading.has(kind):
+            context = stop_patient(changes, context, status)
+            flag(status.value, f"Reported: {status.value}. Check-ins have stopped", kind)
+    if reading.has(FindingKind.WRONG_NUMBER) and not heard.by_related_person:
+        context = forget_number(changes, context, heard.phone)
+        flag("wrong_number", "The number belongs to somebody else: find the right one", FindingKind.WRONG_NUMBER)
+    return context, fired
+
+
+def _follow_through(reading: Reading) -> Fired | None:
+    """What the answer to the safety text means for the nurse (decisions 6)."""
+    choice = reading.first(FindingKind.CHOICE)
+    if choice is None:
+        return None
+    urgency, reason = {
+        "called": (Urgency.EMERGENCY, "Says that emergency services were called"),
+        "cannot": (Urgency.EMERGENCY, "Cannot call for help or is alone: call now"),
+        "not_an_emergency": (Urgency.SAME_DAY, "Says that it is not an emergency: check"),
+    }[choice.name]
+    return Fired(f"safety.{choice.name}", MACHINE, urgency, reason, "Answer to the safety text", (choice.span,))
+
+
+def _once(fired: Sequence[Fired]) -> list[Fired]:
+    """Each rule once, its most urgent firing."""
+    best: dict[str, Fired] = {}
+    for one in fired:
+        if one.rule not in best or one.urgency.rank < best[one.rule].urgency.rank:
+            best[one.rule] = one
+    return list(best.values())
+
+
+def _answer(
+    changes: Changes,
+    knowledge: Knowledge,
+    context: PatientContext,
+    heard: Heard,
+    reading: Reading,
+    decision: Decision,
+    aftermath: Aftermath,
+    communication_id: UUID,
+    *,
+    news: bool,
+    choice: Fired | None,
+) -> PatientContext:
+    """Queues what the patient hears: at most one safety text an incident, then the keyword's answer, then the flow's."""
+    facts, item = context.facts(changes.now), context.item
+    if any(reading.has(kind) for kind in (FindingKind.UNSAFE_TO_CONTACT, FindingKind.DECEASED, FindingKind.HOSPICE)):
+        if item is not None and decision.urgency is Urgency.EMERGENCY:
+            items.change_item(changes, context.organization.id, item.id, reached=Reached.NOT_REACHED)
+        return context
+
+    def say(text: str, purpose: Purpose, lane: Lane = Lane.ROUTINE, reason: str = "") -> None:
+        queue_text(
+            changes,
+            context,
+            context.session,
+            text,
+            purpose,
+            lane=lane,
+            phone_id=heard.phone.id,
+            reason=reason,
+            in_reply_to=communication_id,
+            escalation_id=item.id if item is not None and purpose is Purpose.SAFETY else None,
+        )
+
+    wording = knowledge.wording
+    if decision.urgency is Urgency.EMERGENCY and decision.answer and item is not None:
+        if decision.answer not in item.safety_texts:
+            say(wording.for_patient(decision.answer, facts, Urgency.EMERGENCY), Purpose.SAFETY, Lane.EMERGENCY, decision.answer)
+            items.change_item(changes, context.organization.id, item.id, reached=Reached.ON_ITS_WAY)
+            item = replace(
+                item,
+                safety_texts=(*item.safety_texts, decision.answer),
+                safety_text_at=changes.now,
+                reached=Reached.ON_ITS_WAY,
+            )
+            context = replace(context, item=item)
+            if news and not facts.staffed:
+                say(wording.for_patient("out_of_hours", facts, Urgency.EMERGENCY), Purpose.ANSWER, Lane.EMERGENCY)
+        return context
+    if choice is not None:
+        key = {"called": "emergency_called", "cannot": "emergency_cannot", "not_an_emergency": "emergency_not"}[
+            choice.rule.partition(".")[2]
+        ]
+        say(wording.for_patient(key, facts, Urgency.URGENT), Purpose.SAFETY, Lane.EMERGENCY, key)
+        return context
+    if heard.keyword and heard.provider_answered:
+        return context
+    if reading.has(FindingKind.OPT_OUT) or heard.keyword == "STOP":
+        say(wording.for_patient("opt_out_confirmation", facts), Purpose.OPT_OUT_CONFIRMATION)
+        return context
+    if reading.has(FindingKind.OPT_IN):
+        say(wording.for_patient("opt_in_confirmation", facts), Purpose.OPT_IN_CONFIRMATION)
+        return context
+    if reading.has(FindingKind.HELP):
+        say(wording.for_patient("help", facts), Purpose.HELP)
+        return context
+    if reading.has(FindingKind.WRONG_NUMBER) or reading.has(FindingKind.AUTO_REPLY):
+        return context
+    texts = list(aftermath.texts)
+    if decision.answer and not aftermath.safety:
+        texts = (
+            joined([wording.for_patient(decision.answer, facts, decision.urgency)], texts[0]) + texts[1:]
+            if texts
+            else [wording.for_patient(decision.answer, facts, decision.urgency)]
+        )
+    if news and not facts.staffed and not any(facts.after_hours_number and facts.after_hours_number in text for text in texts):
+        texts = [wording.for_patient("out_of_hours", facts, decision.urgency or Urgency.SAME_DAY), *texts]
+    lane = Lane.EMERGENCY if decision.urgency is Urgency.URGENT or aftermath.safety else Lane.ROUTINE
+    for text in texts:
+        say(text, Purpose.ANSWER, lane)
+    return context

@@ -1,0 +1,163 @@
+"""A text from a number that is nobody's, or that several patients share: triaged like any other, attributed to nobody.
+
+A step inside receive_reply's transaction. Two patients on one phone are asked who is writing, never guessed; an unknown
+sender gets one neutral answer a day without a word about health; a red flag gets the safety text all the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from uuid import UUID
+
+from service.actions.hear_reply import MACHINE, Heard
+from service.actions.knowledge import Knowledge
+from service.actions.raise_escalation import Whose, raise_escalation
+from service.db import audit, communication, items, patient
+from service.db.changes import Changes
+from service.domain.communication import Lane, Purpose
+from service.domain.decision import Fired
+from service.domain.escalation import Reached
+from service.domain.facts import Facts
+from service.domain.patient import OpenItem, PatientContext, Phone, Team, surroundings
+from service.domain.reading import FindingKind, Reply
+from service.domain.urgency import Urgency
+from service.engine.session import finding_to_json
+from service.replies import read
+from service.triage import decide
+
+NEUTRAL_EVERY = timedelta(days=1)
+IDENTITY_WITHIN = timedelta(hours=12)
+"""How long the question "who is writing?" stays open."""
+
+
+@dataclass(frozen=True, slots=True)
+class Nobody:
+    """A phone without a known patient, as it stands: who may be writing, and the item that hangs on it."""
+
+    phone: Phone
+    team: Team
+    candidates: tuple[PatientContext, ...] = ()
+    """The patients who share it; empty for an unknown sender."""
+    item: OpenItem | None = None
+
+
+def hear_unknown(changes: Changes, knowledge: Knowledge, nobody: Nobody, heard: Heard) -> tuple[Nobody, UUID]:
+    """The phone as it stands after this text, and the id of the communication that keeps it."""
+    now, organization = changes.now, nobody.team.organization
+    language = nobody.candidates[0].language if nobody.candidates else "en"
+    reading = read(knowledge.lexicon, Reply(heard.body, language), None)
+    language = reading.language or language
+    facts = Facts(language=language, **surroundings(nobody.team, language, organization.zone, now))
+    decision = decide(knowledge.tables, reading.findings, facts, now, None)
+    communication_id = communication.inbound(
+        changes,
+        organization_id=organization.id,
+        patient_id=None,
+        phone_id=heard.phone.id,
+        body=heard.body,
+        language=language,
+        provider=heard.provider,
+        provider_id=heard.provider_id,
+        reading={
+            "lexicon": reading.lexicon_version,
+            "missing": reading.missing,
+            "findings": [finding_to_json(finding) for finding in reading.findings],
+        },
+        received_at=heard.received_at,
+    )
+    audit.record(changes, organization.id, "reply_received", actor="patient", object_kind="communication", object_id=communication_id)
+    fired = [*decision.fired, _unattributed(nobody)]
+    stops = reading.has(FindingKind.OPT_OUT) or heard.keyword == "STOP"
+    if stops or reading.has(FindingKind.OPT_IN) or heard.keyword == "START":
+        _heed_keyword(changes, nobody, heard.phone, stops=stops)
+    unsafe = reading.has(FindingKind.UNSAFE_TO_CONTACT) or heard.phone.unsafe_since is not None
+    if reading.has(FindingKind.UNSAFE_TO_CONTACT):
+        patient.set_phone(changes, heard.phone.id, unsafe_since=now)
+    whose = Whose(nobody.team, nobody.item, None, heard.phone.id, do_not_contact=unsafe)
+    item = raise_escalation(changes, knowledge, whose, fired, communication_id=communication_id)
+    nobody = replace(nobody, item=item)
+    if not unsafe:
+        key = decision.answer if decision.urgency is Urgency.EMERGENCY else ""
+        nobody = _answer(changes, knowledge, nobody, heard, facts, key, communication_id, stops=stops)
+    return nobody, communication_id
+
+
+def _unattributed(nobody: Nobody) -> Fired:
+    """The machine's own reason for the item: every text is seen by a person (safety rule 10)."""
+    shared = bool(nobody.candidates)
+    reason = "A shared phone: who wrote is not known yet" if shared else "A text from a number that belongs to no patient"
+    rule = "machine.shared_phone" if shared else "machine.unknown_sender"
+    return Fired(rule, MACHINE, Urgency.SAME_DAY, reason, "Rounds' own rule, see the clinical safety notice")
+
+
+def _heed_keyword(changes: Changes, nobody: Nobody, phone: Phone, *, stops: bool) -> None:
+    """STOP binds the number and everybody on it; only START lifts it (decisions 12)."""
+    patient.set_phone(changes, phone.id, opted_out_at=changes.now if stops else None)
+    for candidate in nobody.candidates:
+        if stops:
+            patient.revoke_consents(changes, candidate.id, "opt_out", phone_id=phone.id)
+        else:
+            patient.restore_consents(changes, candidate.id)
+
+
+def _answer(
+    changes: Changes, knowledge: Knowledge, nobody: Nobody, heard: Heard, facts: Facts, safety: str, communication_id: UUID, *, stops: bool
+) -> Nobody:
+    item = nobody.item
+    if item is None:
+        return nobody
+    item_id = item.id
+
+    def say(text: str, purpose: Purpose, lane: Lane = Lane.ROUTINE, reason: str = "") -> None:
+        communication.outbound(
+            changes,
+            organization_id=nobody.team.organization.id,
+            patient_id=None,
+            phone_id=heard.phone.id,
+            body=text,
+            language=facts.language,
+            purpose=purpose,
+            lane=lane,
+            reason=reason,
+            in_reply_to=communication_id,
+            escalation_id=item_id,
+        )
+
+    wording = knowledge.wording
+    if safety:
+        if safety not in item.safety_texts:
+            say(wording.for_patient(safety, facts, Urgency.EMERGENCY), Purpose.SAFETY, Lane.EMERGENCY, safety)
+            items.change_item(changes, nobody.team.organization.id, item.id, reached=Reached.ON_ITS_WAY)
+            item = replace(item, safety_texts=(*item.safety_texts, safety), safety_text_at=changes.now, reached=Reached.ON_ITS_WAY)
+        return replace(nobody, item=item)
+    if heard.keyword and heard.provider_answered:
+        return nobody
+    if stops:
+        say(wording.for_patient("opt_out_confirmation", facts), Purpose.OPT_OUT_CONFIRMATION)
+        return nobody
+    if nobody.candidates:
+        choices = choices_text(nobody.candidates, facts.language)
+        say(wording.for_patient("shared_phone_question", facts, choices=choices), Purpose.ANSWER)
+        return nobody
+    answered = heard.phone.neutral_answer_at
+    if heard.phone.number.startswith("+") and (answered is None or changes.now - answered >= NEUTRAL_EVERY):
+        say(wording.for_patient("neutral_unknown_sender", facts), Purpose.NEUTRAL)
+        patient.set_phone(changes, heard.phone.id, neutral_answer_at=changes.now)
+        return replace(nobody, phone=replace(nobody.phone, neutral_answer_at=changes.now))
+    return nobody
+
+
+def choices_text(candidates: Sequence[PatientContext], language: str) -> str:
+    """ "1 for F., 2 for G.": first letters only, in the order of the numbers."""
+    word = "para" if language == "es" else "for"
+    return ", ".join(f"{number} {word} {candidate.name[:1]}." for number, candidate in enumerate(candidates, 1))
+
+
+def chosen(body: str, candidates: Sequence[PatientContext]) -> PatientContext | None:
+    """The patient that a bare number names, None when it is no number of the list."""
+    text = body.strip().rstrip(".)")
+    if text.isascii() and text.isdigit() and 1 <= int(text[:4]) <= len(candidates):
+        return candidates[int(text) - 1]
+    return None

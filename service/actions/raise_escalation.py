@@ -1,0 +1,129 @@
+"""Raises what needs a person: opens the patient's item or joins the open one, and pages for an emergency.
+
+A step inside others' transactions (receive_reply, apply_events, time-outs): it gathers rows and commits nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import UUID
+
+from service.actions.knowledge import Knowledge
+from service.db import items
+from service.db.changes import Changes
+from service.domain.decision import Fired
+from service.domain.escalation import Reached, State
+from service.domain.patient import OpenItem, PatientContext, Team, due_at
+from service.domain.schedule import to_local
+from service.domain.urgency import Urgency, highest
+
+MAXIMUM_CONCERNS = 40
+"""Concerns an item lists; beyond it further messages still reach the item's conversation and history (law 12)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Whose:
+    """Whom an item is about: a patient, or only a phone number when nobody is known for sure."""
+
+    team: Team
+    item: OpenItem | None
+    patient_id: UUID | None
+    phone_id: UUID | None
+    initials: str = ""
+    do_not_contact: bool = False
+
+    @classmethod
+    def patient(cls, context: PatientContext) -> Whose:
+        """A patient's item."""
+        initials = "".join(f"{word[0]}." for word in context.name.split()[:2])
+        unsafe = any(phone.unsafe_since for phone in context.phones)
+        return cls(context.team, context.item, context.id, None, initials, unsafe)
+
+
+def raise_escalation(
+    changes: Changes,
+    knowledge: Knowledge,
+    whose: Whose,
+    fired: Sequence[Fired],
+    *,
+    communication_id: UUID | None = None,
+    facts: Mapping[str, Any] | None = None,
+) -> OpenItem:
+    """The item as it stands afterwards. One open clinical item a patient; the highest urgency wins and is never lowered.
+
+    A rule that fired on the same message already is not listed twice. Any new patient message on an open item is noticed:
+    the queue wakes, and an emergency pages again when it is new, worse, or told again after it was acknowledged.
+    """
+    urgency = highest(rule.urgency for rule in fired)
+    if urgency is None:
+        raise ValueError("an escalation needs at least one rule that fired")
+    organization_id = whose.team.organization.id
+    item = whose.item
+    if item is None:
+        item = _opened(changes, whose, urgency, fired)
+        worse = True
+    else:
+        worse = urgency.rank < item.urgency.rank
+        item = _joined(changes, whose, item, urgency)
+    known = set(item.concerns)
+    for rule in sorted(fired, key=lambda one: one.urgency.rank):
+        key = (rule.rule, str(communication_id or ""))
+        if key in known or (len(known) >= MAXIMUM_CONCERNS and not worse):
+            continue
+        known.add(key)
+        items.add_concern(changes, organization_id, item.id, rule, communication_id=communication_id, facts=facts or {})
+    item = replace(item, concerns=tuple(known))
+    if urgency is Urgency.EMERGENCY and (worse or item.acknowledged):
+        item = _paged(changes, knowledge, whose, item)
+    return item
+
+
+def _opened(changes: Changes, whose: Whose, urgency: Urgency, fired: Sequence[Fired]) -> OpenItem:
+    first = min(fired, key=lambda one: one.urgency.rank)
+    due = due_at(whose.team, urgency, changes.now)
+    id = items.open_item(
+        changes,
+        whose.team,
+        patient_id=whose.patient_id,
+        phone_id=whose.phone_id,
+        urgency=urgency,
+        summary=first.reason,
+        due_at=due,
+        do_not_contact=whose.do_not_contact,
+    )
+    return OpenItem(id, urgency, due, State.OPEN, Reached.NONE_NEEDED, acknowledged=False, page_step=-1)
+
+
+def _joined(changes: Changes, whose: Whose, item: OpenItem, urgency: Urgency) -> OpenItem:
+    """The open item with a new message on it; worse news raises it and brings its clock forward, never back (law 8)."""
+    values: dict[str, Any] = {"last_patient_event_at": changes.now}
+    if urgency.rank < item.urgency.rank:
+        due = min(item.due_at, due_at(whose.team, urgency, changes.now))
+        values |= {"urgency_rank": urgency.rank, "due_at": due}
+        items.add_event(changes, whose.team.organization.id, item.id, "raised", {"from": item.urgency, "to": urgency})
+        item = replace(item, urgency=urgency, due_at=due)
+    else:
+        items.add_event(changes, whose.team.organization.id, item.id, "message", {"urgency": urgency})
+    if whose.do_not_contact:
+        values["do_not_contact"] = True
+    items.change_item(changes, whose.team.organization.id, item.id, **values)
+    return item
+
+
+def _paged(changes: Changes, knowledge: Knowledge, whose: Whose, item: OpenItem) -> OpenItem:
+    step = item.page_step + 1
+    due = to_local(item.due_at, whose.team.organization.zone)
+    body = knowledge.wording.text(
+        "page_to_staff",
+        "en",
+        urgency=Urgency.EMERGENCY.upper(),
+        initials=whose.initials or "-",
+        due=f"{due:%I:%M %p}".lstrip("0").lower(),
+        link=knowledge.item_link(item.id),
+    )
+    items.add_page(changes, whose.team, item.id, step, body)
+    if item.acknowledged:
+        items.change_item(changes, whose.team.organization.id, item.id, acknowledged_at=None, acknowledged_by=None)
+    return replace(item, page_step=step, acknowledged=False)
