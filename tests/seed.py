@@ -214,7 +214,7 @@ async def seed_item(
                 organization_id=person.organization_id,
                 team_id=person.team_id,
                 patient_id=person.id if known else None,
-                phone_id=person.phone_id,
+                phone_id=None if known else person.phone_id,
                 kind=kind,
                 state="open",
                 urgency_rank=urgency.rank,
