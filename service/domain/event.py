@@ -7,6 +7,7 @@ from datetime import datetime
 
 from service.domain.decision import Fired
 from service.domain.reading import Expects, Finding
+from service.domain.urgency import Urgency
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,10 @@ class ReplyRead:
     findings: tuple[Finding, ...]
     missing: str
     received_at: datetime
+    urgency: Urgency | None = None
+    """What universal triage made of the same reply: an emergency ends the questioning."""
+    answered: bool = False
+    """True when universal triage has a safety answer of its own to this reply, so that the patient gets one, not two."""
 
 
 @dataclass(frozen=True, slots=True)

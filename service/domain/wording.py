@@ -19,7 +19,7 @@ REQUIRED = (
     "emergency_cannot",
     "emergency_not",
     "crisis",
-    "unsafe",
+    "abuse",
     "low_glucose",
     "poisoning",
     "urgent",

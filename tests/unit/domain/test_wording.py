@@ -47,7 +47,7 @@ def test_texts_that_stand_alone_say_where_help_is(key: str, language: str) -> No
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_texts_to_strangers_and_staff_name_no_patient(language: str) -> None:
-    for key in ("neutral_unknown_sender", "shared_phone_question", "page_to_staff", "unsafe"):
+    for key in ("neutral_unknown_sender", "shared_phone_question", "page_to_staff", "abuse"):
         assert "first_name" not in placeholders(WORDING.raw(key, language))
 
 

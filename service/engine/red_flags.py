@@ -1,0 +1,87 @@
+"""A flow's red flags, judged by `triage`: which fire, which cannot be judged, and what the patient hears."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from service.domain.decision import Fired
+from service.domain.facts import Facts
+from service.domain.reading import Finding, FindingKind, Measure, Question
+from service.domain.texts import placeholders
+from service.domain.urgency import Urgency
+from service.engine.answers import VALUE_OF
+from service.engine.flow import Flow, Step
+from service.engine.session import Session
+from service.triage import Undecided
+from service.triage.decide import judged
+
+Flagged = tuple[str, str, Fired]
+"""Name of the flag (it fires once a session), its step, and what fired."""
+
+_ONLY_OF_ITS_STEP = frozenset({FindingKind.ANSWER, FindingKind.CHOICE})
+"""A "yes" says nothing about another step's question."""
+_MEASURE_OF_NAME = {str(measure): measure for measure in Measure}
+
+
+def evaluate_flags(flow: Flow, session: Session, facts: Facts, now: datetime, question: Question | None) -> list[Flagged]:
+    """The red flags that fire now and have not fired before in this session, most urgent first.
+
+    A flag that compares with a reading that is not there is unknown, never false: a routine item says so, once a step,
+    unless another flag of the step has fired.
+    """
+    fired: list[Flagged] = []
+    for step in flow.steps:
+        findings = _findings_for(step, session)
+        if not findings:
+            continue
+        unknown: list[str] = []
+        for flag in step.red_flags:
+            rule = flow.rule(step, flag)
+            if rule.id in session.fired:
+                continue
+            found = judged(rule, findings, facts, now, question)
+            if isinstance(found, Fired):
+                fired.append((rule.id, step.key, replace(found, answer=flag.answer)))
+            elif isinstance(found, Undecided):
+                unknown.append(flag.name.replace("_", " "))
+        name = f"{flow.key}.{step.key}.unknown"
+        seen = {each[1] for each in fired} | ({step.key} if any(f.startswith(f"{flow.key}.{step.key}.") for f in session.fired) else set())
+        if unknown and step.key not in seen:
+            fired.append((name, step.key, _unknown(flow, name, unknown)))
+    return sorted(fired, key=lambda each: each[2].urgency.rank)
+
+
+def answer_text(flow: Flow, key: str, session: Session, facts: Facts, urgency: Urgency | None) -> str:
+    """A shared text or a flow's own answer, filled; the honest out-of-hours text while nobody can keep its promise."""
+    spoken = replace(facts, language=session.language)
+    own = "." in key
+    if own and not facts.staffed and "promise" in placeholders(flow.wording.raw(key, session.language)):
+        key = "out_of_hours"
+    return flow.wording.for_patient(key, spoken, urgency)
+
+
+def needs_confirming(step: Step, session: Session, facts: Facts) -> bool:
+    """True when the step's value differs from the last one in the history by more than the step allows."""
+    if step.confirm is None or step.expects not in VALUE_OF:
+        return False
+    name = VALUE_OF[step.expects]
+    now = next((f for f in reversed(session.findings(step.key)) if f.kind is FindingKind.VALUE and f.name == name), None)
+    before = next((past for past in reversed(facts.history) if past.measure is _MEASURE_OF_NAME[name]), None)
+    if now is None or now.quantity is None or before is None:
+        return False
+    return abs(now.quantity.value - before.value) > step.confirm.change_over.value
+
+
+def _findings_for(step: Step, session: Session) -> list[Finding]:
+    return [kept.finding for kept in session.kept if kept.step == step.key or kept.finding.kind not in _ONLY_OF_ITS_STEP]
+
+
+def _unknown(flow: Flow, name: str, flags: list[str]) -> Fired:
+    return Fired(
+        rule=name,
+        version=flow.version,
+        urgency=Urgency.ROUTINE,
+        reason=f"No earlier reading to compare with, so this could not be judged: {', '.join(flags)}",
+        source="Rounds safety rules: what is not known is never taken for normal",
+    )

@@ -1,0 +1,151 @@
+"""A conversation between two steps: a frozen value that is plain JSON when it is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from service.domain.reading import Assertion, Finding, FindingKind, Quantity
+
+MAX_KEPT = 60
+"""Findings kept in a session; the oldest go first (all of them are in the patient's record)."""
+
+
+class Status(StrEnum):
+    """Where a session stands: it waits for the patient, or it is over."""
+
+    WAITING = "waiting"
+    ENDED = "ended"
+
+
+class Outcome(StrEnum):
+    """How a session ended; what SessionEnded says."""
+
+    COMPLETED = "completed"
+    SILENT = "silent"
+    RED_FLAG = "red_flag"
+    STOPPED = "stopped"
+    LIMIT = "limit"
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A finding of this session and the step it answers."""
+
+    step: str
+    finding: Finding
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One run of one flow version with one patient, between two events."""
+
+    flow: str
+    version: str
+    language: str
+    status: Status = Status.WAITING
+    outcome: str = ""
+    step: str = ""
+    """The step whose question is open, "" when ended."""
+    asked_at: datetime | None = None
+    wait_until: datetime | None = None
+    reminders: int = 0
+    tries: int = 0
+    """Replies to the open question that did not answer it."""
+    confirming: bool = False
+    """True while the open question asks to confirm a value that is already recorded."""
+    done: tuple[str, ...] = ()
+    """Steps that were answered."""
+    given_up: tuple[str, ...] = ()
+    """Steps that a nurse looks at because the answer was not understood."""
+    kept: tuple[Kept, ...] = ()
+    fired: tuple[str, ...] = ()
+    """Red flags that have fired, so that none fires twice."""
+    turns: int = 0
+
+    def findings(self, step: str | None = None) -> tuple[Finding, ...]:
+        """What the patient has reported in this session, to one step or to all, oldest first."""
+        return tuple(kept.finding for kept in self.kept if step is None or kept.step == step)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON values; `from_json` gives an equal session."""
+        return {
+            "flow": self.flow,
+            "version": self.version,
+            "language": self.language,
+            "status": self.status.value,
+            "outcome": self.outcome,
+            "step": self.step,
+            "asked_at": _instant_out(self.asked_at),
+            "wait_until": _instant_out(self.wait_until),
+            "reminders": self.reminders,
+            "tries": self.tries,
+            "confirming": self.confirming,
+            "done": list(self.done),
+            "given_up": list(self.given_up),
+            "kept": [{"step": kept.step, **finding_to_json(kept.finding)} for kept in self.kept],
+            "fired": list(self.fired),
+            "turns": self.turns,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Session:
+        """The session that `to_json` wrote. KeyError or ValueError when it is something else."""
+        return cls(
+            flow=data["flow"],
+            version=data["version"],
+            language=data["language"],
+            status=Status(data["status"]),
+            outcome=data["outcome"],
+            step=data["step"],
+            asked_at=_instant_in(data["asked_at"]),
+            wait_until=_instant_in(data["wait_until"]),
+            reminders=data["reminders"],
+            tries=data["tries"],
+            confirming=data["confirming"],
+            done=tuple(data["done"]),
+            given_up=tuple(data["given_up"]),
+            kept=tuple(Kept(each["step"], finding_from_json(each)) for each in data["kept"]),
+            fired=tuple(data["fired"]),
+            turns=data["turns"],
+        )
+
+
+def finding_to_json(finding: Finding) -> dict[str, Any]:
+    """A finding as plain JSON values."""
+    quantity = finding.quantity
+    return {
+        "kind": finding.kind.value,
+        "name": finding.name,
+        "rule": finding.rule,
+        "span": list(finding.span),
+        "assertion": finding.assertion.value,
+        "quantity": None if quantity is None else [quantity.value, quantity.unit, quantity.value_2, quantity.stated_unit],
+        "qualifiers": list(finding.qualifiers),
+    }
+
+
+def finding_from_json(data: Mapping[str, Any]) -> Finding:
+    """The finding that `finding_to_json` wrote."""
+    quantity = data["quantity"]
+    start, end = data["span"]
+    return Finding(
+        kind=FindingKind(data["kind"]),
+        name=data["name"],
+        rule=data["rule"],
+        span=(start, end),
+        assertion=Assertion(data["assertion"]),
+        quantity=None if quantity is None else Quantity(*quantity),
+        qualifiers=tuple(data["qualifiers"]),
+    )
+
+
+def _instant_out(instant: datetime | None) -> str | None:
+    return None if instant is None else instant.isoformat()
+
+
+def _instant_in(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
