@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
 
@@ -150,3 +152,66 @@ class Receiver(Protocol):
 
     def acknowledge(self) -> tuple[str, str]:
         """(content type, body) of the empty answer."""
+
+
+class Author(StrEnum):
+    """Whose text lies on a simulated phone."""
+
+    SERVICE = "service"  # Rounds
+    PATIENT = "patient"  # typed on the phone
+    CARRIER = "carrier"  # the provider's own answer to STOP and START
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneText:
+    """One text on a simulated phone; `state` is accepted, sent, delivered, undelivered (service) or sending, received, lost (patient)."""
+
+    provider_id: str
+    author: Author
+    body: str
+    at: datetime
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """One simulated phone as a page shows it; `texts` oldest first."""
+
+    number: str
+    switched_on: bool
+    blocked: bool
+    """True between STOP and START: the carrier lets nothing through."""
+    texts: Sequence[PhoneText]
+
+
+class ReplyLost(Exception):
+    """The service did not take a reply from a simulated phone."""
+
+
+class PhoneWatcher(Protocol):
+    """One live page's view of what has changed."""
+
+    async def changed(self) -> frozenset[str]:
+        """Waits for a change; the numbers whose conversation has changed since the last call."""
+
+
+class Phones(Protocol):
+    """The simulated phones, as the demo's page sees them."""
+
+    def conversations(self) -> Sequence[Conversation]:
+        """Every phone, the most recently active first."""
+
+    def conversation(self, number: str) -> Conversation:
+        """One phone; an unknown number is an empty one."""
+
+    async def reply(self, number: str, text: str) -> str:
+        """Sends what a visitor typed to the service by its real webhook; the message id. Raises ValueError or ReplyLost."""
+
+    def add(self, number: str) -> None:
+        """Puts a phone on the table before any text has come."""
+
+    def switch(self, number: str, *, on: bool) -> None:
+        """Switches a phone on or off; texts to one that is off come back undelivered."""
+
+    def watch(self) -> AbstractContextManager[PhoneWatcher]:
+        """A watcher for one live page."""

@@ -99,6 +99,12 @@ class Batcher(Generic[T, R]):
     async def _handle_batch(self, batch: Sequence[tuple[T, asyncio.Future[R]]]) -> None:
         try:
             results = await self._handle([item for item, _ in batch])
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise  # we are being stopped
+            _log.error("webhook batch cancelled itself", items=len(batch))  # a driver's doing; the worker lives on
+            return
         except Exception as error:
             # Only where and what kind: a database error's text carries the row's values.
             _log.error("webhook batch failed", items=len(batch), error=type(error).__name__, at=_place(error))
@@ -115,7 +121,8 @@ class Batcher(Generic[T, R]):
 
 def _fail(future: asyncio.Future[R], error: Exception) -> None:
     if not future.done():
-        future.set_exception(error)
+        # A future refuses StopIteration; nothing an action returns may stop the worker.
+        future.set_exception(BatchFailed() if isinstance(error, StopIteration) else error)
 
 
 def _place(error: Exception) -> str:

@@ -116,6 +116,22 @@ async def test_a_handler_that_raises_fails_its_own_list_and_the_next_one_works()
     assert "chest pain" not in str(logs)
 
 
+@pytest.mark.law(12)
+@pytest.mark.parametrize("outcome", [asyncio.CancelledError(), StopIteration("as a result")])
+async def test_nothing_an_action_does_stops_the_worker(outcome: BaseException) -> None:
+    async def handle(items: Sequence[int]) -> Sequence[int | Exception]:
+        if 1 not in items:
+            return list(items)
+        if isinstance(outcome, Exception):
+            return [outcome]
+        raise outcome
+
+    async with working(handle) as batcher:
+        with pytest.raises(BatchFailed):
+            await batcher.submit(1)
+        assert await asyncio.wait_for(batcher.submit(2), 1) == 2
+
+
 @pytest.mark.parametrize("count", [0, 1, 3])
 async def test_a_handler_that_loses_count_stores_nothing_as_far_as_anybody_is_told(count: int) -> None:
     async def handle(items: Sequence[int]) -> Sequence[int | Exception]:

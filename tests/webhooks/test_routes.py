@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import gzip
 import random
+from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
 from uuid import UUID, uuid4
 
 import pytest
 from aiohttp import ClientResponse, web
-from aiohttp.test_utils import TestClient
+from aiohttp.test_utils import TestClient, unused_port
 from structlog.testing import capture_logs
 
 from service.domain.communication import Status
@@ -333,6 +334,24 @@ async def test_a_text_that_we_could_not_store_is_brought_again(direct: StandIn, 
     assert last.status == 200
     assert direct.store.tries[0].status == 500
     assert [message.body for message in actions.messages] == ["chest pain"]
+
+
+async def test_a_text_comes_in_by_the_fallback_address_too(direct: StandIn, actions: Actions) -> None:
+    direct.options.fallback_url = direct.options.sms_url
+    direct.options.sms_url = direct.options.sms_url.replace("/sms", "/gone")
+    await direct.inbound(ANA, "chest pain")
+    assert [message.body for message in actions.messages] == ["chest pain"]
+
+
+async def test_a_service_that_is_down_loses_the_webhook_but_not_the_text(direct: StandIn, actions: Actions) -> None:
+    direct.options.sms_url = f"http://127.0.0.1:{unused_port()}/webhooks/twilio/sms#rc=2&rp=ct"
+    since = datetime.now(UTC) - timedelta(seconds=2)
+    await direct.inbound(ANA, "chest pain")
+    assert [attempt.status for attempt in direct.store.tries] == [None, None, None]
+    assert actions.messages == []
+    provider = make_provider(direct)
+    assert [(text.body, text.inbound) for text in await provider.list_texts(to=None, since=since)] == [("chest pain", True)]
+    await provider.close()
 
 
 @pytest.mark.law(3)

@@ -2,6 +2,5 @@
 
 from service.telephony.simulator.build import Simulator, build
 from service.telephony.simulator.phones import SimulatedPhones
-from service.telephony.simulator.provider import ReplyLost
 
-__all__ = ["ReplyLost", "SimulatedPhones", "Simulator", "build"]
+__all__ = ["SimulatedPhones", "Simulator", "build"]

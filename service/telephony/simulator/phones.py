@@ -7,44 +7,14 @@ from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime
-from enum import StrEnum
+
+from service.telephony.port import Conversation, PhoneText
 
 PHONES = 500
 TEXTS_A_PHONE = 200
 WATCHERS = 200
 LONGEST_REPLY = 1600
 """What a real provider joins into one inbound text."""
-
-
-class Author(StrEnum):
-    """Whose bubble a text is."""
-
-    SERVICE = "service"  # Rounds
-    PATIENT = "patient"  # typed on the simulated phone
-    CARRIER = "carrier"  # the provider's own answer to STOP and START
-
-
-@dataclass(frozen=True, slots=True)
-class PhoneText:
-    """One text on a simulated phone; `state` is accepted, sent, delivered, undelivered (service) or sending, received, lost (patient)."""
-
-    provider_id: str
-    author: Author
-    body: str
-    at: datetime
-    state: str
-
-
-@dataclass(frozen=True, slots=True)
-class Conversation:
-    """One phone as a page shows it; `texts` oldest first."""
-
-    number: str
-    switched_on: bool
-    blocked: bool
-    """True between STOP and START: the carrier lets nothing through."""
-    texts: Sequence[PhoneText]
 
 
 @dataclass(slots=True)

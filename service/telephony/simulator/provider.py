@@ -12,9 +12,9 @@ from datetime import datetime
 import structlog
 
 from service.domain.communication import Status
-from service.telephony.port import Accepted, OutgoingText, PermanentFailure, RemoteText, TransientFailure
+from service.telephony.port import Accepted, Author, OutgoingText, PermanentFailure, PhoneText, RemoteText, ReplyLost, TransientFailure
 from service.telephony.simulator.line import Line, NotTaken
-from service.telephony.simulator.phones import Author, PhoneText, SimulatedPhones
+from service.telephony.simulator.phones import SimulatedPhones
 from service.telephony.simulator.receiver import NAME, SWITCHED_OFF
 
 _log = structlog.get_logger(__name__)
@@ -32,10 +32,6 @@ STEP_SECONDS = 0.3
 """Between accepted, sent and delivered: slow enough to be seen, quick enough for an impatient visitor."""
 
 CALLBACK_TRIES = 3
-
-
-class ReplyLost(Exception):
-    """The service did not take a reply from a simulated phone."""
 
 
 class SimulatorProvider:

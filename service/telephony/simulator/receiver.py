@@ -36,7 +36,8 @@ class SimulatorReceiver:
         given = headers.get(HEADER, "").encode("utf-8", "replace")
         if not hmac.compare_digest(sign(self._secret, url, body).encode(), given):
             raise SignatureRefused("wrong signature" if given else "no signature")
-        return dict(parse_qsl(body.decode("utf-8", "replace").replace("%00", ""), keep_blank_values=True))
+        pairs = parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True)
+        return {name: value.replace("\0", "\ufffd") for name, value in pairs}
 
     def parse_message(self, form: Mapping[str, str]) -> InboundMessage | None:
         """The message, None when a required field is missing."""

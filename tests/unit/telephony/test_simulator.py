@@ -12,10 +12,21 @@ import pytest
 from aiohttp import web
 
 from service.domain.communication import Status
-from service.telephony.port import DeliveryUpdate, InboundMessage, PermanentFailure, Provider, Receiver, SignatureRefused
-from service.telephony.simulator import ReplyLost, Simulator, build
+from service.telephony.port import (
+    Author,
+    DeliveryUpdate,
+    InboundMessage,
+    PermanentFailure,
+    Phones,
+    PhoneText,
+    Provider,
+    Receiver,
+    ReplyLost,
+    SignatureRefused,
+)
+from service.telephony.simulator import Simulator, build
 from service.telephony.simulator import phones as phones_module
-from service.telephony.simulator.phones import Author, PhoneText, SimulatedPhones, TooManyWatchers
+from service.telephony.simulator.phones import SimulatedPhones, TooManyWatchers
 from service.telephony.simulator.receiver import HEADER, SimulatorReceiver, sign
 from tests.unit.telephony.conftest import ANA, BEN, a_text
 
@@ -92,13 +103,14 @@ async def simulated() -> AsyncIterator[tuple[Simulator, Service]]:
 async def test_a_text_lies_on_the_phone_and_its_delivery_is_called_back() -> None:
     async with simulated() as (simulator, service):
         as_port: Provider = simulator.provider
+        phones: Phones = simulator.phones
         text = a_text(ANA, body="What is your weight today?")
         accepted = await as_port.send_text(text)
         assert accepted.status is Status.ACCEPTED
         await service.until(lambda: len(service.updates) == 2)
         assert [update.status for update in service.updates] == [Status.SENT, Status.DELIVERED]
         assert {(update.attempt_id, update.provider_id) for update in service.updates} == {(text.attempt_id, accepted.provider_id)}
-        [shown] = simulator.phones.conversation(ANA).texts
+        [shown] = phones.conversation(ANA).texts
         assert (shown.author, shown.body, shown.state) == (Author.SERVICE, text.body, "delivered")
 
 
@@ -196,15 +208,15 @@ async def test_the_list_shows_both_directions_newest_first() -> None:
 
 
 async def test_a_watching_page_is_told_which_phones_have_changed() -> None:
-    async with simulated() as (simulator, _):
+    async with simulated() as (simulator, service):
         with simulator.phones.watch() as watcher:
             await simulator.provider.send_text(a_text(ANA))
             await simulator.provider.send_text(a_text(ANA))
             await simulator.provider.send_text(a_text(BEN))
+            await service.until(lambda: len(service.updates) == 6)
             assert await asyncio.wait_for(watcher.changed(), 1) == {ANA, BEN}
             simulator.phones.switch(BEN, on=False)
-            async with asyncio.timeout(1):
-                assert BEN in await watcher.changed()
+            assert await asyncio.wait_for(watcher.changed(), 1) == {BEN}
         assert [conversation.number for conversation in simulator.phones.conversations()] == [BEN, ANA]
 
 
