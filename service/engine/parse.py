@@ -56,7 +56,8 @@ def parse_flow(data: Any, file: str, wording: Wording) -> Flow:
     try:
         flow = Flow.model_validate(shaped)
     except ValidationError as error:
-        first = error.errors()[0]
+        # A mistyped word is the cause, what is then missing only follows from it.
+        first = min(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
         raise place.error(flow_paths(first["loc"]), _explain(first)) from None
     for path, problem in _problems(flow, wording, data):
         raise place.error(path, problem)

@@ -124,35 +124,37 @@ def _replied(flow: Flow, session: Session, event: ReplyRead, facts: Facts, now: 
         return _still_waiting(session, events)
     if session.turns >= MAX_TURNS:
         return _too_long(flow, session, events)
-    if not answered:
-        return _unanswered(flow, session, step, findings, facts, now, events)
-    if not session.confirming and needs_confirming(step, session, facts) and step.confirm is not None:
-        session = replace(session, confirming=True, tries=1)
-        return _ask(flow, session, step, step.confirm.ask, facts, now, events)
-    return _go_on(flow, session, facts, now, events, quiet=bool(said) or event.answered)
+    quiet = bool(said) or event.answered
+    if answered and (session.confirming or not needs_confirming(step, session, facts)):
+        return _go_on(flow, session, facts, now, events, quiet=quiet)
+    confirming = answered or session.confirming
+    if session.tries + 1 >= MAX_TRIES:
+        return _to_a_nurse(flow, session, step, "confirmed" if confirming else "understood", facts, now, events, quiet=quiet)
+    text = step.ask if understood_something(findings) else step.ask_again
+    if confirming and step.confirm is not None:
+        text = step.confirm.ask
+    return _ask(flow, replace(session, tries=session.tries + 1, confirming=confirming), step, text, facts, now, events)
 
 
-def _unanswered(
-    flow: Flow, session: Session, step: Step, findings: Sequence[Finding], facts: Facts, now: datetime, events: list[Event]
+def _to_a_nurse(
+    flow: Flow, session: Session, step: Step, what: str, facts: Facts, now: datetime, events: Sequence[Event], *, quiet: bool
 ) -> Turn:
-    """Asks once more; the second time a nurse looks and the flow goes on."""
-    if session.tries + 1 < MAX_TRIES:
-        text = step.ask if understood_something(findings) else step.ask_again
-        return _ask(flow, replace(session, tries=session.tries + 1), step, text, facts, now, events)
-    what = "confirmed" if session.confirming else "understood"
+    """The second answer that is not understood (or not confirmed): a nurse looks and the flow goes on."""
     urgency = Urgency.URGENT if facts.high_risk else Urgency.SAME_DAY
     fired = Fired(
         rule=f"{flow.key}.{step.key}.not_{what}",
         version=flow.version,
         urgency=urgency,
-        reason=f"The answer could not be {what}, asked twice: {step.ask['en' if 'en' in step.ask else flow.languages[0]].plain}",
+        reason=f"The answer could not be {what}, asked twice: {step.ask[flow.language('en')].plain}",
         source="Rounds safety rules: a second unclear answer goes to a nurse",
     )
-    events.append(RedFlagFound(step.key, fired))
-    if not any(isinstance(event, MessageSaid) for event in events):
-        events.append(MessageSaid(step.key, answer_text(flow, "not_understood", session, facts, urgency), session.language))
-    session = replace(session, given_up=(*session.given_up, *([] if step.key in session.done else [step.key])))
-    return _go_on(flow, session, facts, now, events, quiet=True)
+    said = [] if quiet else [MessageSaid(step.key, answer_text(flow, "not_understood", session, facts, urgency), session.language)]
+    session = replace(
+        session,
+        fired=(*session.fired, fired.rule),
+        given_up=(*session.given_up, *([] if step.key in session.done else [step.key])),
+    )
+    return _go_on(flow, session, facts, now, [*events, RedFlagFound(step.key, fired), *said], quiet=True)
 
 
 def _timed_out(flow: Flow, session: Session, event: TimedOut, facts: Facts, now: datetime) -> Turn:

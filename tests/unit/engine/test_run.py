@@ -214,6 +214,15 @@ def test_a_jump_confirmed_by_yes_goes_on_and_one_left_unclear_goes_to_a_nurse() 
     assert talk.asked == "breathing_swelling"
 
 
+def test_a_jump_after_a_second_question_is_not_asked_a_third_time() -> None:
+    talk = Conversation(FLOW, KNOWN)
+    talk.unreadable()
+    talk.reply(weight(160))
+    assert talk.flags == {"weight.lost_in_a_week": Urgency.SAME_DAY, "weight.not_confirmed": Urgency.SAME_DAY}
+    assert talk.asked == "breathing_swelling"
+    assert len(talk.texts) == 1
+
+
 def test_a_reading_without_one_to_compare_with_is_unknown_not_normal() -> None:
     talk = Conversation(FLOW, ANA)
     talk.reply(weight(180))
