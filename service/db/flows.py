@@ -76,3 +76,25 @@ async def newest_runnable(
         .order_by(flow_versions.c.published_at, flow_versions.c.id)
     )
     return {(row.organization_id, row.programme, row.flow): row.id for row in (await connection.execute(statement)).all()}
+
+
+async def published_as(connection: AsyncConnection, organization_id: UUID, content_hash: str) -> UUID | None:
+    """The version with this very content, None when it is not published."""
+    found: UUID | None = await connection.scalar(
+        select(flow_versions.c.id).where(flow_versions.c.organization_id == organization_id, flow_versions.c.content_hash == content_hash)
+    )
+    return found
+
+
+async def approvals_by_hash(connection: AsyncConnection, organization_id: UUID) -> dict[str, tuple[str, ...]]:
+    """Who approved each published version of this organization, by content hash; a version nobody approved has none."""
+    statement = (
+        select(flow_versions.c.content_hash, flow_approvals.c.clinician)
+        .outerjoin(flow_approvals, flow_approvals.c.flow_version_id == flow_versions.c.id)
+        .where(flow_versions.c.organization_id == organization_id)
+        .order_by(flow_approvals.c.approved_at)
+    )
+    found: dict[str, tuple[str, ...]] = {}
+    for row in (await connection.execute(statement)).all():
+        found[row.content_hash] = (*found.get(row.content_hash, ()), *([row.clinician] if row.clinician else []))
+    return found

@@ -1,0 +1,163 @@
+"""Registering patients: who is known already, and the rows of new patients and enrollments."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, time
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from service.db import audit
+from service.db.changes import Changes
+from service.db.check_in import enrollments
+from service.db.encryption import keyring_of
+from service.db.patient import conditions, consents, medications, patient_phones, patients, related_persons
+from service.db.schema import new_id
+from service.domain.consent import Consent
+from service.domain.patient import PatientStatus
+from service.domain.reading import Channel
+from service.domain.registration import NewPatient
+
+MOST_AT_ONCE = 1_000
+"""Record numbers or patients in one statement."""
+
+
+def record_number_index(connection: AsyncConnection, organization_id: UUID, record_number: str) -> bytes:
+    """The blind index of a record number within its organization."""
+    return keyring_of(connection).blind_index(organization_id, f"record {record_number}")
+
+
+async def patients_by_record_number(connection: AsyncConnection, organization_id: UUID, record_numbers: Sequence[str]) -> dict[str, UUID]:
+    """The patients who bear these record numbers, at most 1,000 at once."""
+    wanted = {record_number_index(connection, organization_id, number): number for number in record_numbers[:MOST_AT_ONCE]}
+    statement = select(patients.c.id, patients.c.record_number_index).where(
+        patients.c.organization_id == organization_id, patients.c.record_number_index.in_(list(wanted))
+    )
+    return {wanted[bytes(row.record_number_index)]: row.id for row in (await connection.execute(statement)).all()}
+
+
+async def consents_to_text(connection: AsyncConnection, patient_id: UUID) -> list[tuple[Consent, int]]:
+    """Every consent of the patient, with the check-ins a day that it allows."""
+    statement = select(consents).where(consents.c.patient_id == patient_id).order_by(consents.c.given_at).limit(MOST_AT_ONCE)
+    return [
+        (Consent(row.patient_id, row.phone_id, Channel(row.channel), row.programme, row.given_at, row.revoked_at, row.detail), row.per_day)
+        for row in (await connection.execute(statement)).all()
+    ]
+
+
+def add_patient(
+    connection: AsyncConnection,
+    changes: Changes,
+    patient: NewPatient,
+    *,
+    organization_id: UUID,
+    team_id: UUID,
+    zone: str,
+    phone_ids: Sequence[UUID],
+    related_phone_id: UUID | None,
+) -> UUID:
+    """The rows of a new patient (numbers, consent, problem list, medicines, relative) and the audit entry; the id.
+
+    `phone_ids` are the rows of `patient.phones`, in their order; the first is the one that consent and check-ins are for.
+    """
+    now = changes.now
+    id = new_id(now)
+    own = {"organization_id": organization_id, "patient_id": id}
+    changes.insert(
+        patients,
+        {
+            "id": id,
+            "organization_id": organization_id,
+            "team_id": team_id,
+            "name": patient.name,
+            "birth_date": patient.birth_date.isoformat(),
+            "record_number": patient.record_number,
+            "record_number_index": record_number_index(connection, organization_id, patient.record_number),
+            "language": patient.language,
+            "zone": zone,
+            "status": PatientStatus.ACTIVE,
+            "created_at": now,
+        },
+    )
+    for position, phone_id in enumerate(phone_ids):
+        confirmed = _begin_of(patient.number_confirmed_on, now) if patient.number_confirmed_on and position == 0 else None
+        changes.insert(patient_phones, {"id": new_id(now), **own, "phone_id": phone_id, "position": position, "confirmed_at": confirmed})
+    if patient.consent is not None:
+        changes.insert(
+            consents,
+            {
+                "id": new_id(now),
+                **own,
+                "phone_id": phone_ids[0],
+                "channel": Channel.SMS,
+                "programme": "",
+                "detail": patient.consent.detail,
+                "per_day": patient.consent.per_day,
+                "source": patient.consent.source,
+                "wording_version": patient.consent.wording_version,
+                "given_at": _begin_of(patient.consent.given_on, now),
+            },
+        )
+    for code in patient.conditions:
+        changes.insert(conditions, {"id": new_id(now), **own, "code": code})
+    for medicine in patient.medications:
+        changes.insert(
+            medications, {"id": new_id(now), **own, "name": medicine.name, "kind": medicine.kind, "high_alert": medicine.high_alert}
+        )
+    if patient.related_name:
+        changes.insert(
+            related_persons,
+            {
+                "id": new_id(now),
+                **own,
+                "phone_id": related_phone_id,
+                "name": patient.related_name,
+                "relation": patient.relation,
+                "scope": [],
+            },
+        )
+    audit.record(changes, organization_id, "patient_registered", patient_id=id, object_kind="patient", object_id=id)
+    return id
+
+
+def add_enrollment(
+    changes: Changes,
+    *,
+    organization_id: UUID,
+    patient_id: UUID,
+    programme: str,
+    flow: str,
+    rule: str,
+    wall_time: time,
+    high_risk: bool,
+    starts_on: date,
+    stops_on: date,
+) -> UUID:
+    """A place in a programme from `starts_on` to `stops_on` (both local dates, both included), and the audit entry; the id."""
+    id = new_id(changes.now)
+    changes.insert(
+        enrollments,
+        {
+            "id": id,
+            "organization_id": organization_id,
+            "patient_id": patient_id,
+            "programme": programme,
+            "flow": flow,
+            "rule": rule,
+            "wall_time": wall_time,
+            "high_risk": high_risk,
+            "starts_on": starts_on,
+            "stops_on": stops_on,
+            "status": "active",
+            "created_at": changes.now,
+        },
+    )
+    audit.record(changes, organization_id, "patient_enrolled", patient_id=patient_id, object_kind="enrollment", object_id=id)
+    return id
+
+
+def _begin_of(day: date, now: datetime) -> datetime:
+    """The begin of a local date as an instant: in UTC, and never after `now`."""
+    return min(datetime.combine(day, time(), UTC), now)

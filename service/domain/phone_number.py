@@ -1,0 +1,25 @@
+"""Telephone numbers as people write them, and the one form (E.164) in which they are stored."""
+
+from __future__ import annotations
+
+import phonenumbers
+
+HOME = "US"
+"""Numbers without a country code are of this country."""
+LONGEST = 40
+
+
+def parse_phone_number(text: str) -> str:
+    """The number in E.164 ("+12025550101") from "(202) 555-0101", "202 555 0101" or an international form.
+
+    ValueError, which never repeats the number, when it cannot be a telephone number.
+    """
+    try:
+        if len(text) > LONGEST:
+            raise ValueError
+        number = phonenumbers.parse(text, HOME)
+    except (phonenumbers.NumberParseException, ValueError):
+        raise ValueError("is no telephone number: write it as +12025550101") from None
+    if number.extension or not phonenumbers.is_valid_number(number):
+        raise ValueError("is not in use as a telephone number: write it whole, without extension, as +12025550101")
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
