@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import time
 from typing import Any
@@ -81,10 +80,13 @@ class ItemPage:
     conversation: tuple[Row[Any], ...]
     notes: tuple[Row[Any], ...]
     history: tuple[Row[Any], ...]
+    mark: str
+    """Of this state: the live page compares it."""
 
 
 async def load_item(connection: AsyncConnection, staff: Staff, item_id: UUID) -> ItemPage | None:
     """The page of an item of the member's own teams, None for anything else."""
+    mark = await item_mark(connection, staff, item_id)
     holder, seen, closer = (staff_table.alias(name) for name in ("holder", "seen", "closer"))
     wanted = (
         select(
@@ -117,6 +119,7 @@ async def load_item(connection: AsyncConnection, staff: Staff, item_id: UUID) ->
         conversation=await _conversation(connection, item),
         notes=await _notes(connection, item),
         history=await _history(connection, item),
+        mark=mark or "",
     )
 
 
@@ -258,8 +261,3 @@ async def _card(connection: AsyncConnection, patient_id: UUID) -> PatientCard:
             .order_by(related_persons.c.id)
         ),
     )
-
-
-def words_of(page: ItemPage) -> Mapping[UUID, str]:
-    """The bodies of the conversation by id, for showing the words that a concern was read from."""
-    return {row.id: row.body for row in page.conversation}

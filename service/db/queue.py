@@ -47,11 +47,12 @@ class QueueRow:
 
 @dataclass(frozen=True, slots=True)
 class QueuePage:
-    """Rows in order, the cursor of the next page ("" on the last), and how many items each tab holds."""
+    """Rows in order, the cursor of the next page ("" on the last), how many items each tab holds, and the mark of this state."""
 
     rows: tuple[QueueRow, ...]
     next_cursor: str
     counts: Mapping[Tab, int]
+    mark: str
 
 
 async def load_queue(connection: AsyncConnection, staff: Staff, tab: Tab, cursor: str = "") -> QueuePage:
@@ -67,12 +68,13 @@ async def load_queue(connection: AsyncConnection, staff: Staff, tab: Tab, cursor
     )
     if cursor:
         wanted = wanted.where(tuple_(*order) > _after(cursor))
+    mark = await queue_mark(connection, staff)
     found = (await connection.execute(wanted)).mappings().all()
     rows = tuple(
         QueueRow(item_of(dict(row)), row["name"] or "", row["birth_date"] or "", row["holder"] or "", row["concern_count"])
         for row in found[:PAGE_SIZE]
     )
-    return QueuePage(rows, _cursor(rows[-1].item) if len(found) > PAGE_SIZE else "", await _counts(connection, staff))
+    return QueuePage(rows, _cursor(rows[-1].item) if len(found) > PAGE_SIZE else "", await _counts(connection, staff), mark)
 
 
 async def queue_mark(connection: AsyncConnection, staff: Staff) -> str:

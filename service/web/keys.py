@@ -1,0 +1,40 @@
+"""Typed places where the web app and its requests keep what handlers need."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from uuid import UUID
+
+from aiohttp import web
+from aiohttp_sse import EventSourceResponse
+
+from service.actions.passwords import Passwords
+from service.clock import Clock
+from service.db.database import Database
+from service.web.sessions import WEB_SESSION, DatabaseSessions
+from service.web.shown import Shown
+from service.web.static_files import StaticFiles
+
+DATABASE = web.AppKey("DATABASE", Database)
+CLOCK = web.AppKey("CLOCK", Clock)
+PASSWORDS = web.AppKey("PASSWORDS", Passwords)
+SESSIONS = web.AppKey("SESSIONS", DatabaseSessions)
+STATIC = web.AppKey("STATIC", StaticFiles)
+SHOWN = web.AppKey("SHOWN", Shown)
+CLIENT_ADDRESS: web.AppKey[Callable[[web.Request], str]] = web.AppKey("CLIENT_ADDRESS")
+STREAMS: web.AppKey[dict[UUID, list[EventSourceResponse]]] = web.AppKey("STREAMS")
+
+VISITOR = web.RequestKey("VISITOR", str)
+
+__all__ = [
+    "CLIENT_ADDRESS",
+    "CLOCK",
+    "DATABASE",
+    "PASSWORDS",
+    "SESSIONS",
+    "SHOWN",
+    "STATIC",
+    "STREAMS",
+    "VISITOR",
+    "WEB_SESSION",
+]

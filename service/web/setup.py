@@ -1,0 +1,85 @@
+"""Puts the staff's pages on an application; the composition root calls it once."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import AsyncIterator, Callable, Sequence
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import aiohttp_jinja2
+import aiohttp_session
+import jinja2
+from aiohttp import web
+
+from service.actions.passwords import Passwords
+from service.clock import Clock
+from service.db.database import Database
+from service.web.guard import add_headers, guard
+from service.web.keys import CLIENT_ADDRESS, CLOCK, DATABASE, PASSWORDS, SESSIONS, SHOWN, STATIC, STREAMS
+from service.web.live import stop_streams
+from service.web.routes import ROUTES, Route
+from service.web.sessions import DatabaseSessions
+from service.web.shown import Shown
+from service.web.static_files import StaticFiles
+from service.web.words import FILTERS
+
+UNGUARDED = ("/webhooks", "/healthz", "/api")
+"""Paths of other rooms, which verify their callers themselves."""
+
+
+def setup(
+    app: web.Application,
+    *,
+    database: Database,
+    clock: Clock,
+    templates: Path,
+    public_base_url: str,
+    extra: Sequence[Route] = (),
+    unguarded: Sequence[str] = UNGUARDED,
+    client_address: Callable[[web.Request], str] | None = None,
+) -> None:
+    """Adds routes, middlewares, headers, templates and sessions.
+
+    `templates` is the folder of that name; `public_base_url` decides about the secure cookie and whose forms are ours.
+    `extra` are further pages (the demo's telephones) under the same guard: a Route each, made with `render.page`.
+    `client_address` tells the address that sign-in failures are counted by; behind a proxy it must read what the proxy says,
+    the default is the connection's own.
+    """
+    base = urlsplit(public_base_url)
+    https = base.scheme == "https"
+    app[DATABASE], app[CLOCK], app[SHOWN], app[STATIC] = database, clock, Shown(), StaticFiles()
+    app[STREAMS] = {}
+    app[SESSIONS] = sessions = DatabaseSessions(database, clock, secure=https)
+    app[CLIENT_ADDRESS] = client_address or _own_address
+    aiohttp_jinja2.setup(
+        app,
+        loader=jinja2.FileSystemLoader(templates),
+        undefined=jinja2.StrictUndefined,
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+        filters=FILTERS,
+        default_helpers=False,
+    )
+    # aiohttp-session 2.12 still keeps its session on the request under a plain string; that is its business.
+    warnings.filterwarnings("ignore", category=web.NotAppKeyWarning, module="aiohttp_session")
+    table: dict[web.AbstractRoute, Route] = {}
+    for route in (*ROUTES, *extra):
+        table[app.router.add_route(route.method, route.path, route.handler)] = route
+    app.middlewares.append(guard(table, tuple(unguarded), base.netloc))
+    aiohttp_session.setup(app, sessions)
+    app.on_response_prepare.append(add_headers(tuple(unguarded), https=https))
+    app.on_shutdown.append(stop_streams)
+    app.cleanup_ctx.append(_passwords)
+
+
+def _own_address(request: web.Request) -> str:
+    return request.remote or ""
+
+
+async def _passwords(app: web.Application) -> AsyncIterator[None]:
+    app[PASSWORDS] = passwords = Passwords()
+    yield
+    passwords.close()

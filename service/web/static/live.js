@@ -1,0 +1,101 @@
+// A page that stays current: the server says "changed", the page fetches itself anew and alters what differs.
+// Without the stream it polls and says so; a page that has silently stopped is the worst that can happen here.
+"use strict";
+(() => {
+  const POLL_MS = 5000, IDLE_MS = 15 * 60000, WARN_MS = 2 * 60000, STAY_EVERY_MS = 60000;
+  const byId = (id) => document.getElementById(id);
+  const show = (id, yes) => { const element = byId(id); if (element) element.hidden = !yes; };
+
+  let ended = false;
+  function signedOut(source) {
+    ended = true;
+    if (source) source.close();
+    show("signed-out", true);
+    show("feed-lost", false);
+    show("idle", false);
+  }
+
+  // follow(element, refreshEvery, apply): `element` carries data-live (the stream) and data-mark (the state it shows).
+  function follow(id, refreshEveryMs, apply) {
+    let source, lostAt = null, busy = false, again = false, lastFetch = Date.now();
+
+    async function refresh() {
+      if (ended) return;
+      if (busy) { again = true; return; }
+      busy = true;
+      try {
+        do {
+          again = false;
+          const answer = await fetch(location.href.split("#")[0], {
+            headers: { "X-Rounds-Background": "1" }, cache: "no-store", signal: AbortSignal.timeout(10000),
+          });
+          if (answer.status === 401 || answer.redirected) return signedOut(source);
+          if (!answer.ok) throw new Error(answer.status);
+          lastFetch = Date.now();
+          apply(new DOMParser().parseFromString(await answer.text(), "text/html"));
+        } while (again && !ended);
+      } catch { lost(); } finally { busy = false; }
+    }
+
+    function lost() { if (lostAt === null && !ended) lostAt = Date.now(); }
+
+    function open() {
+      source = new EventSource(byId(id).dataset.live);
+      source.addEventListener("hello", (event) => {
+        lostAt = null;
+        show("feed-lost", false);
+        if (event.data !== byId(id).dataset.mark) refresh();
+      });
+      source.addEventListener("changed", refresh);
+      source.addEventListener("ended", () => signedOut(source));
+      source.addEventListener("error", lost);
+    }
+
+    open();
+    addEventListener("pagehide", () => source.close());
+    addEventListener("pageshow", (event) => { if (event.persisted) { open(); refresh(); } });
+    setInterval(() => {
+      if (ended) return;
+      const now = Date.now();
+      if (lostAt !== null) {
+        // The server ends a stream every few minutes; the browser is back within a second, which is no loss.
+        if (now - lostAt > 4000) {
+          const seconds = Math.round((now - lostAt) / 1000);
+          byId("feed-lost-for").textContent = seconds < 60 ? `${seconds} s ago` : `${Math.floor(seconds / 60)} min ago`;
+          show("feed-lost", true);
+        }
+        if (now - lastFetch >= POLL_MS) refresh();
+        if (source.readyState === EventSource.CLOSED) { source.close(); open(); }
+      } else if (refreshEveryMs && now - lastFetch >= refreshEveryMs) refresh();
+    }, 1000);
+  }
+
+  // What somebody does in any tab keeps the session alive; two minutes before its end the page says so.
+  const ACTIVE = "rounds-active";
+  let told = Date.now();
+  try { localStorage.setItem(ACTIVE, String(told)); } catch { /* without storage each tab counts for itself */ }
+  function lastActive() {
+    try { return Math.max(told, Number(localStorage.getItem(ACTIVE)) || 0); } catch { return told; }
+  }
+  function stay() {
+    if (ended || !byId("stay")) return;
+    told = Date.now();
+    try { localStorage.setItem(ACTIVE, String(told)); } catch { /* as above */ }
+    show("idle", false);
+    fetch("/stay", { method: "POST", body: new URLSearchParams(new FormData(byId("stay"))) }).catch(() => {});
+  }
+  for (const kind of ["pointerdown", "keydown", "wheel", "touchmove"]) {
+    addEventListener(kind, () => { if (Date.now() - lastActive() > STAY_EVERY_MS) stay(); }, { passive: true, capture: true });
+  }
+  setInterval(() => {
+    if (ended || !byId("idle")) return;
+    const left = IDLE_MS - (Date.now() - lastActive());
+    if (left <= 0) return signedOut(null);
+    show("idle", left <= WARN_MS);
+    if (left <= WARN_MS) byId("idle-left").textContent = left > 60000 ? "2 minutes" : "1 minute";
+  }, 5000);
+  byId("idle-stay")?.addEventListener("click", stay);
+
+  document.querySelector("[data-focus]")?.focus();
+  window.rounds = { follow };
+})();

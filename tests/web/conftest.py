@@ -1,0 +1,132 @@
+"""The staff's pages on a real server over a real database, and people who use them the way a browser does."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import web as aiohttp_web
+from aiohttp.test_utils import TestServer
+from argon2 import PasswordHasher
+
+from service import web
+from service.actions.passwords import Passwords
+from service.db.database import Database
+from service.web.keys import PASSWORDS
+from tests.seed import KEYRING, PASSWORD, Clinic, Member, seed_clinic
+
+NOW = datetime(2026, 11, 16, 15, 0, tzinfo=UTC)  # a Monday, 10 in the morning in New York
+TEMPLATES = Path(__file__).parents[2] / "templates"
+
+
+@dataclass
+class HandClock:
+    """A clock that a test sets."""
+
+    at: datetime = NOW
+
+    def now(self) -> datetime:
+        return self.at
+
+    def advance(self, **by: float) -> None:
+        self.at += timedelta(**by)
+
+
+@dataclass
+class Browser:
+    """Cookies, forms with their token, no redirects followed: what a browser does without JavaScript."""
+
+    session: aiohttp.ClientSession
+    base: str
+    headers: dict[str, str] = field(default_factory=lambda: {"Sec-Fetch-Site": "same-origin"})
+
+    async def get(self, path: str, **more: Any) -> tuple[int, str, aiohttp.ClientResponse]:
+        async with self.session.get(self.base + path, allow_redirects=False, **more) as response:
+            return response.status, await response.text(), response
+
+    async def post(
+        self, path: str, form: Any = None, *, page: str = "", token: str | None = None, **more: Any
+    ) -> tuple[int, str, aiohttp.ClientResponse]:
+        """Sends a form with the token of `page` (by default of any page)."""
+        if token is None:
+            _, text, _ = await self.get(page or "/sign-in")
+            if found := re.search(r'name="form_token" value="([0-9a-f]{64})"', text):
+                token = found[1]
+            else:
+                _, text, _ = await self.get("/queue")
+                found = re.search(r'name="form_token" value="([0-9a-f]{64})"', text)
+                token = found[1] if found else ""
+        data = [("form_token", token), *(form.items() if isinstance(form, dict) else form or [])]
+        headers = more.pop("headers", self.headers)
+        async with self.session.post(self.base + path, data=data, allow_redirects=False, headers=headers, **more) as response:
+            return response.status, await response.text(), response
+
+    async def sign_in(self, member: Member, password: str = PASSWORD) -> int:
+        status, _, _ = await self.post("/sign-in", {"email": member.email, "password": password, "next": ""})
+        return status
+
+
+@pytest.fixture
+def clock() -> HandClock:
+    return HandClock()
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    opened = Database.open(database_url, KEYRING)
+    async with opened.listening():
+        yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def clinic(database: Database, clock: HandClock) -> Clinic:
+    return await seed_clinic(database, clock.now())
+
+
+def make_app(database: Database, clock: Any, *, public_base_url: str = "http://127.0.0.1", extra: Any = ()) -> aiohttp_web.Application:
+    """The application as the composition root makes it, with passwords that take little work."""
+    app = aiohttp_web.Application()
+    web.setup(app, database=database, clock=clock, templates=TEMPLATES, public_base_url=public_base_url, extra=extra)
+
+    async def quick(app: aiohttp_web.Application) -> AsyncIterator[None]:
+        app[PASSWORDS].close()
+        app[PASSWORDS] = Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+        yield
+        app[PASSWORDS].close()
+
+    app.cleanup_ctx.append(quick)
+    return app
+
+
+@pytest.fixture
+async def server(database: Database, clock: HandClock, clinic: Clinic) -> AsyncIterator[TestServer]:
+    async with TestServer(make_app(database, clock)) as started:
+        yield started
+
+
+NewBrowser = Callable[..., Awaitable[Browser]]
+
+
+@pytest.fixture
+async def browse(server: TestServer) -> AsyncIterator[NewBrowser]:
+    """Opens a browser, signed in when a member is named."""
+    sessions: list[aiohttp.ClientSession] = []
+
+    async def open_one(member: Member | None = None) -> Browser:
+        session = aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True))
+        sessions.append(session)
+        browser = Browser(session, str(server.make_url("")).rstrip("/"))
+        if member is not None:
+            assert await browser.sign_in(member) == 303
+        return browser
+
+    yield open_one
+    for session in sessions:
+        await session.close()
