@@ -22,7 +22,7 @@ from service.domain.facts import PastValue, PersonalLimit
 from service.domain.reading import Expects, FindingKind, Measure
 from service.domain.texts import MissingValue
 from service.domain.urgency import Urgency
-from service.engine import Flow, Session, WrongVersion, question_of, resume, start
+from service.engine import Flow, Session, WrongVersion, content_hash, question_of, resume, start
 from service.engine.run import MAX_TURNS
 from tests.flows.conversation import ANA, MORNING, Conversation, found, named, pill, symptom, weight
 
@@ -145,6 +145,12 @@ def test_the_patient_gets_one_safety_answer_not_two() -> None:
     assert talk.flags
     assert not any(isinstance(event, MessageSaid) for event in talk.events)
     assert talk.asked == "breathing_swelling"
+
+
+def test_a_flag_is_answered_when_triage_flagged_the_reply_but_has_no_answer() -> None:
+    talk = Conversation(FLOW, KNOWN)
+    talk.reply(weight(184), urgency=Urgency.URGENT, answered=False)
+    assert any(isinstance(event, MessageSaid) and event.safety for event in talk.events)
 
 
 def test_a_graver_flag_of_the_flow_is_answered_although_triage_answered_a_lesser_one() -> None:
@@ -306,6 +312,15 @@ def test_silence_is_reminded_once_and_then_told() -> None:
     assert talk.ended == "silent"
 
 
+def test_every_question_has_its_own_reminder() -> None:
+    talk = Conversation(FLOW, KNOWN)
+    talk.silence()
+    talk.reply(weight(180))
+    talk.silence()
+    assert talk.asked == "breathing_swelling"
+    assert talk.ended == ""
+
+
 def test_the_silence_of_a_high_risk_patient_counts_sooner_and_more() -> None:
     talk = Conversation(FLOW, replace(KNOWN, high_risk=True))
     talk.silence()
@@ -373,6 +388,7 @@ def test_a_stored_version_keeps_its_name_when_a_later_release_knows_more() -> No
     for step in stored["steps"]:
         del step["also_answered_by"]
     old = Flow.from_json(stored)
+    assert old.version == content_hash(stored)
     assert Flow.from_json(stored).version == old.version != FLOW.version
     session, _ = start(old, KNOWN, MORNING)
     assert resume(Flow.from_json(stored), session, ReplyRead((weight(180),), "", MORNING), KNOWN, MORNING)[0].version == old.version
