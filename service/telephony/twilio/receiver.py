@@ -19,6 +19,7 @@ _MESSAGE_ID = re.compile(r"(?:SM|MM)[0-9a-fA-F]{32}", re.ASCII)
 _ADDRESS = re.compile(r"\+[0-9]{5,15}|[0-9]{3,8}|[0-9A-Za-z &_+-]{1,11}", re.ASCII)
 """E.164, a short code, or a name of at most 11 characters."""
 
+_WORD = re.compile(r"[a-z_-]{1,30}", re.ASCII)
 _OPT_OUT_TYPES = frozenset({"STOP", "START", "HELP"})
 _MAXIMUM_FIELDS = 300
 _LONGEST_STATUS = 30
@@ -60,10 +61,9 @@ class TwilioReceiver:
             raise SignatureRefused("wrong signature")
         if any(name == "AccountSid" and value != self._account_sid for name, value in pairs):
             raise SignatureRefused("foreign account")
-        form: dict[str, str] = {}
-        for name, value in pairs:
-            # PostgreSQL stores no NUL, and no phone can type one.
-            form.setdefault(name.replace("\0", "\ufffd"), value.replace("\0", "\ufffd"))
+        form = dict(reversed(pairs))
+        if b"%00" in body or b"\0" in body:  # PostgreSQL stores no NUL, and no phone can type one
+            form = {name.replace("\0", "\ufffd"): value.replace("\0", "\ufffd") for name, value in form.items()}
         return form
 
     def parse_message(self, form: Mapping[str, str]) -> InboundMessage | None:
@@ -102,7 +102,8 @@ class TwilioReceiver:
             return None
         status = ours(provider_status)
         if status is None:
-            _log.error("unknown provider status", provider=self.name)
+            word = provider_status if _WORD.fullmatch(provider_status) else "unreadable"
+            _log.error("unknown provider status", provider=self.name, status=word)
         error_code = codes.shown(form.get("ErrorCode"))
         meaning = codes.classify(error_code) if error_code else None
         return DeliveryUpdate(

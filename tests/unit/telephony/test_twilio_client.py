@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 import traceback
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
+from twilio.http.response import Response
 
 from service.domain.communication import Status
 from service.telephony.port import OutgoingText, PermanentFailure, Provider, ProviderError, TransientFailure, UnknownOutcome
-from service.telephony.twilio import TwilioProvider
+from service.telephony.twilio import TwilioProvider, client
+from service.telephony.twilio.transport import Transport
 from tests.stand_in_twilio import StandIn
 from tests.unit.telephony.conftest import ANA, BEN, PUBLIC, a_text, make_provider
 
@@ -206,6 +210,36 @@ async def test_no_failure_names_a_number_or_a_body(twilio: StandIn, provider: Tw
     told = "".join(traceback.format_exception(caught.value)) + repr(vars(caught.value))
     assert "202555" not in told
     assert text.body not in told
+
+
+@pytest.mark.law(10)
+async def test_no_log_names_a_number_or_a_body(twilio: StandIn, provider: TwilioProvider, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    twilio.faults.add("error:21211")
+    with pytest.raises(PermanentFailure):
+        await provider.send_text(a_text(ANA, body="chest pain"))
+    await provider.send_text(a_text(ANA, body="chest pain"))
+    await provider.list_texts(to=ANA, since=datetime.now(UTC) - timedelta(minutes=1))
+    assert "202555" not in caplog.text
+    assert "chest" not in caplog.text
+
+
+async def test_the_librarys_own_environment_settings_do_not_redirect_us(twilio: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a stray TWILIO_EDGE would send patients' texts through another region than the one that was configured."""
+    monkeypatch.setenv("TWILIO_EDGE", "sydney")
+    monkeypatch.setenv("TWILIO_REGION", "au1")
+    asked: list[str] = []
+
+    class Recording(Transport):
+        async def request(self, method: str, uri: str, *rest: Any, **more: Any) -> Response:  # type: ignore[override]
+            asked.append(uri)
+            return await super().request(method, uri, *rest, **more)
+
+    monkeypatch.setattr(client, "Transport", Recording)
+    provider = make_provider(twilio)
+    await provider.send_text(a_text())
+    assert [uri.partition("/2010")[0] for uri in asked] == ["https://api.twilio.com"]
+    await provider.close()
 
 
 async def test_the_list_shows_both_directions_newest_first_and_nothing_older(twilio: StandIn, provider: TwilioProvider) -> None:

@@ -236,6 +236,24 @@ def test_an_unknown_status_or_code_is_kept_and_loud(receiver: TwilioReceiver) ->
     assert update is not None
     assert (update.status, update.provider_status, update.error_code) == (None, "teleported", "64999")
     assert [log["event"] for log in logs] == ["unknown provider status", "unknown provider code"]
+    assert logs[0]["status"] == "teleported"
+
+
+@pytest.mark.law(10)
+def test_a_status_that_is_no_word_is_not_logged(receiver: TwilioReceiver) -> None:
+    with capture_logs() as logs:
+        update = receiver.parse_status(STATUS | {"MessageStatus": "sent to +12025550101 by Ana, who said chest pain"}, None)
+    assert update is not None
+    assert update.status is None
+    assert len(update.provider_status) == 30
+    assert [log["status"] for log in logs] == ["unreadable"]
+
+
+def test_the_first_of_a_repeated_field_counts(receiver: TwilioReceiver) -> None:
+    pairs = [*MESSAGE.items(), ("Body", "the second"), ("From", "+12025550102")]
+    headers = {"X-Twilio-Signature": sign(TOKEN, URL, pairs)}
+    form = receiver.verify(url=URL, headers=headers, body=urlencode(pairs).encode())
+    assert (form["Body"], form["From"]) == ("183.4", ANA)
 
 
 @pytest.mark.parametrize("missing", ["MessageSid", "MessageStatus", "AccountSid"])
