@@ -26,6 +26,7 @@ from service.domain.facts import Facts
 from service.domain.patient import PatientContext, PatientStatus, Phone
 from service.domain.reading import Choice, Expects, FindingKind, Question, Reading, Reply
 from service.domain.urgency import Urgency
+from service.domain.wording import Wording
 from service.engine import Flow, Session, question_of, resume
 from service.engine.session import finding_to_json
 from service.replies import read
@@ -235,6 +236,15 @@ def _once(fired: Sequence[Fired]) -> list[Fired]:
     return list(best.values())
 
 
+def _safety_text(wording: Wording, decision: Decision, aftermath: Aftermath, facts: Facts) -> tuple[str, str] | None:
+    """(key, text) of the safety text for an emergency: the universal table's, else the flow's own; None when there is none."""
+    if decision.urgency is Urgency.EMERGENCY and decision.answer:
+        return decision.answer, wording.for_patient(decision.answer, facts, Urgency.EMERGENCY)
+    if aftermath.safety and aftermath.texts and any(one.urgency is Urgency.EMERGENCY for one in aftermath.fired):
+        return "flow", aftermath.texts[0]
+    return None
+
+
 def _answer(
     changes: Changes,
     knowledge: Knowledge,
@@ -270,16 +280,12 @@ def _answer(
         )
 
     wording = knowledge.wording
-    if decision.urgency is Urgency.EMERGENCY and decision.answer and item is not None:
-        if decision.answer not in item.safety_texts:
-            say(wording.for_patient(decision.answer, facts, Urgency.EMERGENCY), Purpose.SAFETY, Lane.EMERGENCY, decision.answer)
+    if item is not None and (safety := _safety_text(wording, decision, aftermath, facts)):
+        key, text = safety
+        if key not in item.safety_texts:
+            say(text, Purpose.SAFETY, Lane.EMERGENCY, key)
             items.change_item(changes, context.organization.id, item.id, reached=Reached.ON_ITS_WAY)
-            item = replace(
-                item,
-                safety_texts=(*item.safety_texts, decision.answer),
-                safety_text_at=changes.now,
-                reached=Reached.ON_ITS_WAY,
-            )
+            item = replace(item, safety_texts=(*item.safety_texts, key), safety_text_at=changes.now, reached=Reached.ON_ITS_WAY)
             context = replace(context, item=item)
             if news and not facts.staffed:
                 say(wording.for_patient("out_of_hours", facts, Urgency.EMERGENCY), Purpose.ANSWER, Lane.EMERGENCY)

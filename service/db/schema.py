@@ -46,11 +46,22 @@ class Instant(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+_last = [0, 0]
+"""Milliseconds and the 74 random bits of the id that was made last in this process."""
+
+
 def new_id(now: datetime) -> UUID:
-    """A time-ordered id (UUID version 7, RFC 9562): 48 bits of milliseconds, 74 random bits; keeps indexes compact."""
-    value = int(now.timestamp() * 1000) << 80 | int.from_bytes(os.urandom(10))
-    value &= ~(0xF << 76) & ~(0x3 << 62)
-    return UUID(int=value | 0x7 << 76 | 0x2 << 62)
+    """A time-ordered id (UUID version 7, RFC 9562): 48 bits of milliseconds, then 74 bits that grow within a millisecond.
+
+    So rows made at the same instant keep the order in which they were made, and indexes stay compact.
+    """
+    milliseconds = int(now.timestamp() * 1000)
+    if milliseconds == _last[0]:
+        tail = _last[1] + 1 + int.from_bytes(os.urandom(4))
+    else:
+        tail = int.from_bytes(os.urandom(9))
+    _last[:] = milliseconds, tail
+    return UUID(int=milliseconds << 80 | 0x7 << 76 | (tail >> 62 & 0xFFF) << 64 | 0x2 << 62 | tail & (1 << 62) - 1)
 
 
 def id_column() -> Column[UUID]:
