@@ -163,4 +163,4 @@ def pause_enrollments(changes: Changes, patient_id: UUID, status: str) -> None:
 def resume_enrollments(changes: Changes, patient_id: UUID) -> None:
     """Enrollments that an opt-out paused run again; what staff paused stays so."""
     mine = enrollments.c.patient_id == patient_id
-    changes.also(update(enrollments).where(mine, enrollments.c.status == "opted_out").values(status="active"))
+    changes.also(update(enrollments).where(mine, enrollments.c.status == "opted_out").values(status="active", planned_through=None))

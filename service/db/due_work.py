@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -61,7 +61,7 @@ class Work:
     kind: str
     lane: str
     subject_id: UUID
-    payload: Mapping[str, Any]
+    payload: Mapping[str, Any] = field(hash=False)
     due_at: datetime
     useful_until: datetime | None
     attempts: int

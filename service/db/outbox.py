@@ -68,6 +68,12 @@ async def due_ids(connection: AsyncConnection, lane: Lane, now: datetime, limit:
     return list((await connection.scalars(skip_locked(statement))).all())
 
 
+async def still_due(connection: AsyncConnection, id: UUID) -> list[UUID]:
+    """This text, locked, when it is still due or held and nobody else holds it; else nothing."""
+    statement = select(communications.c.id).where(communications.c.id == id, communications.c.status.in_([Status.DUE, Status.HELD]))
+    return list((await connection.scalars(skip_locked(statement))).all())
+
+
 async def load(connection: AsyncConnection, ids: Sequence[UUID]) -> list[Outgoing]:
     """These texts, in the order in which they were written."""
     asked = aliased(communications)
@@ -311,9 +317,7 @@ async def lock(connection: AsyncConnection, ids: Iterable[UUID], *, neighbours: 
     statement = select(*_KNOWN).where(communications.c.id.in_(wanted)).order_by(communications.c.id).with_for_update()
     found = (await connection.execute(statement)).mappings().all()
     return {
-        row["id"]: Known(
-            **{**row, "purpose": Purpose(row["purpose"]), "lane": Lane(row["lane"]), "status": Status(row["status"])}
-        )
+        row["id"]: Known(**{**row, "purpose": Purpose(row["purpose"]), "lane": Lane(row["lane"]), "status": Status(row["status"])})
         for row in found
     }
 
@@ -372,8 +376,16 @@ class Doubtful:
     started_at: datetime | None
 
 
-async def in_doubt(connection: AsyncConnection, now: datetime, not_final_for: timedelta, limit: int) -> list[Doubtful]:
-    """Unknown texts, and accepted or sent ones of which nothing was heard for so long; longest silent first."""
+async def in_doubt(connection: AsyncConnection, now: datetime, not_final_for: timedelta | None, limit: int) -> list[Doubtful]:
+    """Unknown texts, longest first; with `not_final_for` also accepted or sent ones of which nothing was heard for so long."""
+    which = and_(text("communications.status IN ('claimed', 'unknown')"), communications.c.status == Status.UNKNOWN)
+    if not_final_for is not None:
+        silent = and_(
+            text("communications.status IN ('accepted', 'sent')"),
+            communications.c.status_at <= now - not_final_for,
+            communications.c.status_at > now - 3 * not_final_for,
+        )
+        which = or_(which, silent)
     statement = (
         select(
             communications.c.id,
@@ -390,16 +402,7 @@ async def in_doubt(connection: AsyncConnection, now: datetime, not_final_for: ti
         )
         .join(phones, communications.c.phone_id == phones.c.id)
         .outerjoin(attempts, communications.c.attempt_id == attempts.c.id)
-        .where(
-            or_(
-                and_(text("communications.status IN ('claimed', 'unknown')"), communications.c.status == Status.UNKNOWN),
-                and_(
-                    text("communications.status IN ('accepted', 'sent')"),
-                    communications.c.status_at <= now - not_final_for,
-                    communications.c.status_at > now - 3 * not_final_for,
-                ),
-            )
-        )
+        .where(which)
         .order_by(communications.c.status_at)
         .limit(limit)
     )

@@ -51,8 +51,8 @@ class Problem:
         return self.organization_id, self.patient_id, None if self.patient_id else self.phone_id, self.rule
 
 
-async def report(connection: AsyncConnection, changes: Changes, problems: Sequence[Problem]) -> int:
-    """Opens an operational item for each new place, or adds to the open one; how many were opened.
+async def report(connection: AsyncConnection, changes: Changes, problems: Sequence[Problem], *, repeat: bool = True) -> int:
+    """Opens an operational item for each new place, or adds to the open one (not with `repeat=False`); how many were opened.
 
     Many problems of one kind (a provider is down) become one item with a count, not one each.
     """
@@ -75,6 +75,8 @@ async def report(connection: AsyncConnection, changes: Changes, problems: Sequen
     for place, same in sorted(by_place.items(), key=lambda entry: str(entry[0])):
         first = min(same, key=lambda problem: problem.urgency.rank)
         item = standing.get(place)
+        if item is not None and not repeat:
+            continue
         if item is not None:
             changes.update(escalations, item.id, urgency_rank=min(item.urgency_rank, first.urgency.rank))
             _event(changes, first.organization_id, item.id, "again", {"rule": first.rule, "count": len(same), **first.detail})

@@ -1,0 +1,162 @@
+"""Starts check-ins that are due: a conversation each, its first question in the outbox. A step in `do_due_work`'s transaction.
+
+A patient who is paused, gone or without a number gets none; yesterday's unanswered conversation gives way to today's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from service.actions.apply_events import begin, proceed
+from service.actions.knowledge import Knowledge
+from service.actions.raise_escalation import Whose, raise_escalation
+from service.db import flows, planning
+from service.db.changes import Changes
+from service.db.check_in import check_ins
+from service.db.contexts import load_contexts
+from service.db.due_work import Work, due_work
+from service.db.planning import DueCheckIn
+from service.db.problems import Problem, report
+from service.domain.decision import Fired
+from service.domain.event import Stopped
+from service.domain.patient import Enrollment, PatientContext, PatientStatus
+from service.domain.schedule import to_utc
+from service.domain.urgency import Urgency
+from service.engine import Flow
+
+LIVE_FOR = timedelta(minutes=60)
+"""A conversation that moved within this time is not cut off by another programme's check-in: that one waits."""
+WAIT_FOR_OTHER = timedelta(minutes=15)
+
+
+async def start_check_ins(
+    connection: AsyncConnection, knowledge: Knowledge, works: Sequence[Work], now: datetime
+) -> Mapping[Work, datetime]:
+    """Starts the check-ins of these pieces of work; answers which are put off, and until when."""
+    patients = await planning.patients_of(connection, [work.subject_id for work in works])
+    contexts = await load_contexts(connection, list(patients.values()), now)
+    due = await planning.check_ins_to_start(connection, [work.subject_id for work in works])
+    versions, conversations = await _flows(connection, knowledge, contexts, due)
+    waits = await planning.session_waits(connection, list(contexts))
+    ended, changes = Changes(now), Changes(now)
+    again: dict[Work, datetime] = {}
+    problems: list[Problem] = []
+    started: set[UUID] = set()
+    for work in works:
+        one = due.get(work.subject_id)
+        if one is None or one.status != "planned":
+            continue
+        context = contexts[one.patient_id]
+        moved = _moved(work, one, now)
+        if moved is not None:
+            again[work] = moved
+            changes.update(check_ins, one.id, due_at=moved, useful_until=moved + (one.useful_until - one.due_at))
+            changes.update(due_work, work.id, useful_until=moved + (one.useful_until - one.due_at))
+            continue
+        version = versions.get((one.organization_id, one.programme, one.flow))
+        refusal = _refusal(context, one, version)
+        if refusal:
+            changes.update(check_ins, one.id, status="cancelled", ended_at=now)
+            if refusal in _PROBLEMS:
+                problems.append(Problem(one.organization_id, refusal, _PROBLEMS[refusal], Urgency.SAME_DAY, patient_id=one.patient_id))
+            continue
+        busy = one.patient_id in started or _is_live(context, one, waits, now)
+        if busy and now + WAIT_FOR_OTHER < one.useful_until:
+            again[work] = now + WAIT_FOR_OTHER
+            continue
+        if one.patient_id in started:
+            changes.update(check_ins, one.id, status="expired", ended_at=now)
+            continue
+        if context.session is not None:
+            context = _superseded(ended, knowledge, context, conversations)
+        if version is None:
+            raise LookupError("a check-in without a flow version was not refused")
+        begin(
+            changes,
+            knowledge,
+            context,
+            flow=conversations[version],
+            flow_version_id=version,
+            enrollment=Enrollment(one.enrollment_id, one.programme, one.flow, one.high_risk),
+            check_in_id=one.id,
+            useful_until=one.useful_until,
+        )
+        changes.update(check_ins, one.id, status="started", started_at=now)
+        changes.wake(f"patient:{one.patient_id}")
+        started.add(one.patient_id)
+    await report(connection, changes, problems, repeat=False)
+    await ended.write(connection)  # first: a patient has one waiting conversation at most
+    await changes.write(connection)
+    return again
+
+
+_PROBLEMS = {
+    "no_phone": "A patient is enrolled in check-ins but has no telephone number.",
+    "flow_not_approved": "A check-in was due whose flow no clinician has approved: it was not sent.",
+}
+
+
+async def _flows(
+    connection: AsyncConnection, knowledge: Knowledge, contexts: Mapping[UUID, PatientContext], due: Mapping[UUID, DueCheckIn]
+) -> tuple[Mapping[tuple[UUID, str, str], UUID], Mapping[UUID, Flow]]:
+    """The newest version that may run, by (organization, programme, flow), and those in use by id."""
+    organization_ids = {one.organization_id for one in due.values()}
+    demos = frozenset(one.organization_id for one in due.values() if one.is_demo)
+    versions = await flows.newest_runnable(connection, organization_ids, drafts_too=demos)
+    wanted = {one.flow_version_id for one in (context.session for context in contexts.values()) if one is not None}
+    places = {(one.organization_id, one.programme, one.flow) for one in due.values()}
+    wanted |= {version for place, version in versions.items() if place in places}
+    return versions, await knowledge.flows(connection, wanted)
+
+
+def _moved(work: Work, one: DueCheckIn, now: datetime) -> datetime | None:
+    """The later time when the patient's zone has changed since planning and the hour is yet to come there."""
+    if work.payload.get("zone", one.zone) == one.zone:
+        return None
+    due_at = to_utc(one.local_date, one.wall_time, one.zone)
+    return due_at if due_at > now else None
+
+
+def _refusal(context: PatientContext, one: DueCheckIn, version: UUID | None) -> str:
+    """Why this check-in is not started, "" when it is."""
+    if context.status is not PatientStatus.ACTIVE:
+        return "patient_stopped"
+    if one.enrollment_status != "active":
+        return "enrollment_stopped"
+    if not context.phones:
+        return "no_phone"
+    if version is None:
+        return "flow_not_approved"
+    return ""
+
+
+def _is_live(context: PatientContext, one: DueCheckIn, waits: Mapping[UUID, tuple[datetime | None, datetime]], now: datetime) -> bool:
+    """True while a conversation of another enrollment is under way; one's own older one gives way."""
+    session = context.session
+    if session is None or session.enrollment_id == one.enrollment_id:
+        return False
+    return context.id in waits and now - waits[context.id][1] < LIVE_FOR
+
+
+def _superseded(ended: Changes, knowledge: Knowledge, context: PatientContext, conversations: Mapping[UUID, Flow]) -> PatientContext:
+    """Ends the older conversation; that it stayed unanswered until the next one was due is told, not forgotten."""
+    session = context.session
+    if session is None:
+        return context
+    context = proceed(ended, knowledge, context, conversations[session.flow_version_id], Stopped("superseded", ended.now))
+    if session.check_in_id is not None:
+        ended.update(check_ins, session.check_in_id, status="silent")
+    fired = Fired(
+        rule="machine.check_in_unanswered",
+        version="1",
+        urgency=Urgency.SAME_DAY if context.high_risk else Urgency.ROUTINE,
+        reason="The check-in before this one was never finished",
+        source="Rounds safety rules: silence is a signal",
+    )
+    item = raise_escalation(ended, knowledge, Whose.patient(context), [fired])
+    return replace(context, item=item, session=None)

@@ -1,0 +1,93 @@
+"""Carries conversations on whose patient has not answered in time: a reminder, then silence as an item (decisions 9)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import structlog
+
+from service.actions.apply_events import proceed
+from service.actions.knowledge import Knowledge
+from service.db import planning
+from service.db.changes import Changes
+from service.db.check_in import flow_sessions
+from service.db.contexts import load_contexts
+from service.db.database import Database
+from service.db.failures import is_outage
+from service.db.problems import Problem, report
+from service.domain.event import TimedOut
+from service.domain.urgency import Urgency
+from service.engine import Session
+
+_log = structlog.get_logger(__name__)
+
+LOOK_AGAIN = timedelta(minutes=15)
+"""A conversation that could not be carried on is looked at again after this; a work item says so at once."""
+
+
+async def time_out_sessions(database: Database, knowledge: Knowledge, now: datetime, *, limit: int = 200) -> int:
+    """Times out at most `limit` conversations in one commit; how many were looked at. A failed batch is done one by one."""
+    async with database.reading() as connection:
+        patient_ids = await planning.sessions_timed_out(connection, now, limit)
+    if not patient_ids:
+        return 0
+    try:
+        await _together(database, knowledge, patient_ids, now)
+        return len(patient_ids)
+    except Exception as error:
+        if is_outage(error):
+            raise
+        _log.error("time_outs_failed", conversations=len(patient_ids), error=type(error).__name__)
+    for patient_id in patient_ids:
+        try:
+            await _together(database, knowledge, [patient_id], now)
+        except Exception as error:
+            if is_outage(error):
+                raise
+            _log.error("time_out_set_aside", error=type(error).__name__)
+            await _set_aside(database, patient_id, type(error).__name__, now)
+    return len(patient_ids)
+
+
+async def _together(database: Database, knowledge: Knowledge, patient_ids: Sequence[UUID], now: datetime) -> None:
+    async with database.transaction() as connection:
+        contexts = await load_contexts(connection, patient_ids, now)
+        waits = await planning.session_waits(connection, patient_ids)
+        sessions = [context.session for context in contexts.values() if context.session is not None]
+        conversations = await knowledge.flows(connection, {session.flow_version_id for session in sessions})
+        changes = Changes(now)
+        for id, context in contexts.items():
+            until, _ = waits.get(id, (None, now))
+            session = context.session
+            if session is None or until is None or until > now:
+                continue  # answered, stopped or timed out meanwhile
+            step = Session.from_json(session.state).step
+            after = proceed(changes, knowledge, context, conversations[session.flow_version_id], TimedOut(step, now))
+            written = changes.updated.get(flow_sessions, {}).get(session.id, {})
+            if after.session is not None and written.get("waits_until") is None:
+                changes.update(flow_sessions, session.id, waits_until=now + LOOK_AGAIN)
+            changes.wake(f"patient:{id}")
+        await changes.write(connection)
+
+
+async def _set_aside(database: Database, patient_id: UUID, failure: str, now: datetime) -> None:
+    async with database.transaction() as connection:
+        contexts = await load_contexts(connection, [patient_id], now)
+        context = contexts.get(patient_id)
+        if context is None or context.session is None:
+            return
+        changes = Changes(now)
+        changes.update(flow_sessions, context.session.id, waits_until=now + LOOK_AGAIN)
+        reason = "A conversation could not be carried on: the patient has not been reminded."
+        problem = Problem(
+            context.organization.id,
+            "conversation_failed",
+            reason,
+            Urgency.SAME_DAY,
+            patient_id=patient_id,
+            detail={"failure": failure},
+        )
+        await report(connection, changes, [problem], repeat=False)
+        await changes.write(connection)

@@ -1,0 +1,96 @@
+"""Claims of items whose nurse is gone, and safety texts that have brought no answer: found by query (law 11)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import exists, func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from service.db.communication import communications
+from service.db.database import skip_locked
+from service.db.escalation import escalation_events, escalations
+from service.domain.communication import Purpose, Status
+from service.domain.escalation import Reached, State
+from service.domain.urgency import Urgency, by_rank
+
+
+@dataclass(frozen=True, slots=True)
+class Lapsed:
+    """An item whose claim is over without its nurse having said more."""
+
+    id: UUID
+    organization_id: UUID
+    claimed_by: UUID | None
+    urgency: Urgency
+
+
+async def lapsed_claims(connection: AsyncConnection, now: datetime, limit: int) -> list[Lapsed]:
+    """Claimed items whose lease is over, locked.
+
+    Nurses' leases are minutes that the page shows, set by the clock of the service: that clock ends them too.
+    """
+    statement = (
+        select(escalations.c.id, escalations.c.organization_id, escalations.c.claimed_by, escalations.c.urgency_rank)
+        .where(escalations.c.state == State.CLAIMED, escalations.c.claimed_until <= now)
+        .order_by(escalations.c.claimed_until)
+        .limit(limit)
+    )
+    rows = (await connection.execute(skip_locked(statement))).all()
+    return [Lapsed(row.id, row.organization_id, row.claimed_by, by_rank(row.urgency_rank)) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Unheard:
+    """An item whose safety text has brought no answer in time; `arrived` when the provider says that it was delivered."""
+
+    id: UUID
+    organization_id: UUID
+    communication_id: UUID
+    status: Status
+    reached: Reached
+
+    @property
+    def arrived(self) -> bool:
+        """The patient has the text."""
+        return self.status is Status.DELIVERED
+
+
+FOLLOWED_UP = "patient_silent"
+
+
+async def unheard_safety_texts(connection: AsyncConnection, now: datetime, after: timedelta, limit: int) -> list[Unheard]:
+    """Open items with a safety text older than `after`, no word from the patient since, and no follow-up noted yet; locked."""
+    noted = exists().where(
+        escalation_events.c.escalation_id == escalations.c.id,
+        escalation_events.c.what == FOLLOWED_UP,
+        escalation_events.c.at >= communications.c.created_at,
+    )
+    statement = (
+        select(
+            escalations.c.id,
+            escalations.c.organization_id,
+            communications.c.id.label("communication_id"),
+            communications.c.status,
+            escalations.c.reached,
+        )
+        .join(communications, communications.c.escalation_id == escalations.c.id)
+        .where(
+            escalations.c.state != State.RESOLVED,
+            escalations.c.reached != Reached.NONE_NEEDED,
+            communications.c.purpose == Purpose.SAFETY,
+            communications.c.created_at <= now - after,
+            communications.c.created_at > now - timedelta(days=1),
+            func.coalesce(escalations.c.last_patient_event_at, escalations.c.opened_at) <= communications.c.created_at,
+            ~noted,
+        )
+        .order_by(communications.c.created_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True, of=escalations)
+    )
+    return [
+        Unheard(row.id, row.organization_id, row.communication_id, Status(row.status), Reached(row.reached))
+        for row in (await connection.execute(statement)).all()
+    ]
