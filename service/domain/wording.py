@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from service.domain.facts import Facts
+from service.domain.promise import PromiseKind, promise_words
 from service.domain.segments import MAX_SEGMENTS, count_segments
 from service.domain.texts import fill, literal_promise, placeholders, stray_braces
 from service.domain.urgency import Urgency
@@ -106,11 +107,14 @@ class Wording:
 
 
 def patient_values(facts: Facts, urgency: Urgency | None, call_emergency: str) -> dict[str, str]:
-    """What a text for this patient may name; values that are not known are left out. `call_emergency` is a raw text."""
+    """What a text for this patient may name; values that are not known are left out. `call_emergency` is a raw text.
+
+    A promise is always known: without recorded coverage it is "when the clinic opens again", so that no safety text fails.
+    """
     values = {
         "first_name": facts.first_name,
         "clinic": facts.clinic,
-        "promise": facts.promise_for(urgency),
+        "promise": facts.promise_for(urgency) or promise_words(PromiseKind.UNKNOWN, facts.language),
         "emergency_number": facts.emergency_number,
         "crisis_line": facts.crisis_line,
         "after_hours_number": facts.after_hours_number,

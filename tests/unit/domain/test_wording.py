@@ -86,10 +86,16 @@ def test_a_clinicians_instruction_replaces_call_911() -> None:
 
 
 def test_a_missing_value_fails_when_the_text_is_made() -> None:
-    with pytest.raises(MissingValue, match=r"\{promise\}"):
-        WORDING.for_patient("urgent", Facts(), Urgency.URGENT)
+    with pytest.raises(MissingValue, match=r"\{clinic\}"):
+        WORDING.for_patient("opt_out_confirmation", Facts())
     with pytest.raises(MissingValue, match="page_to_staff"):
         WORDING.text("page_to_staff", "en", initials="A.")
+
+
+def test_without_recorded_coverage_a_safety_text_still_goes_out_and_promises_nothing() -> None:
+    assert WORDING.for_patient("urgent", Facts(), Urgency.URGENT) == (
+        "Thank you. A nurse will answer you when the clinic opens again. If you get worse, call 911."
+    )
 
 
 def test_an_unknown_key_fails() -> None:
