@@ -20,6 +20,7 @@ from service.actions.write_note import write_note
 from service.db.item import ItemPage
 from service.domain.escalation import Disposition, SpokeTo
 from service.domain.reading import Span
+from service.domain.schedule import quiet
 from service.web.keys import CLOCK, DATABASE, WEB_SESSION
 from service.web.render import fragment, page, say
 from service.web.sessions import BACKGROUND
@@ -146,6 +147,7 @@ async def _item_page(request: web.Request, *, error: str = "", filled: Mapping[s
         "words": {row.id: row.body for row in found.conversation},
         "mine": found.item.claimed_by == staff.id and found.item.state == "claimed",
         "reason_needed": reason_needed(found.item, found.place.zone, found.place.quiet_start, found.place.quiet_end, now),
+        "quiet_now": quiet(now, found.place.zone, found.place.quiet_start, found.place.quiet_end),
         "dispositions": list(Disposition),
         "spoke_to": list(SpokeTo),
         "error": error,
