@@ -1,0 +1,111 @@
+"""The heartbeat: APScheduler ticks, and every tick asks the database what is due. No truth lives in a timer (law 11)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+
+import structlog
+from apscheduler.jobstores.memory import MemoryJobStore
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.interval import IntervalTrigger
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from service.actions.watch import watch
+from service.clock import SystemClock
+from service.db.health import Health, health
+from service.jobs.emergency import PATIENTS, STAFF, emergency_lane
+from service.jobs.work import Job, Surroundings, registry
+
+_log = structlog.get_logger(__name__)
+
+WATCH_EVERY_SECONDS = 30
+WATCHDOG = "watchdog"
+DRAIN_SECONDS = 10.0
+"""How long running rounds may end by themselves when the service stops; a provider call takes at most about this long."""
+
+
+class Heartbeat:
+    """One node's jobs and its emergency lane, from `start` to `stop`."""
+
+    def __init__(self, around: Surroundings) -> None:
+        self._around = around
+        self._jobs = registry(around)
+        self._ran: dict[str, datetime] = {}
+        self._lane: asyncio.Task[None] | None = None
+        self._running: set[asyncio.Task[None]] = set()
+        self._scheduler = AsyncIOScheduler(
+            jobstores={"default": MemoryJobStore()},
+            timezone=UTC,
+            job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
+        )
+
+    @property
+    def limits(self) -> dict[str, timedelta]:
+        """After how long without a finished round each job counts as stuck."""
+        return {name: job.silent_after for name, job in self._jobs.items()} | {
+            PATIENTS: timedelta(minutes=2),
+            STAFF: timedelta(minutes=2),
+        }
+
+    def start(self) -> None:
+        """Begins to tick, with a first round of every job at once; call inside the running loop."""
+        watchdog = Job(WATCH_EVERY_SECONDS, self._watch)
+        at_once = SystemClock().now()  # APScheduler compares with the machine's clock, whatever clock the jobs are given
+        for name, job in {**self._jobs, WATCHDOG: watchdog}.items():
+            self._scheduler.add_job(
+                self._tick,
+                IntervalTrigger(seconds=job.every_seconds, timezone=UTC),
+                args=(name, job.run),
+                id=name,
+                next_run_time=at_once,
+            )
+        self._lane = asyncio.create_task(emergency_lane(self._around, self._note), name="emergency_lane")
+        self._scheduler.start()
+
+    async def stop(self) -> None:
+        """Ends the ticking, lets running rounds finish for ten seconds, then cuts them; claims they leave run out by lease."""
+        if self._scheduler.running:
+            self._scheduler.pause()
+        if self._running:
+            _, late = await asyncio.wait(self._running, timeout=DRAIN_SECONDS)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+        if self._lane is not None:
+            self._lane.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._lane
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=False)
+
+    async def health(self, connection: AsyncConnection, now: datetime) -> Health:
+        """How this node does: red when a job has been silent for too long or work is overdue."""
+        return await health(connection, now, {**self.limits, WATCHDOG: timedelta(minutes=2)}, self._around.node)
+
+    async def _tick(self, name: str, run: Callable[[], Awaitable[object]]) -> None:
+        task = asyncio.ensure_future(self._round(name, run))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        await task
+
+    async def _round(self, name: str, run: Callable[[], Awaitable[object]]) -> None:
+        """One round; a failure is logged by its kind and ends nothing but this round."""
+        try:
+            await run()
+        except Exception as error:
+            _log.error("job_failed", job=name, error=type(error).__name__)
+        else:
+            self._note(name)
+
+    def _note(self, name: str) -> None:
+        self._ran[name] = self._around.clock.now()
+
+    async def _watch(self) -> None:
+        """Writes the heartbeats; the watchdog's own stands among them, so that its silence shows too."""
+        self._note(WATCHDOG)
+        around = self._around
+        runs = dict(self._ran)
+        await watch(around.database, around.knowledge, around.node, runs, self.limits, around.clock.now())
