@@ -118,9 +118,9 @@ def patient_values(facts: Facts, urgency: Urgency | None, call_emergency: str) -
         "emergency_number": facts.emergency_number,
         "crisis_line": facts.crisis_line,
         "after_hours_number": facts.after_hours_number,
-        "emergency_instruction": facts.emergency_instruction,
     }
     instruction = facts.emergency_instruction.rstrip(". ")
+    values["emergency_instruction"] = instruction and f"{instruction}."
     values["call_emergency"] = instruction[:1].lower() + instruction[1:] if instruction else fill(call_emergency, values, "call_emergency")
     values |= {f"limits.{limit.name}": f"{limit.amount:g} {limit.unit}" for limit in facts.limits}
     return {name: value for name, value in values.items() if value}

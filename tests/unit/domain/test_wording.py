@@ -78,7 +78,7 @@ def test_an_emergency_is_answered_as_one_at_any_hour() -> None:
 
 
 def test_a_clinicians_instruction_replaces_call_911() -> None:
-    hospice = Facts(promise="within 1 hour", emergency_instruction="Call the hospice line at +1 202-555-0111.")
+    hospice = Facts(promise="within 1 hour", emergency_instruction="Call the hospice line at +1 202-555-0111")
     assert WORDING.for_patient("emergency", hospice).startswith("Call the hospice line at +1 202-555-0111. We are")
     urgent = WORDING.for_patient("urgent", hospice, Urgency.URGENT)
     assert urgent.endswith("If you get worse, call the hospice line at +1 202-555-0111.")

@@ -1,0 +1,71 @@
+"""Reviewed content is read once, at start, and a mistake in it names the file and the line."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from service.content import ContentError, content_root, load_flows, load_wording
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A copy of the shipped content that a test may spoil."""
+    shutil.copytree(content_root() / "flows", tmp_path / "flows")
+    return tmp_path
+
+
+def spoil(path: Path, old: str, new: str) -> None:
+    text = path.read_text("utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new, 1), "utf-8")
+
+
+def test_flows_are_known_by_programme_and_name() -> None:
+    flows = load_flows()
+    assert "heart_failure/daily" in flows
+    assert all(flow.key == key for key, flow in flows.items())
+
+
+def test_every_shipped_flow_is_a_draft_until_a_clinician_of_the_site_has_signed_it() -> None:
+    for flow in load_flows().values():
+        assert flow.approver is None
+        assert flow.status == "draft, not clinically approved"
+
+
+def test_a_flow_with_a_mistake_names_file_and_line(root: Path) -> None:
+    spoil(root / "flows/heart_failure/daily.yaml", "expects: weight_lb", "expects: wait")
+    with pytest.raises(ContentError, match=r"^heart_failure/daily\.yaml: line \d+, steps\.weight\.expects: write one of"):
+        load_flows(root)
+
+
+def test_a_flow_that_is_no_yaml_names_the_line(root: Path) -> None:
+    spoil(root / "flows/heart_failure/daily.yaml", "languages: [en, es]", "languages: [en, es")
+    with pytest.raises(ContentError, match=r"daily\.yaml: line \d+: not readable as YAML"):
+        load_flows(root)
+
+
+def test_a_step_named_twice_is_refused(root: Path) -> None:
+    spoil(root / "flows/heart_failure/daily.yaml", "  water_pill:\n", "  weight:\n")
+    with pytest.raises(ContentError, match="not readable as YAML"):
+        load_flows(root)
+
+
+def test_a_wording_with_a_mistake_names_the_text(root: Path) -> None:
+    spoil(root / "flows/shared/wording.yaml", "If you need help right now, call", "A nurse calls you today. Call")
+    with pytest.raises(ContentError, match=r"wording\.yaml: abuse\.en: .*write \{promise\} instead"):
+        load_wording(root)
+
+
+def test_without_flows_nothing_starts(root: Path) -> None:
+    shutil.rmtree(root / "flows/heart_failure")
+    with pytest.raises(ContentError, match="needs 1 to 200 flows, found 0"):
+        load_flows(root)
+
+
+def test_no_and_yes_stay_words() -> None:
+    """YAML 1.2: an unquoted no is text, not false."""
+    flow = load_flows()["heart_failure/daily"]
+    assert all(isinstance(word, str) for step in flow.steps for option in step.choices for word in option.words["en"])
