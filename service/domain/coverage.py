@@ -6,9 +6,10 @@ clock that runs day and night (an on-call number is paged); same-day and routine
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from typing import Any
 
 from service.domain.promise import PromiseKind, promise_words
@@ -125,20 +126,8 @@ class Coverage:
         holidays = frozenset(date.fromisoformat(day) for day in data.get("holidays", ()))
         return cls(data["zone"], tuple(shifts), holidays, data.get("after_hours_number", ""))
 
-    def _intervals(self, now: datetime) -> Iterator[Interval]:
-        """Staffed periods from the day before `now` on, ascending, touching ones joined."""
-        today = to_local(now, self.zone).date()
-        joined: Interval | None = None
-        for offset in range(-1, SEARCH_DAYS):
-            for start, end in self._of_day(today + timedelta(days=offset)):
-                if joined is not None and start <= joined[1]:
-                    joined = (joined[0], max(end, joined[1]))
-                    continue
-                if joined is not None:
-                    yield joined
-                joined = (start, end)
-        if joined is not None:
-            yield joined
+    def _intervals(self, now: datetime) -> tuple[Interval, ...]:
+        return _intervals(self, to_local(now, self.zone).date())
 
     def _of_day(self, day: date) -> list[Interval]:
         """The periods that begin on this local date (none on a holiday)."""
@@ -169,3 +158,16 @@ class Coverage:
             if periods:
                 return max(end for _, end in periods)
         return now.astimezone(UTC) + timedelta(hours=24)
+
+
+@lru_cache(maxsize=256)
+def _intervals(coverage: Coverage, today: date) -> tuple[Interval, ...]:
+    """Staffed periods from the day before `today` on, ascending, touching ones joined; remembered, since every reply asks."""
+    found: list[Interval] = []
+    for offset in range(-1, SEARCH_DAYS):
+        for start, end in coverage._of_day(today + timedelta(days=offset)):
+            if found and start <= found[-1][1]:
+                found[-1] = (found[-1][0], max(end, found[-1][1]))
+            else:
+                found.append((start, end))
+    return tuple(found)

@@ -19,6 +19,8 @@ from service.triage.decide import judged
 Flagged = tuple[str, str, Fired]
 """Name of the flag (it fires once a session), its step, and what fired."""
 
+UNKNOWN = ".unknown"
+"""Ends the name of the item that says what could not be judged."""
 _ONLY_OF_ITS_STEP = frozenset({FindingKind.ANSWER, FindingKind.CHOICE})
 """A "yes" says nothing about another step's question."""
 _MEASURE_OF_NAME = {str(measure): measure for measure in Measure}
@@ -45,7 +47,7 @@ def evaluate_flags(flow: Flow, session: Session, facts: Facts, now: datetime, qu
                 fired.append((rule.id, step.key, replace(found, answer=flag.answer)))
             elif isinstance(found, Undecided):
                 unknown.append(flag.name.replace("_", " "))
-        name = f"{flow.key}.{step.key}.unknown"
+        name = f"{flow.key}.{step.key}{UNKNOWN}"
         seen = {each[1] for each in fired} | ({step.key} if any(f.startswith(f"{flow.key}.{step.key}.") for f in session.fired) else set())
         if unknown and step.key not in seen:
             fired.append((name, step.key, _unknown(flow, name, unknown)))

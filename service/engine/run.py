@@ -41,7 +41,7 @@ from service.engine.answers import (
     understood_something,
 )
 from service.engine.flow import Flow, Localized, Step
-from service.engine.red_flags import Flagged, answer_text, evaluate_flags, needs_confirming
+from service.engine.red_flags import UNKNOWN, Flagged, answer_text, evaluate_flags, needs_confirming
 from service.engine.session import MAX_KEPT, Kept, Outcome, Session, Status
 
 MAX_TURNS = 60
@@ -175,7 +175,7 @@ def _timed_out(flow: Flow, session: Session, event: TimedOut, facts: Facts, now:
         rule=f"{flow.key}.silence",
         version=flow.version,
         urgency=urgency,
-        reason=f"No answer to the check-in for {hours} h" + (" after an answer that needs a nurse" if session.fired else ""),
+        reason=f"No answer to the check-in for {hours} h" + (" after an answer that needs a nurse" if _needs_a_nurse(session) else ""),
         source=flow.silence.source,
     )
     return _end(session, Outcome.SILENT, [SilenceNoticed(step.key, fired)])
@@ -271,4 +271,9 @@ def _says_yes(findings: Sequence[Finding]) -> bool:
 
 def _at_risk(session: Session, facts: Facts) -> bool:
     """Silence counts sooner for a high-risk patient, after a red flag, and after an unanswered second question."""
-    return facts.high_risk or bool(session.fired) or session.tries > 0
+    return facts.high_risk or _needs_a_nurse(session) or session.tries > 0
+
+
+def _needs_a_nurse(session: Session) -> bool:
+    """True when something dangerous was said; that there was nothing to compare with is no danger."""
+    return any(not rule.endswith(UNKNOWN) for rule in session.fired)

@@ -343,6 +343,14 @@ def test_silence_after_a_red_flag_or_a_second_question_counts_as_high_risk() -> 
     assert talk.flags == {"silence": Urgency.SAME_DAY}
 
 
+def test_a_first_reading_alone_does_not_make_silence_graver() -> None:
+    talk = Conversation(FLOW, ANA)
+    talk.reply(weight(180))
+    talk.silence()
+    talk.silence()
+    assert talk.flags == {"silence": Urgency.ROUTINE}
+
+
 def test_a_stale_timeout_changes_nothing() -> None:
     talk = Conversation(FLOW, KNOWN)
     first_wait = talk.session.wait_until
