@@ -81,8 +81,9 @@ def answers_unasked(step: Step, findings: Iterable[Finding]) -> bool:
     """
     found = list(findings)
     if step.expects is Expects.SYMPTOMS:
-        named = {f.name: f.present for f in found if f.kind is FindingKind.SYMPTOM and f.name in step.about}
-        return any(named.values()) or (bool(step.about) and set(named) == set(step.about))
+        told = [f for f in found if f.kind is FindingKind.SYMPTOM and f.assertion in _CURRENT]
+        denied = {name for f in told if not f.present for name in step.about if _covers(f.name, name)}
+        return any(f.present and _speaks_to(step, f) for f in told) or (bool(step.about) and denied == set(step.about))
     return any(_speaks_to(step, finding) and finding.present for finding in found)
 
 
@@ -116,4 +117,11 @@ def _speaks_to(step: Step, finding: Finding) -> bool:
         return finding.kind is FindingKind.VALUE and finding.name == VALUE_OF[step.expects]
     if step.expects is Expects.MEDICATION_TAKEN:
         return finding.kind is FindingKind.MEDICATION
-    return step.expects is Expects.SYMPTOMS and finding.kind is FindingKind.SYMPTOM and finding.name in step.about
+    if step.expects is not Expects.SYMPTOMS or finding.kind is not FindingKind.SYMPTOM:
+        return False
+    return any(_covers(finding.name, name) for name in step.about)
+
+
+def _covers(told: str, asked: str) -> bool:
+    """True when the symptom told is the one asked or its general name: "no swelling" denies leg_swelling as well."""
+    return asked == told or asked.endswith(f"_{told}")

@@ -78,6 +78,12 @@ def test_a_denial_of_one_symptom_leaves_the_other_to_be_asked() -> None:
     assert talk.ended == "completed"
 
 
+def test_a_general_denial_covers_the_particular_symptom_asked() -> None:
+    talk = Conversation(FLOW, KNOWN)
+    talk.reply(weight(180), symptom("swelling", denied=True), symptom("shortness_of_breath", denied=True), pill("taken"))
+    assert talk.ended == "completed"
+
+
 def test_an_answer_to_a_later_question_is_kept_and_not_asked_again() -> None:
     talk = Conversation(FLOW, KNOWN)
     talk.reply(pill("taken"), missing="no_answer")
