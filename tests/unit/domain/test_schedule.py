@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import re
 from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -45,6 +47,16 @@ def test_every_local_date_has_exactly_one_check_in(zone: str, wall_time: time) -
 def test_a_skipped_wall_time_is_shifted_and_a_repeated_one_is_its_first() -> None:
     assert to_utc(date(2026, 3, 8), time(2, 30), "America/New_York") == datetime(2026, 3, 8, 7, 30, tzinfo=UTC)
     assert to_utc(date(2026, 11, 1), time(1, 30), "America/New_York") == datetime(2026, 11, 1, 5, 30, tzinfo=UTC)
+
+
+@pytest.mark.law(9)
+def test_no_other_module_applies_a_zone() -> None:
+    zoned = re.compile(r"zoneinfo|pytz|import whenever|from whenever|dateutil\.tz|assume_tz|to_tz\(|astimezone\((?!UTC\)|timezone\.utc\))")
+    service = Path(__file__).parents[3] / "service"
+    modules = sorted(service.rglob("*.py"))
+    assert len(modules) > 20
+    found = [str(path.relative_to(service)) for path in modules if zoned.search(path.read_text("utf-8"))]
+    assert found == ["domain/schedule.py"]
 
 
 def test_planning_in_pieces_gives_the_same_check_ins_as_planning_at_once() -> None:
