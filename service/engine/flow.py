@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, field_validator
@@ -156,12 +156,13 @@ class Flow(Model):
     title: str = Field(min_length=3)
     owner: str = Field(min_length=3)
     approver: str | None
-    approved_on: str | None = None
+    approved_on: date | None = None
     status: str = Field(min_length=3)
     sources: dict[str, str] = Field(min_length=1)
     languages: tuple[str, ...] = Field(min_length=1)
     cadence: str
-    review_by: str
+    review_by: date
+    """After this date the content is to be reviewed anew."""
     useful_for: Minutes
     """How long after it was due a check-in is still worth sending."""
     silence: Silence

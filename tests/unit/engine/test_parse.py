@@ -34,6 +34,8 @@ MISTAKES = [
     ("useful_for: 4 h", "useful_for: 90 d", "less than or equal to 43200"),
     ("status: draft, not clinically approved", "status: approved", 'begins with "draft"'),
     ("approver: null", "approver: Dr. Adams", "an approver needs the date"),
+    ("review_by: 2027-05-31", "review_by: next year", "valid date"),
+    ("review_by: 2027-05-31\n", "", "review_by: is missing"),
     ("languages: [en, es]", "languages: [en, fr]", 'no "fr"'),
     ("languages: [en, es]", "languages: [en]", "none of the flow's languages"),
     ("review_by:", "key: x\nreview_by:", "is filled in by itself"),
