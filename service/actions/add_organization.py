@@ -29,7 +29,7 @@ class NewOrganization:
 
 
 async def add_organization(database: Database, organization: NewOrganization, *, provider: str, sender: str, now: datetime) -> UUID:
-    """The id of the new organization. `sender` is a number or a provider's sender pool.
+    """The id of the new organization. `sender` is a number or a provider's sender pool, "" when there is none yet.
 
     Raises Refused for a name or a sender that is taken, and for an unknown zone.
     """
@@ -42,7 +42,7 @@ async def add_organization(database: Database, organization: NewOrganization, *,
     async with database.transaction() as connection:
         if organization.name in {known.name for known in await clinic.list_organizations(connection)}:
             raise Refused("There is an organization of this name already.")
-        if await clinic.sender_taken(connection, provider, sender):
+        if sender and await clinic.sender_taken(connection, provider, sender):
             raise Refused("Another organization sends from this number already: each needs its own.")
         changes = Changes(now)
         id = clinic.add_organization(
@@ -57,7 +57,8 @@ async def add_organization(database: Database, organization: NewOrganization, *,
             crisis_line=organization.crisis_line,
             is_demo=organization.is_demo,
         )
-        clinic.add_sender(changes, id, provider=provider, sender=sender)
+        if sender:
+            clinic.add_sender(changes, id, provider=provider, sender=sender)
         audit.record(changes, id, "organization_added", object_kind="organization", object_id=id)
         await changes.write(connection)
     return id

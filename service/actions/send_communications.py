@@ -21,6 +21,7 @@ from service.actions.judge_texts import judge_texts, validity_seconds
 from service.actions.settle_communications import Word, settle_communications
 from service.clock import Clock
 from service.db import outbox
+from service.db.changes import Changes
 from service.db.database import Database
 from service.db.failures import is_outage
 from service.db.outbox import Outgoing
@@ -110,8 +111,24 @@ async def _claim(database: Database, providers: Mapping[str, Provider], lane: La
             if is_outage(error):
                 raise
             _log.error("outbox_text_set_aside", communication_id=str(id), error=type(error).__name__)
-            whole.refusals.append(Word(id, Status.CANCELLED, "sender", reason="unreadable", error_code=type(error).__name__))
+            await _set_aside(database, id, type(error).__name__, now)
     return whole
+
+
+async def _set_aside(database: Database, id: UUID, failure: str, now: datetime) -> None:
+    """Cancels a text that cannot be read or judged, with a work item, so that it holds nobody up (law 12)."""
+    word = Word(id, Status.CANCELLED, "sender", reason="unreadable", error_code=failure)
+    try:
+        async with database.transaction() as connection:
+            await settle_communications(connection, [word], now)
+    except Exception as error:
+        if is_outage(error):
+            raise
+        _log.error("unreadable_text_cancelled", communication_id=str(id), error=type(error).__name__)
+        async with database.transaction() as connection:
+            changes = Changes(now)
+            await outbox.cancel_unreadable(connection, changes, id)
+            await changes.write(connection)
 
 
 async def _judge_and_claim(

@@ -13,15 +13,18 @@ from sqlalchemy import and_, bindparam, func, insert, or_, select, text, tuple_,
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import aliased
 
+from service.db.changes import Changes
 from service.db.check_in import check_ins
 from service.db.communication import attempts, communication_statuses, communications
 from service.db.database import database_now, lease_end, skip_locked
 from service.db.organization import organizations, sender_numbers
 from service.db.patient import consents, patients, phones
+from service.db.problems import Problem, report
 from service.db.schema import new_id
 from service.domain.communication import Direction, Lane, Purpose, Status, transition
 from service.domain.consent import Consent
 from service.domain.reading import Channel
+from service.domain.urgency import Urgency
 
 LEASE = timedelta(seconds=120)
 """Longer than a batch may take: calls are no more started after half of it, and one call ends within 15 s."""
@@ -258,6 +261,20 @@ async def too_late(connection: AsyncConnection, now: datetime, limit: int) -> li
         .limit(limit)
     )
     return list((await connection.scalars(statement)).all())
+
+
+async def cancel_unreadable(connection: AsyncConnection, changes: Changes, id: UUID) -> None:
+    """Cancels a due text whose row cannot even be understood, by its id alone, with a work item for the organization."""
+    which = (communications.c.id == id) & communications.c.status.in_([Status.DUE, Status.HELD])
+    cancelled = update(communications).where(which).values(status=Status.CANCELLED, status_at=changes.now, reason="unreadable")
+    organization_id = await connection.scalar(cancelled.returning(communications.c.organization_id))
+    if organization_id is None:
+        return
+    changes.insert(
+        communication_statuses, status_row(organization_id, id, Status.CANCELLED, changes.now, "sender", error_code="unreadable")
+    )
+    reason = "A text could not be read from the database and was not sent."
+    await report(connection, changes, [Problem(organization_id, "text_unreadable", reason, Urgency.URGENT)])
 
 
 @dataclass(frozen=True, slots=True)
