@@ -24,7 +24,7 @@ MAY_IMPORT = {
     "clock": set[str](),
     "domain": set[str](),
 }
-MAY_IMPORT_ALL = {"app", "__main__", "__init__"}
+MAY_IMPORT_ALL = {"app", "__main__", "__init__", "commands", "demo"}
 
 # Package from outside -> the places (below service/) that may name it.
 BELONGS_TO = {

@@ -1,0 +1,97 @@
+"""What commands share: settings, an open and migrated database, which organization is meant, and errors in one plain line."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from typing import TypeVar
+
+from service.actions.refusal import NotFound, Refused
+from service.clock import SystemClock
+from service.content import ContentError
+from service.db import clinic, migrate
+from service.db.clinic import OrganizationRow
+from service.db.database import Database, DatabaseUrlError
+from service.db.encryption import KeyringError
+from service.db.failures import is_outage
+from service.domain.phone_number import parse_phone_number
+from service.settings import DEFAULT_DATABASE_URL, Settings, SettingsError, environment
+
+T = TypeVar("T")
+CLOCK = SystemClock()
+
+
+class UserError(Exception):
+    """Something to put right before trying again; the text says what."""
+
+
+USER_ERRORS = (UserError, Refused, SettingsError, DatabaseUrlError, KeyringError, ContentError, migrate.NotMigrated)
+"""Shown as one line, without a traceback."""
+
+
+def plain(error: BaseException) -> str | None:
+    """The one line that tells a user what is wrong, None when the error is a fault of ours."""
+    if isinstance(error, NotFound):
+        return str(error) or "there is no such record"
+    if isinstance(error, USER_ERRORS):
+        return " ".join(str(error).split())
+    if is_outage(error):
+        return f"the database cannot be reached ({type(error).__name__}): is DATABASE_URL right, and is it running?"
+    return None
+
+
+def settings() -> Settings:
+    """Settings from the environment. Raises SettingsError."""
+    return Settings.from_environment(environment())
+
+
+def database_url() -> str:
+    """Where the database is, for commands that need no keys."""
+    return environment().get("DATABASE_URL", "").strip() or DEFAULT_DATABASE_URL
+
+
+@contextlib.asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[Database]:
+    """The migrated database. Raises NotMigrated."""
+    await migrate.check(settings.database_url)
+    database = Database.open(settings.database_url, settings.keyring)
+    try:
+        yield database
+    finally:
+        await database.close()
+
+
+async def organization(database: Database, name: str | None) -> OrganizationRow:
+    """The organization of this name, or the only one there is. Raises UserError."""
+    async with database.reading() as connection:
+        known = await clinic.list_organizations(connection)
+    if not known:
+        raise UserError("there is no organization yet: add one with `rounds organization add`")
+    if name is None and len(known) == 1:
+        return known[0]
+    found = next((one for one in known if one.name == name), None)
+    if found is None:
+        names = ", ".join(one.name for one in known)
+        raise UserError(f"say which organization with --organization; there are: {names}")
+    return found
+
+
+def add_organization_option(parser: argparse.ArgumentParser) -> None:
+    """--organization, needed only where there are several."""
+    parser.add_argument("--organization", metavar="NAME", help="which organization, where there are several")
+
+
+def value(read: Callable[[str], T]) -> Callable[[str], T]:
+    """An argument's type from a function that raises ValueError with what to write."""
+
+    def convert(text: str) -> T:
+        try:
+            return read(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return convert
+
+
+phone_number = value(parse_phone_number)

@@ -1,0 +1,205 @@
+"""The page of simulated telephones: a visitor answers as a patient. It exists in the demo only and needs no sign-in."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from uuid import UUID
+
+from aiohttp import web
+from aiohttp_sse import sse_response
+
+from service.demo.cast import ON_CALL, PASSWORD, PATIENTS, STAFF, UNKNOWN_NUMBER, ZONE
+from service.domain.phone_number import parse_phone_number
+from service.domain.staff import Permission
+from service.telephony.port import Conversation, ReplyLost
+from service.telephony.simulator import SimulatedPhones
+from service.telephony.simulator.phones import LONGEST_REPLY, TooManyWatchers
+from service.web.keys import CLOCK, STREAMS
+from service.web.render import fragment
+from service.web.routes import Route
+from service.web.static_files import StaticFiles
+
+PAGE = "/demo/phones"
+SHOWN = 30
+"""Texts shown on each telephone, the newest."""
+VISITORS = UUID(int=0)
+"""Whose streams these are: nobody's who signs in."""
+LONGEST_SECONDS = 300.0
+ASK_SECONDS = 2.0
+SETTLE_SECONDS = 0.05
+SEND_TIMEOUT_SECONDS = 10.0
+STATES = {
+    "accepted": "on its way",
+    "sent": "on its way",
+    "delivered": "delivered",
+    "undelivered": "not delivered: the phone is off",
+    "sending": "sending",
+    "received": "received by Rounds",
+    "lost": "not taken by Rounds: send it again",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Telephone:
+    """One telephone on the page: whose it is, what a visitor might say, in which language."""
+
+    number: str
+    owner: str
+    who: str
+    quick: tuple[str, ...] = ()
+    language: str = "en"
+    staff: bool = False
+
+    @property
+    def anchor(self) -> str:
+        """Its id on the page."""
+        return f"phone-{self.number.removeprefix('+')}"
+
+
+def _quick(weight: float, language: str) -> tuple[str, ...]:
+    if language == "es":
+        return (f"{weight:g}", "no", "si", "No tomé mi pastilla del agua y tengo los pies muy hinchados", "Me duele el pecho", "ALTO")
+    return (
+        f"{weight:g}",
+        f"{weight + 4:g}",
+        "no",
+        "yes",
+        "I skipped my water pill and my ankles are huge",
+        "I have chest pain",
+        "STOP",
+        "START",
+    )
+
+
+def telephones() -> tuple[Telephone, ...]:
+    """The cast's telephones, one for each number, then a stranger's and those of the nurses on call."""
+    found: dict[str, Telephone] = {}
+    for person in PATIENTS:
+        earlier = found.get(person.number)
+        owner = f"{earlier.owner} and {person.name}" if earlier else person.name
+        who = "One telephone for two patients." if earlier else person.who
+        found[person.number] = Telephone(person.number, owner, who, _quick(person.first_weight, person.language), person.language)
+    stranger = ("Who is this?", "I have chest pain", "STOP")
+    found[UNKNOWN_NUMBER] = Telephone(UNKNOWN_NUMBER, "A stranger", "Not a patient: nobody knows this number.", stranger)
+    for team, number in ON_CALL.items():
+        found[number] = Telephone(number, f"Nurse on call, {team}", "Gets a text for every emergency until it is acknowledged.", staff=True)
+    return tuple(found.values())
+
+
+class PhonesPage:
+    """The page's routes over one table of simulated telephones."""
+
+    def __init__(self, phones: SimulatedPhones) -> None:
+        self._phones = phones
+        self._static = StaticFiles(Path(__file__).parent / "static")
+        self.telephones = telephones()
+        for telephone in reversed(self.telephones):
+            phones.add(telephone.number)
+
+    def routes(self) -> Sequence[Route]:
+        """For the staff pages' table: under the same guard (forms carry a token, answers the same headers), open to everybody."""
+        route = partial(Route, permission=Permission.PUBLIC)
+        return (
+            route("GET", PAGE, self.show),
+            route("GET", f"{PAGE}/live", self.live, activity=False),
+            route("POST", f"{PAGE}/reply", self.reply),
+            route("POST", f"{PAGE}/switch", self.switch),
+            route("GET", "/demo/static/{digest}/{name}", self.static, session=False),
+        )
+
+    async def show(self, request: web.Request) -> web.Response:
+        """GET /demo/phones: every telephone with its newest texts."""
+        known = {telephone.number for telephone in self.telephones}
+        conversations = {one.number: one for one in self._phones.conversations()}
+        others = [Telephone(number, "Another number", "Was texted by Rounds.") for number in conversations if number not in known]
+        context = {
+            "shown": [(telephone, self._phones.conversation(telephone.number)) for telephone in (*self.telephones, *others)],
+            "most": SHOWN,
+            "mark": self._mark(),
+            "states": STATES,
+            "members": STAFF,
+            "password": PASSWORD,
+            "demo_zone": ZONE,
+            "demo_now": request.app[CLOCK].now(),
+            "longest": LONGEST_REPLY,
+            "demo_static": lambda name: "/demo" + self._static.path(name),
+        }
+        return fragment(request, "demo/phones.html", context)
+
+    async def reply(self, request: web.Request) -> web.Response:
+        """POST /demo/phones/reply: a text from this number to the clinic, over the real webhook."""
+        form = await request.post()
+        number, text = self._number(form.get("number")), str(form.get("quick") or form.get("text") or "").strip()
+        if text:
+            # What did not arrive says so on its bubble.
+            with contextlib.suppress(ReplyLost):
+                await self._phones.reply(number, text[:LONGEST_REPLY])
+        return _back(number)
+
+    async def switch(self, request: web.Request) -> web.Response:
+        """POST /demo/phones/switch: turns this telephone on or off; texts to one that is off are not delivered."""
+        form = await request.post()
+        number = self._number(form.get("number"))
+        self._phones.switch(number, on=form.get("on") == "yes")
+        return _back(number)
+
+    async def live(self, request: web.Request) -> web.StreamResponse:
+        """GET /demo/phones/live: "hello" with the present mark, then "changed" whenever a telephone does."""
+        now = asyncio.get_running_loop().time
+        try:
+            with self._phones.watch() as watcher:
+                async with sse_response(request, send_timeout=SEND_TIMEOUT_SECONDS) as stream:
+                    streams = request.app[STREAMS].setdefault(VISITORS, [])
+                    streams.append(stream)
+                    try:
+                        ends, last = now() + LONGEST_SECONDS, self._mark()
+                        await stream.send(last, event="hello", retry=1000)
+                        while stream.is_connected() and now() < ends:
+                            with contextlib.suppress(TimeoutError):
+                                await asyncio.wait_for(watcher.changed(), ASK_SECONDS)
+                                await asyncio.sleep(SETTLE_SECONDS)
+                            if (mark := self._mark()) != last:
+                                last = mark
+                                await stream.send(mark, event="changed")
+                    except (ConnectionResetError, TimeoutError):
+                        pass
+                    finally:
+                        streams.remove(stream)
+                return stream
+        except TooManyWatchers:
+            raise web.HTTPServiceUnavailable from None
+
+    async def static(self, request: web.Request) -> web.Response:
+        """GET /demo/static/{digest}/{name}: the page's own style sheet and script."""
+        return self._static.response(request.match_info["digest"], request.match_info["name"])
+
+    def _mark(self) -> str:
+        """A text that changes whenever anything on a telephone does."""
+        return _digest(self._phones.conversations())
+
+    def _number(self, given: object) -> str:
+        """A number of the page; 404 for anything else, so that the page cannot be made to grow."""
+        try:
+            number = parse_phone_number(str(given or ""))
+        except ValueError:
+            raise web.HTTPNotFound from None
+        if number not in {one.number for one in self._phones.conversations()}:
+            raise web.HTTPNotFound
+        return number
+
+
+def _digest(conversations: Sequence[Conversation]) -> str:
+    state = [
+        (one.number, one.switched_on, one.blocked, [(text.provider_id, text.state) for text in one.texts[-SHOWN:]]) for one in conversations
+    ]
+    return hashlib.blake2b(repr(sorted(state)).encode(), digest_size=12).hexdigest()
+
+
+def _back(number: str) -> web.Response:
+    return web.Response(status=303, headers={"Location": f"{PAGE}#phone-{number.removeprefix('+')}"})

@@ -1,0 +1,186 @@
+"""Writes the demo's clinic: organization, teams, staff, patients, enrollments that are due at once, and their history."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from datetime import datetime, time, timedelta
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from service.actions.passwords import hash_password
+from service.db import clinic, flows, inbound, registration
+from service.db.changes import Changes
+from service.db.check_in import enrollments
+from service.db.database import Database
+from service.db.patient import care_plans, phones, revoke_consents
+from service.db.schema import new_id
+from service.demo.cast import (
+    AFTER_HOURS,
+    CLINIC,
+    CLINIC_PHONE,
+    ON_CALL,
+    PASSWORD,
+    PATIENTS,
+    SENDER,
+    STAFF,
+    TEAM_A,
+    TEAM_B,
+    ZONE,
+    Person,
+)
+from service.demo.history import DAYS, Diary, Kept
+from service.demo.stories import STORIES
+from service.domain.registration import NewConsent, NewPatient
+from service.domain.schedule import to_local
+from service.domain.staffed_hours import ALWAYS
+from service.engine import Flow
+
+FLOW = "heart_failure/daily"
+DUE_AFTER = timedelta(seconds=4)
+"""From the begin of the demo to the check-ins of those who are due."""
+LASTS = timedelta(days=60)
+EARLIER = {"chi": timedelta(minutes=70), "gus": timedelta(hours=3), "dov": timedelta(hours=2)}
+"""How long before the demo's begin the others' check-in of the day was due."""
+PROVIDER = "simulator"
+
+
+async def seed(database: Database, flow: Flow, now: datetime) -> UUID:
+    """Fills an empty, migrated database in one transaction; the organization's id."""
+    begin = now - timedelta(days=DAYS + 1)
+    password_hash = await asyncio.to_thread(hash_password, PASSWORD)
+    async with database.transaction() as connection:
+        past, changes = Changes(begin), Changes(now)
+        organization_id = clinic.add_organization(
+            past,
+            name=CLINIC,
+            zone=ZONE,
+            clinic_phone=CLINIC_PHONE,
+            after_hours_number=AFTER_HOURS,
+            quiet_start=time(),
+            quiet_end=time(),
+            emergency_number="911",
+            crisis_line="988",
+            is_demo=True,
+        )
+        clinic.add_sender(past, organization_id, provider=PROVIDER, sender=SENDER)
+        teams = {
+            name: clinic.add_team(past, organization_id, name=name, on_call_phone=ON_CALL[name], hours=ALWAYS) for name in (TEAM_A, TEAM_B)
+        }
+        await past.write(connection)
+        staff = await _staff(connection, organization_id, teams, password_hash, begin)
+        programme, _, name = FLOW.partition("/")
+        version_id = await flows.publish(
+            connection,
+            organization_id,
+            programme=programme,
+            flow=name,
+            content_hash=flow.version,
+            content=flow.to_json(),
+            now=begin,
+        )
+        for kept, anchor in await _patients(connection, organization_id, teams, flow, begin, now):
+            diary = Diary(changes, kept, flow, version_id, CLINIC, ZONE)
+            STORIES[kept.person.key](diary, anchor, staff)
+            _leave(changes, kept, anchor)
+        await changes.write(connection)
+    return organization_id
+
+
+async def _staff(
+    connection: AsyncConnection, organization_id: UUID, teams: Mapping[str, UUID], password_hash: str, begin: datetime
+) -> dict[str, UUID]:
+    return {
+        member.name: await clinic.add_staff(
+            connection,
+            organization_id,
+            email=member.email,
+            name=member.name,
+            password_hash=password_hash,
+            role=member.role,
+            team_ids=[teams[team] for team in member.teams],
+            now=begin,
+        )
+        for member in STAFF
+    }
+
+
+async def _patients(
+    connection: AsyncConnection, organization_id: UUID, teams: Mapping[str, UUID], flow: Flow, begin: datetime, now: datetime
+) -> list[tuple[Kept, datetime]]:
+    """Each patient with the instant at which the check-in of the day is, or was, due."""
+    numbers = sorted({person.number for person in PATIENTS})
+    rows = await inbound.phones_of(connection, [(organization_id, number) for number in numbers], begin)
+    past, people = Changes(begin), []
+    for place, person in enumerate(PATIENTS):
+        anchor = (now + DUE_AFTER if person.due else now - EARLIER[person.key]).replace(microsecond=0)
+        phone_id = rows[organization_id, person.number].id
+        patient_id = registration.add_patient(
+            connection,
+            past,
+            _registration(person, place, begin),
+            organization_id=organization_id,
+            team_id=teams[person.team],
+            zone=ZONE,
+            phone_ids=[phone_id],
+            related_phone_id=None,
+        )
+        programme, _, name = FLOW.partition("/")
+        local = to_local(anchor, ZONE)
+        enrollment_id = registration.add_enrollment(
+            past,
+            organization_id=organization_id,
+            patient_id=patient_id,
+            programme=programme,
+            flow=name,
+            rule=flow.cadence,
+            wall_time=local.time(),
+            high_risk=person.high_risk,
+            starts_on=to_local(begin, ZONE).date(),
+            stops_on=(local + LASTS).date(),
+        )
+        people.append((Kept(person, patient_id, organization_id, teams[person.team], phone_id, enrollment_id), anchor))
+        _care_plan(past, people[-1][0])
+    await past.write(connection)
+    return people
+
+
+def _registration(person: Person, place: int, begin: datetime) -> NewPatient:
+    given_on = to_local(begin, ZONE).date()
+    return NewPatient(
+        name=person.name,
+        birth_date=given_on.fromisoformat(person.born),
+        record_number=f"R-{1001 + place}",
+        phones=(person.number,),
+        language=person.language,
+        conditions=person.conditions,
+        medications=person.medications,
+        consent=NewConsent(given_on, detail=True, per_day=3, source="paper form", wording_version="demo"),
+        number_confirmed_on=given_on,
+    )
+
+
+def _care_plan(changes: Changes, kept: Kept) -> None:
+    row = {
+        "id": new_id(changes.now),
+        "organization_id": kept.organization_id,
+        "patient_id": kept.id,
+        "title": "Heart failure, the first weeks at home",
+        "summary": "Weighs every morning, takes the water pill daily, 2 g of salt a day, calls when breathing or swelling gets worse.",
+        "goals": [
+            {"text": "Weight within 3 lb of the weight at discharge", "measure": "weight", "target": f"{kept.person.first_weight:g} lb"}
+        ],
+        "created_at": changes.now,
+    }
+    changes.insert(care_plans, row)
+
+
+def _leave(changes: Changes, kept: Kept, anchor: datetime) -> None:
+    """Dov has opted out five days ago: consent ended, check-ins stopped, the number known as opted out."""
+    if kept.person.key != "dov":
+        return
+    at = anchor - timedelta(days=5)
+    changes.update(phones, kept.phone_id, opted_out_at=at)
+    changes.update(enrollments, kept.enrollment_id, status="opted_out")
+    revoke_consents(changes, kept.id, "opt_out")
