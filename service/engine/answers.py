@@ -62,11 +62,6 @@ def recorded(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     return tuple(finding for finding in findings if finding.kind in RECORDED and finding.assertion in _CURRENT)
 
 
-def understood_something(findings: Iterable[Finding]) -> bool:
-    """True when the reply says something else that was understood, so that "we could not read that" would be wrong."""
-    return any(f.kind not in _UNREAD and f.kind not in (FindingKind.ANSWER, FindingKind.VALUE) for f in findings)
-
-
 def belongs_to(flow: Flow, open_step: str, finding: Finding) -> str:
     """The step whose question a finding speaks to; the open one for what only an open question explains."""
     steps = [flow.step(open_step), *(step for step in flow.steps if step.key != open_step)]

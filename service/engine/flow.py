@@ -120,7 +120,7 @@ class Step(Model):
     key: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     ask: Localized
     ask_again: Localized
-    """Asked once more when the answer could not be read."""
+    """Asked once more when the reply did not answer the question."""
     expects: Expects
     about: tuple[str, ...] = ()
     """Symptoms the question names, by their canonical names."""
@@ -165,6 +165,8 @@ class Flow(Model):
     """After this date the content is to be reviewed anew."""
     useful_for: Minutes
     """How long after it was due a check-in is still worth sending."""
+    greeting: Localized
+    """Stands before the first question."""
     silence: Silence
     steps: tuple[Step, ...] = Field(min_length=1, max_length=MAX_STEPS)
     phrases: dict[str, dict[str, str]] = {}
@@ -220,7 +222,7 @@ class Flow(Model):
                 "when": flag.when,
                 "urgency": flag.urgency.value,
                 "reason": flag.reason,
-                "source": self.sources.get(flag.source, flag.source),
+                "source": self.sources[flag.source],
             }
             self._rules[rule_id] = build_rule(row, file=self.key, version=self.version)
         return self._rules[rule_id]

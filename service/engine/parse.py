@@ -147,18 +147,20 @@ def _problems(flow: Flow, wording: Wording, data: Mapping[str, Any]) -> Iterator
     for language in flow.languages:
         if language not in LANGUAGES:
             yield ("languages",), f'the shared wording has no "{language}"; write en or es'
+    yield from _texts(flow, ("greeting",), flow.greeting, wording, data)
     yield from _silence(flow, wording, data)
     earlier: set[str] = set()
     names: set[str] = set()
     for step in flow.steps:
         yield from _step(flow, step, wording, data, earlier, names)
         earlier.add(step.key)
-    for index, step in enumerate(flow.steps):
-        yield from _joined(flow, step, flow.steps[index:], wording)
+    yield from _joined(flow, wording)
 
 
 def _silence(flow: Flow, wording: Wording, data: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
     silence = flow.silence
+    if silence.source not in flow.sources:
+        yield ("silence", "source"), f'"{silence.source}" is not among sources:; {_nearest(silence.source, flow.sources)}'
     if not silence.remind_after < silence.silent_after_high_risk <= silence.silent_after:
         yield ("silence",), "remind_after must be shorter than silent_after_high_risk, and that no longer than silent_after"
     if silence.urgency_high_risk.rank > silence.urgency.rank:
@@ -226,26 +228,29 @@ def _texts(flow: Flow, path: Path, texts: Localized, wording: Wording, data: Map
                 yield (*path, language), f'"{word}" needs consent to detail; write plain: without it and detail: with it'
 
 
-def _joined(flow: Flow, step: Step, later: tuple[Step, ...], wording: Wording) -> Iterator[tuple[Path, str]]:
-    """A safety answer and the next question go out as one text, a reminder and its question too."""
+def _joined(flow: Flow, wording: Wording) -> Iterator[tuple[Path, str]]:
+    """What stands before a question goes out with it: the greeting, a reminder, the answer to a red flag."""
+    flags = [flag for step in flow.steps for flag in step.red_flags]
+    answers = dict.fromkeys(flag.answer for flag in flags if flag.answer and flag.urgency is not Urgency.EMERGENCY)
     for language in flow.languages:
+        first, asks = _asks(flow.steps[0], language, again=False), [a for step in flow.steps for a in _asks(step, language, again=False)]
+        every = [ask for step in flow.steps for ask in _asks(step, language, again=True)]
+        pairs = [("greeting", flow.greeting[language].plain, first), ("remind", flow.silence.remind[language].plain, asks)]
+        pairs += [(name, flow.phrases[name][language], every) for name in (*answers, "not_understood", "out_of_hours")]
         longest = wording.longest_values(language)
-        answers = {flag.answer: flag.answer for flag in step.red_flags if flag.answer and flag.urgency is not Urgency.EMERGENCY}
-        before = [(name, flow.phrases[name][language]) for name in (*answers, "not_understood", *(["out_of_hours"] if answers else []))]
-        pairs = [(name, text, ask) for name, text in before for each in later for ask in _asks(each, language, again=each is step)]
-        pairs += [("remind", flow.silence.remind[language].plain, ask) for ask in _asks(step, language, again=False)]
-        for name, text, (path, ask) in pairs:
-            counted = count_segments(fill(f"{text} {ask}", longest))
-            if counted.count > MAX_SEGMENTS:
-                yield (
-                    path,
-                    f'with the text "{name}" before it this takes {counted.count} segments ({counted.units} units, {counted.encoding}); '
-                    f"shorten one of them to {MAX_SEGMENTS} together",
-                )
+        for name, before, questions in pairs:
+            for path, ask in questions:
+                counted = count_segments(fill(f"{before} {ask}", longest))
+                if counted.count > MAX_SEGMENTS:
+                    yield (
+                        path,
+                        f'with the text "{name}" before it this takes {counted.count} segments ({counted.units} units, '
+                        f"{counted.encoding}); shorten one of them to {MAX_SEGMENTS} together",
+                    )
 
 
 def _asks(step: Step, language: str, *, again: bool) -> list[tuple[Path, str]]:
-    """Every form in which a step is asked, with its place; those of a second try only when the same step is asked again."""
+    """Every form in which a step is asked, with its place; `again` adds those of a second try."""
     texts: list[tuple[Path, Localized]] = [(("ask",), step.ask)]
     if again:
         texts += [(("ask_again",), step.ask_again), *([(("confirm", "ask"), step.confirm.ask)] if step.confirm else [])]

@@ -38,7 +38,6 @@ from service.engine.answers import (
     belongs_to,
     may_ask,
     recorded,
-    understood_something,
 )
 from service.engine.flow import Flow, Localized, Step
 from service.engine.red_flags import UNKNOWN, Flagged, answer_text, evaluate_flags, needs_confirming
@@ -65,7 +64,9 @@ class WrongVersion(ValueError):
 def start(flow: Flow, facts: Facts, now: datetime) -> Turn:
     """Begins a conversation: the session and its first question. MissingValue when a text lacks a value."""
     session = Session(flow=flow.key, version=flow.version, language=flow.language(facts.language))
-    return _go_on(flow, session, facts, now)
+    session, events = _go_on(flow, session, facts, now)
+    greeting = _render(flow, flow.greeting, session, facts)
+    return session, tuple(replace(e, text=f"{greeting} {e.text}") if isinstance(e, QuestionAsked) else e for e in events)
 
 
 def resume(flow: Flow, session: Session, event: Resume, facts: Facts, now: datetime) -> Turn:
@@ -130,9 +131,7 @@ def _replied(flow: Flow, session: Session, event: ReplyRead, facts: Facts, now: 
     confirming = answered or session.confirming
     if session.tries + 1 >= MAX_TRIES:
         return _to_a_nurse(flow, session, step, "confirmed" if confirming else "understood", facts, now, events, quiet=quiet)
-    text = step.ask if understood_something(findings) else step.ask_again
-    if confirming and step.confirm is not None:
-        text = step.confirm.ask
+    text = step.confirm.ask if confirming and step.confirm is not None else step.ask_again
     return _ask(flow, replace(session, tries=session.tries + 1, confirming=confirming), step, text, facts, now, events)
 
 
@@ -176,7 +175,7 @@ def _timed_out(flow: Flow, session: Session, event: TimedOut, facts: Facts, now:
         version=flow.version,
         urgency=urgency,
         reason=f"No answer to the check-in for {hours} h" + (" after an answer that needs a nurse" if _needs_a_nurse(session) else ""),
-        source=flow.silence.source,
+        source=flow.sources[flow.silence.source],
     )
     return _end(session, Outcome.SILENT, [SilenceNoticed(step.key, fired)])
 

@@ -39,7 +39,7 @@ def test_the_first_question_is_asked_and_waited_for() -> None:
     assert isinstance(question, QuestionAsked)
     assert question.step == "weight"
     assert question.expects is Expects.WEIGHT_LB
-    assert question.text.startswith("Hello from Lakeside Clinic.")
+    assert question.text == "Hello from Lakeside Clinic. What is your weight this morning, in pounds?"
     assert question.reminder == 0
     assert wait == WaitSet("weight", MORNING + timedelta(hours=3))
 
@@ -88,7 +88,7 @@ def test_an_answer_to_a_later_question_is_kept_and_not_asked_again() -> None:
     talk = Conversation(FLOW, KNOWN)
     talk.reply(pill("taken"), missing="no_answer")
     assert talk.asked == "weight"
-    assert talk.texts == ["Hello from Lakeside Clinic. What is your weight this morning, in pounds?"]
+    assert talk.texts == ["Please send your weight this morning as a number in pounds, for example 182."]
     talk.reply(weight(180))
     talk.reply(NO)
     assert talk.ended == "completed"
@@ -308,12 +308,13 @@ def test_silence_is_reminded_once_and_then_told() -> None:
     question, wait = talk.events
     assert isinstance(question, QuestionAsked)
     assert question.reminder == 1
-    assert question.text.startswith("We have not heard from you yet. Hello from")
+    assert question.text.startswith("Lakeside Clinic has not heard from you yet. What is")
     assert wait == WaitSet("weight", MORNING + timedelta(hours=8))
     talk.silence()
     noticed, _ = talk.events
     assert isinstance(noticed, SilenceNoticed)
     assert noticed.fired.urgency is Urgency.ROUTINE
+    assert noticed.fired.source.startswith("Rounds safety rules")
     assert noticed.fired.reason == "No answer to the check-in for 8 h"
     assert talk.ended == "silent"
 
