@@ -103,3 +103,4 @@ async def stop_streams(app: web.Application) -> None:
     for streams in list(app[STREAMS].values()):
         for stream in streams:
             stream.stop_streaming()
+    app[DATABASE].wakeups.wake_all()

@@ -1,0 +1,387 @@
+"""The staff's pages in a real browser: live, by keyboard, at two widths, without a violation of WCAG 2.2 AA."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from aiohttp.test_utils import TestServer
+from playwright.async_api import Page, expect
+from sqlalchemy import delete, select
+
+from service.clock import SystemClock
+from service.db.database import Database, notify
+from service.db.escalation import escalations
+from service.db.staff import web_sessions
+from service.domain.escalation import Reached
+from service.domain.urgency import Urgency
+from tests.browser.conftest import Axe, OpenPage
+from tests.seed import KEYRING, PASSWORD, Clinic, Member, Person, seed_clinic, seed_item
+from tests.web.conftest import make_app
+
+SHOTS = Path(__file__).parents[2] / "build" / "screenshots"
+SIZES = [(1280, 900), (390, 844)]
+
+
+@pytest.fixture
+async def database(sqlite_url: str) -> AsyncIterator[Database]:
+    opened = Database.open(sqlite_url, KEYRING)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def clinic(database: Database) -> Clinic:
+    return await seed_clinic(database, datetime.now(UTC) - timedelta(hours=2))
+
+
+@pytest.fixture
+async def base(database: Database, clinic: Clinic) -> AsyncIterator[str]:
+    async with TestServer(make_app(database, SystemClock())) as server:
+        yield str(server.make_url("")).rstrip("/")
+
+
+async def sign_in(page: Page, base: str, member: Member) -> None:
+    await page.goto(f"{base}/sign-in")
+    await page.get_by_label("E-mail address").fill(member.email)
+    await page.get_by_label("Password").fill(PASSWORD)
+    await page.get_by_role("button", name="Sign in").click()
+    await page.wait_for_url("**/queue")
+
+
+async def arrives(database: Database, person: Person, urgency: Urgency = Urgency.URGENT, reason: str = "Swelling of the legs") -> object:
+    """A new item, as the one who takes in messages makes it: rows, then a wake-up."""
+    item_id = await seed_item(database, person, datetime.now(UTC), urgency=urgency, reason=reason)
+    async with database.transaction() as connection:
+        await notify(connection, f"queue:{person.organization_id}")
+    return item_id
+
+
+async def shot(page: Page, name: str) -> None:
+    SHOTS.mkdir(parents=True, exist_ok=True)
+    await page.screenshot(path=SHOTS / f"{name}-{(page.viewport_size or {})['width']}.png", full_page=True)
+
+
+async def live(page: Page) -> None:
+    """Waits until the page's stream is open."""
+    await page.wait_for_function(
+        "() => performance.getEntriesByType('resource').some((entry) => entry.name.endsWith('/live')) || window.rounds"
+    )
+    await page.wait_for_timeout(300)
+
+
+async def test_a_new_item_is_on_the_open_page_within_a_second(open_page: OpenPage, base: str, clinic: Clinic, database: Database) -> None:
+    page = await open_page()
+    await sign_in(page, base, clinic.nora)
+    await expect(page.get_by_text("Nobody is waiting.")).to_be_visible()
+    await live(page)
+    began = time.monotonic()
+    await arrives(database, clinic.chi)
+    await page.get_by_role("link", name="Chi Chen").wait_for(timeout=5000)
+    took = time.monotonic() - began
+    assert took < 1, f"{took:.2f} s"
+    await expect(page.locator("#say-status")).to_have_text("1 new item in the queue")
+    await expect(page.locator("#tab-unclaimed .count")).to_have_text("1")
+
+
+async def test_without_a_wake_up_the_poll_finds_the_item(open_page: OpenPage, base: str, clinic: Clinic, database: Database) -> None:
+    page = await open_page()
+    await sign_in(page, base, clinic.nora)
+    await live(page)
+    await seed_item(database, clinic.chi, datetime.now(UTC))
+    await page.get_by_role("link", name="Chi Chen").wait_for(timeout=4000)
+
+
+async def test_an_emergency_is_announced_once_and_stands_first(open_page: OpenPage, base: str, clinic: Clinic, database: Database) -> None:
+    await arrives(database, clinic.chi)
+    page = await open_page()
+    await sign_in(page, base, clinic.nora)
+    await live(page)
+    await arrives(database, clinic.ana, Urgency.EMERGENCY, "Chest pain")
+    await expect(page.locator("#say-alert")).to_have_text("New emergency. Ana Alvarez, 76: Chest pain")
+    await expect(page.locator(".row h2 a").first).to_have_text("Ana Alvarez")
+    await expect(page).to_have_title("(1 emergency) Queue - Rounds")
+    await page.evaluate("document.getElementById('say-alert').textContent = ''")
+    await arrives(database, clinic.ben)
+    await page.get_by_role("link", name="Ben Brooks").wait_for()
+    await expect(page.locator("#say-alert")).to_have_text("")
+
+
+async def test_the_row_under_the_pointer_does_not_move_except_for_an_emergency(
+    open_page: OpenPage, base: str, clinic: Clinic, database: Database
+) -> None:
+    await seed_item(database, clinic.ben, datetime.now(UTC), urgency=Urgency.ROUTINE)
+    page = await open_page()
+    await sign_in(page, base, clinic.nora)
+    await live(page)
+    row = page.locator(".row", has_text="Ben Brooks")
+    await row.hover()
+    before = await row.bounding_box()
+    await arrives(database, clinic.chi)
+    await expect(page.get_by_role("button", name="1 new - show")).to_be_visible()
+    await expect(page.locator("#tab-unclaimed .count")).to_have_text("2")
+    assert await row.bounding_box() == before
+    await arrives(database, clinic.ana, Urgency.EMERGENCY, "Chest pain")
+    await page.get_by_role("link", name="Ana Alvarez").wait_for(timeout=2000)
+    names = await page.locator(".row h2 a").all_text_contents()
+    assert names == ["Ana Alvarez", "Chi Chen", "Ben Brooks"]
+
+
+async def test_what_waits_is_inserted_when_asked_for_or_when_the_pointer_leaves(
+    open_page: OpenPage, base: str, clinic: Clinic, database: Database
+) -> None:
+    await seed_item(database, clinic.ben, datetime.now(UTC), urgency=Urgency.ROUTINE)
+    page = await open_page()
+    await sign_in(page, base, clinic.nora)
+    await live(page)
+    await page.get_by_role("link", name="Ben Brooks").focus()
+    await arrives(database, clinic.chi)
+    bar = page.get_by_role("button", name="1 new - show")
+    await bar.click()
+    await expect(page.locator(".row h2 a").first).to_have_text("Chi Chen")
+    await expect(bar).to_be_hidden()
+    await page.locator(".row", has_text="Ben Brooks").hover()
+    await page.evaluate("document.activeElement.blur()")
+    await arrives(database, clinic.fay)
+    await expect(bar).to_be_visible()
+    await page.locator("h1").hover()
+    await page.get_by_role("link", name="Fay Foster").wait_for(timeout=2000)
+    await expect(bar).to_be_hidden()
+
+
+async def test_the_focus_stays_where_it_is_while_the_list_changes(
+    open_page: OpenPage, base: str, clinic: Clinic, database: Database
+) -> None:
+    await arrives(database, clinic.chi)
+    page = await open_page()
+    await sign_in(page, base, clinic.nora)
+    await live(page)
+    await page.get_by_role("button", name="Claim: Chi Chen").focus()
+    await arrives(database, clinic.ana, Urgency.EMERGENCY, "Chest pain")
+    await page.get_by_role("link", name="Ana Alvarez").wait_for()
+    assert await page.evaluate("document.activeElement.getAttribute('aria-label')") == "Claim: Chi Chen"
+
+
+async def test_a_lost_feed_is_said_and_polled_around(open_page: OpenPage, base: str, clinic: Clinic, database: Database) -> None:
+    page = await open_page(expect=r"ERR_FAILED|Failed to load")
+    await page.route("**/live", lambda route: route.abort())
+    await sign_in(page, base, clinic.nora)
+    await expect(page.get_by_text("Live updates were lost")).to_be_visible(timeout=8000)
+    await seed_item(database, clinic.chi, datetime.now(UTC))
+    await page.get_by_role("link", name="Chi Chen").wait_for(timeout=8000)
+    await page.unroute("**/live")
+    await expect(page.get_by_text("Live updates were lost")).to_be_hidden(timeout=8000)
+
+
+async def test_a_page_whose_session_has_ended_says_so(open_page: OpenPage, base: str, clinic: Clinic, database: Database) -> None:
+    page = await open_page(expect=r"status of 401")
+    await sign_in(page, base, clinic.nora)
+    await live(page)
+    async with database.transaction() as connection:
+        await connection.execute(delete(web_sessions))
+    await arrives(database, clinic.chi)
+    await expect(page.get_by_text("You are signed out")).to_be_visible(timeout=3000)
+    assert await page.get_by_role("link", name="Chi Chen").count() == 0
+
+
+async def test_a_patient_s_answer_appears_on_the_open_item_and_what_is_being_typed_stays(
+    open_page: OpenPage, base: str, clinic: Clinic, database: Database
+) -> None:
+    item_id = await arrives(database, clinic.chi)
+    page = await open_page()
+    await sign_in(page, base, clinic.nora)
+    await page.get_by_role("button", name="Claim: Chi Chen").click()
+    await page.get_by_label("Text message").fill("How are you")
+    await expect(page.locator("#text-count")).to_have_text("11 characters, 1 text")
+    from sqlalchemy import insert
+
+    from service.db.communication import communications
+    from service.db.schema import new_id
+
+    now = datetime.now(UTC)
+    async with database.transaction() as connection:
+        old = dict((await connection.execute(select(communications))).mappings().one())
+        await connection.execute(
+            insert(communications).values(old | {"id": new_id(now), "body": "it got worse", "created_at": now, "status_at": now})
+        )
+        await notify(connection, f"queue:{clinic.organization_id}")
+    await expect(page.locator("#talk")).to_contain_text("it got worse", timeout=2000)
+    await expect(page.locator("#say-status")).to_have_text("New message from the patient")
+    await expect(page.get_by_label("Text message")).to_have_value("How are you")
+    assert page.url.endswith(str(item_id))
+
+
+FOCUSED = """() => {
+  const element = document.activeElement;
+  return (element.ariaLabel || (element.labels?.[0] ?? element).textContent).trim();
+}"""
+LOW = """() => [...document.querySelectorAll('button, .button, select, input:not([type=hidden])')]
+  .filter((element) => element.offsetParent && !element.closest('.tick') && element.getBoundingClientRect().height < 43.5)
+  .map((element) => element.outerHTML.slice(0, 80))"""
+
+
+async def press_to(page: Page, name: str) -> None:
+    """Tab until the thing with this accessible name has the focus."""
+    for _ in range(80):
+        await page.keyboard.press("Tab")
+        if (await page.evaluate(FOCUSED)).startswith(name):
+            outline = await page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+            assert outline != "none", f"the focus on {name} is not visible"
+            return
+    raise AssertionError(f"{name} cannot be reached with Tab")
+
+
+async def test_an_item_is_claimed_answered_and_closed_by_keyboard_alone(
+    open_page: OpenPage, base: str, clinic: Clinic, database: Database
+) -> None:
+    await arrives(database, clinic.chi)
+    page = await open_page(width=390, height=844)
+    await page.goto(f"{base}/sign-in")
+    await press_to(page, "E-mail address")
+    await page.keyboard.type(clinic.nora.email)
+    await press_to(page, "Password")
+    await page.keyboard.type(PASSWORD)
+    await page.keyboard.press("Enter")
+    await page.wait_for_url("**/queue")
+    await press_to(page, "Claim: Chi Chen")
+    await page.keyboard.press("Enter")
+    await page.wait_for_url("**/items/*")
+    await press_to(page, "Text message")
+    await page.keyboard.type("Please put your legs up.")
+    await press_to(page, "Send text")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_text("Your message is on its way.")).to_be_visible()
+    await press_to(page, "Swelling of the legs")
+    await page.keyboard.press("Space")
+    await press_to(page, "Decision")
+    await page.keyboard.press("a")
+    await press_to(page, "Closing note")
+    await page.keyboard.type("Spoke with her.")
+    await press_to(page, "Close item")
+    await page.keyboard.press("Enter")
+    await page.wait_for_url("**/queue")
+    await expect(page.get_by_text("Closed. The next item is on top of the list.")).to_be_visible()
+    async with database.reading() as connection:
+        row = (await connection.execute(select(escalations))).one()
+    assert (row.state, row.disposition) == ("resolved", "advice_given")
+
+
+async def test_the_work_goes_without_javascript(open_page: OpenPage, base: str, clinic: Clinic, database: Database) -> None:
+    await arrives(database, clinic.chi)
+    page = await open_page(javascript=False)
+    await sign_in(page, base, clinic.nora)
+    await page.get_by_role("button", name="Claim: Chi Chen").click()
+    await page.get_by_label("New note").fill("Called.")
+    await page.get_by_role("button", name="Save note").click()
+    await expect(page.get_by_text("Note saved.")).to_be_visible()
+    await page.get_by_label("Swelling of the legs").check()
+    await page.get_by_label("Decision").select_option("advice_given")
+    await page.get_by_label("Closing note").fill("Fine now.")
+    await page.get_by_role("button", name="Close item").click()
+    await page.wait_for_url("**/queue")
+    await expect(page.get_by_text("Nobody is waiting.")).to_be_visible()
+
+
+async def test_hostile_words_run_nowhere(open_page: OpenPage, base: str, clinic: Clinic, database: Database) -> None:
+    from tests.web.test_pages import EVIL
+
+    for person, evil in zip((clinic.ana, clinic.ben, clinic.chi, clinic.dov, clinic.fay, clinic.gus), EVIL, strict=False):
+        await seed_item(database, person, datetime.now(UTC), words=evil, highlight=evil[:7], reason=evil)
+    page = await open_page()
+    ran: list[str] = []
+    page.on("dialog", lambda dialog: ran.append(dialog.message))
+    await sign_in(page, base, clinic.nora)
+    for link in [await one.get_attribute("href") for one in await page.locator(".row h2 a").all()]:
+        await page.goto(f"{base}{link}")
+        await page.get_by_role("button", name="Claim", exact=True).click()
+        await page.get_by_label("New note").fill(EVIL[1])
+        await page.get_by_role("button", name="Save note").click()
+        await live(page)
+    await page.goto(f"{base}/queue?tab=mine")
+    await arrives(database, clinic.eva)
+    assert ran == []
+    assert await page.locator("main script, main img, main svg[onload]").count() == 0
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+async def test_no_page_violates_wcag_and_none_is_wider_than_the_screen(
+    open_page: OpenPage, axe: Axe, base: str, clinic: Clinic, database: Database, width: int, height: int
+) -> None:
+    page = await open_page(width=width, height=height, expect=r"status of (404|422)")
+
+    async def check(name: str) -> None:
+        await axe(page)
+        wider = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert wider <= 0, f"{name} scrolls sideways by {wider} px"
+        low = await page.evaluate(LOW)
+        assert low == [], f"targets lower than 44 px on {name}"
+        await shot(page, name)
+
+    now = datetime.now(UTC) - timedelta(minutes=7)
+    await page.goto(f"{base}/sign-in")
+    await check("sign-in")
+    await page.get_by_label("E-mail address").fill("nobody@riverside.example")
+    await page.get_by_label("Password").fill("wrong")
+    await page.get_by_role("button", name="Sign in").click()
+    await check("sign-in-error")
+    await sign_in(page, base, clinic.nora)
+    await check("queue-empty")
+    chi = await seed_item(database, clinic.chi, now)
+    ana = await seed_item(
+        database,
+        clinic.ana,
+        now,
+        words="I have chest pain",
+        highlight="chest pain",
+        urgency=Urgency.EMERGENCY,
+        reason="Chest pain",
+        due_in=timedelta(minutes=15),
+        reached=Reached.NOT_REACHED,
+    )
+    await seed_item(
+        database,
+        clinic.ben,
+        now - timedelta(hours=5),
+        highlight="",
+        urgency=Urgency.SAME_DAY,
+        reason="No answer to two check-ins",
+        due_in=timedelta(hours=4),
+    )
+    unknown = await seed_item(
+        database, clinic.fay, now, urgency=Urgency.ROUTINE, reason="A message from a number that several patients share", known=False
+    )
+    dov = await seed_item(
+        database,
+        clinic.dov,
+        now,
+        words="he reads my phone",
+        highlight="he reads my phone",
+        reason="Not safe to contact",
+        do_not_contact=True,
+    )
+    await page.goto(f"{base}/queue")
+    await check("queue")
+    for name, item_id in (("item-urgent", chi), ("item-emergency", ana), ("item-unknown", unknown), ("item-unsafe", dov)):
+        await page.goto(f"{base}/items/{item_id}")
+        await check(name)
+    await page.goto(f"{base}/items/{ana}")
+    await page.get_by_role("button", name="Claim", exact=True).click()
+    await check("item-claimed")
+    await page.get_by_label("Text message").fill("word " * 80)
+    await page.get_by_role("button", name="Send text").click()
+    await expect(page.get_by_role("alert").filter(has_text="That did not work")).to_be_focused()
+    await check("item-error")
+    await page.get_by_label("Chest pain").check()
+    await page.get_by_label("Decision").select_option("emergency_services")
+    await page.get_by_label("Spoken to").select_option("patient")
+    await page.get_by_label("Closing note").fill("Ambulance called.")
+    await page.get_by_role("button", name="Close item").click()
+    await page.goto(f"{base}/items/{ana}")
+    await check("item-closed")
+    await page.goto(f"{base}/nowhere")
+    await check("not-found")
+    await page.goto(f"{base}/welcome")
+    await check("welcome")
