@@ -27,6 +27,8 @@ class Decision:
     """All rules that fired on one reply; the highest urgency wins."""
 
     fired: tuple[Fired, ...] = ()
+    unknown: tuple[str, ...] = ()
+    """Rules that could not be judged because a reading they compare with is missing: unknown is never false."""
 
     @property
     def urgency(self) -> Urgency | None:

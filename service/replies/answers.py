@@ -1,0 +1,89 @@
+"""Yes, no and unsure to the question asked, choices, requests, and whether the question got any usable answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from service.domain.reading import Assertion, Expects, Finding, FindingKind, Question
+from service.replies.normalise import Line
+from service.replies.numerals import Number
+from service.replies.scan import Match
+
+REQUEST_ORDER = ("human", "call_me", "appointment", "refill", "question")
+
+
+def _finding(line: Line, match: Match, kind: FindingKind, name: str) -> Finding:
+    return Finding(kind, name, match.entry.rule, line.span(match.first, match.last))
+
+
+def request(line: Line, matches: Sequence[Match]) -> list[Finding]:
+    """The main request (one): a more specific one before a plain question."""
+    masks = [match for match in matches if match.kind == "mask"]
+    said = [m for m in matches if m.kind == "request" and not any(mask.covers(m) for mask in masks)]
+    for name in REQUEST_ORDER:
+        named = [match for match in said if match.name == name]
+        if named:
+            return [_finding(line, max(named, key=lambda match: match.length), FindingKind.REQUEST, name)]
+    return []
+
+
+def choice(line: Line, matches: Sequence[Match], numbers: Sequence[Number], question: Question) -> list[Finding]:
+    """The option chosen by its number or one of its words; nothing when two options are named."""
+    words = [token.text for token in line.tokens]
+    hits: dict[str, tuple[int, int]] = {}
+    for option in question.choices:
+        for number in numbers:
+            if number.value == option.number and len(numbers) == 1:
+                hits[option.value] = (number.first, number.last)
+        for phrase in option.words:
+            wanted = phrase.lower().split()
+            for place in range(len(words) - len(wanted) + 1):
+                if wanted and words[place : place + len(wanted)] == wanted:
+                    hits.setdefault(option.value, (place, place + len(wanted)))
+    if len(hits) != 1:
+        return []
+    value, (first, last) = next(iter(hits.items()))
+    return [Finding(FindingKind.CHOICE, value, "choice", line.span(first, last))]
+
+
+def answer(line: Line, matches: Sequence[Match], question: Question, symptoms: Sequence[Finding]) -> list[Finding]:
+    """ANSWER to a yes/no or symptom question; a yes to a question that names one symptom also reports that symptom."""
+    if question.expects not in (Expects.YES_NO, Expects.SYMPTOMS):
+        return []
+    said = [match for match in matches if match.kind == "answer"]
+    well = [match for match in matches if match.kind == "wellness"]
+    present = [s for s in symptoms if s.present]
+    denied = [s for s in symptoms if s.assertion in (Assertion.DENIED, Assertion.ENDED)]
+    if question.expects is Expects.SYMPTOMS:
+        bare = [m for m in said if not _part_of(line, m, denied)]
+        plain_no = [m for m in bare if m.name == "no"]
+        yes = [m for m in bare if m.name == "yes" and m.first <= 1]
+        if not present and (plain_no or well) and not (yes and not well) and not (denied and not plain_no):
+            match = (plain_no or well)[0]
+            return [_finding(line, match, FindingKind.ANSWER, "no")]
+        first = [m for m in bare if m.name != "no"][:1]
+        if first and first[0].name == "yes" and not denied:
+            return [_finding(line, first[0], FindingKind.ANSWER, "yes")]
+        if first and first[0].name == "unsure" and not symptoms:
+            return [_finding(line, first[0], FindingKind.ANSWER, "unsure")]
+        return []
+    for match in sorted(said, key=lambda match: (match.first, -match.length)):
+        found = [_finding(line, match, FindingKind.ANSWER, match.name)]
+        if match.name == "yes" and len(question.symptoms) == 1 and not any(s.name == question.symptoms[0] for s in symptoms):
+            span = line.span(match.first, match.last)
+            found.append(Finding(FindingKind.SYMPTOM, question.symptoms[0], "answer.yes", span))
+        return found
+    if present and question.symptoms and any(s.name in question.symptoms for s in present):
+        first_present = next(s for s in present if s.name in question.symptoms)
+        return [Finding(FindingKind.ANSWER, "yes", "answer.symptom_named", first_present.span)]
+    if symptoms and not present and question.symptoms and denied:
+        return [Finding(FindingKind.ANSWER, "no", "answer.symptom_denied", denied[0].span)]
+    return []
+
+
+def _part_of(line: Line, match: Match, denied: Sequence[Finding]) -> bool:
+    """True for the "no" of "no fever", which says nothing about the rest; False for "no, no fever"."""
+    if match.name != "no" or not denied:
+        return False
+    after = line.tokens[match.last].text if match.last < len(line.tokens) else ""
+    return match.length == 1 and after not in ("", ",", ".", "no", "not", "nothing", "none", "nada", "!", ";")

@@ -1,0 +1,143 @@
+"""Whether a symptom in a reply is the patient's, now: negated, ended, past, hypothetical or somebody else's, clause by clause.
+
+The cues and the words that end their reach are lexicon data (entries of kind `cue`). In doubt a danger sign stays present.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from service.domain.reading import Assertion
+from service.replies.normalise import Line
+from service.replies.scan import Match
+
+HARD_STOPS = frozenset(".;!?")
+REACH_BEFORE = 14
+"""Words that a cue reaches forward at most."""
+REACH_AFTER = 8
+"""Words after a symptom within which "gone now" still belongs to it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """How a symptom is asserted; `gone` marks a past one that the patient says is over."""
+
+    assertion: Assertion
+    gone: bool = False
+
+
+class Clauses:
+    """The cues of one reply, ready to judge each of its symptoms."""
+
+    def __init__(self, line: Line, matches: Sequence[Match], symptoms: Sequence[Match]) -> None:
+        self.words = [token.text for token in line.tokens]
+        cues = [match for match in matches if match.kind == "cue"]
+        masks = [cue for cue in cues if cue.name == "not_a_cue"]
+        self.cues = [
+            cue
+            for cue in cues
+            if cue.name in ("not_a_cue", "starter", "list_word", "scope_end", "because") or not any(mask.covers(cue) for mask in masks)
+        ]
+        self.starters = {cue.first for cue in cues if cue.name == "starter"}
+        self.list_words = {cue.first for cue in cues if cue.name == "list_word"}
+        self.because = {cue.first for cue in cues if cue.name == "because"}
+        self.ends = {cue.first for cue in cues if cue.name == "scope_end"}
+        self.symptoms = symptoms
+        self.hard = [place for place, word in enumerate(self.words) if word in HARD_STOPS or place in self.ends]
+
+    def clause(self, match: Match) -> tuple[int, int]:
+        """The words (first, last) of the clause that holds the match."""
+        first = max((place + 1 for place in self.hard if place < match.first), default=0)
+        last = min((place for place in self.hard if place >= match.last), default=len(self.words))
+        return first, last
+
+    def sentence(self, match: Match) -> tuple[int, int]:
+        """The words of the sentence that holds the match ("but" does not end it)."""
+        first = max((p + 1 for p in range(match.first) if self.words[p] in HARD_STOPS), default=0)
+        last = min((p for p in range(match.last, len(self.words)) if self.words[p] in HARD_STOPS), default=len(self.words))
+        return first, last
+
+    def _named(self, name: str) -> list[Match]:
+        return [cue for cue in self.cues if cue.name == name]
+
+    def _reaches(self, cue: Match, match: Match, *, crosses_starters: bool = False) -> bool:
+        """True when a cue before the match, in its clause, still holds where the match begins."""
+        first, _ = self.clause(match)
+        if not (first <= cue.first and cue.last <= match.first and match.first - cue.last <= REACH_BEFORE):
+            return False
+        for place in range(cue.last, match.first):
+            if place in self.because and not crosses_starters:
+                return False
+            if self.words[place] in ",:" and not self._list_goes_on(cue, place, match):
+                return False
+            if place in self.starters and not crosses_starters:
+                before = self.words[place - 1] if place else ""
+                bare_no = place == cue.last and cue.length == 1 and self.words[cue.first] == "no"
+                if before in ("and", "y", "e", ",", "&") or (bare_no and cue.entry.language == "en"):
+                    return False
+        return True
+
+    def _list_goes_on(self, cue: Match, comma: int, match: Match) -> bool:
+        """After "no" a comma ends the reach, unless a list runs on: "no fever, cough or chills"."""
+        if comma == cue.last and cue.length == 1 and cue.name == "negated":
+            return False
+        if cue.name == "past":
+            return True
+        _, last = self.clause(match)
+        for place in range(comma + 1, last):
+            if place in self.starters:
+                return False
+            if place in self.list_words:
+                return True
+        return not match.entry.acute and match.first == comma + 1 and match.length <= 3 and cue.name == "negated"
+
+    def status(self, match: Match) -> Status:
+        """The assertion of one symptom."""
+        clause = self.clause(match)
+        past = self._past(match, clause)
+        ended = self._ended(match)
+        if self._negated(match):
+            return Status(Assertion.PAST, True) if past and match.entry.acute is False and ended else Status(Assertion.DENIED)
+        if any(self._reaches(cue, match) for cue in self._named("hypothetical")):
+            return Status(Assertion.HYPOTHETICAL)
+        if self._of_another(match):
+            return Status(Assertion.OTHER_PERSON)
+        if past:
+            return Status(Assertion.PAST, ended)
+        return Status(Assertion.ENDED) if ended else Status(Assertion.PRESENT)
+
+    def _negated(self, match: Match) -> bool:
+        if any(self._reaches(cue, match) for cue in self._named("negated")):
+            return True
+        return any(
+            cue.first >= match.last and cue.first - match.last <= 1 and cue.first < self.clause(match)[1]
+            for cue in self._named("negated_after")
+        )
+
+    def past(self, match: Match) -> bool:
+        """True when the clause of the match speaks of long ago."""
+        return self._past(match, self.clause(match))
+
+    def _past(self, match: Match, clause: tuple[int, int]) -> bool:
+        return any(clause[0] <= cue.first and cue.last <= clause[1] for cue in self._named("past"))
+
+    def _ended(self, match: Match) -> bool:
+        if any(self._reaches(cue, match) for cue in self._named("ended")):
+            return True
+        later = [other.first for other in self.symptoms if other.first >= match.last]
+        limit = min([self.sentence(match)[1] + 1, match.last + REACH_AFTER, *later[:1]])
+        return any(match.last <= cue.first < max(limit, 0) for cue in self._named("ended_after"))
+
+    def _of_another(self, match: Match) -> bool:
+        first, _ = self.clause(match)
+        for cue in self._named("other_person"):
+            if not (first <= cue.first and cue.first <= match.first and match.first - cue.last <= REACH_BEFORE):
+                continue
+            between = range(cue.last, match.first)
+            if not any(place in self.starters and self.words[place] in FIRST_PERSON for place in between):
+                return True
+        return False
+
+
+FIRST_PERSON = frozenset("i im ive id my mine me myself yo mi mis me tengo estoy ando siento mio mia".split())

@@ -1,0 +1,237 @@
+"""The patients' vocabulary as one frozen value, built from the reviewed files under `lexicon/<language>/`.
+
+A file has `format: 1`, a `source`, and any of these sections (README.md in that folder describes them for reviewers):
+
+    groups:    name -> phrases, used as {name} in phrases
+    entries:   list of {kind, name, phrases, qualifiers?, crisis?, asked?, generic?, acute?}
+    spelling:  word as typed -> words meant
+    sounds:    list of {heard, means, beside}: real words that a transcript puts for others, only beside clinical words
+    numbers:   word -> number
+    known:     harmless words that need no explanation
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from service.domain.reading import Expects, FindingKind
+from service.replies.phrases import Phrase, PhraseError, compile_phrase
+
+SECTIONS = frozenset({"format", "source", "groups", "entries", "spelling", "sounds", "numbers", "known"})
+ENTRY_KEYS = frozenset({"kind", "name", "phrases", "qualifiers", "crisis", "asked", "generic", "acute"})
+INTERNAL_KINDS = frozenset({"cue", "mask", "chatter", "drug", "qualifier", "relative", "wellness", "marker"})
+CUES = frozenset(
+    "negated negated_after ended ended_after past hypothetical other_person not_a_cue scope_end starter list_word because".split()
+)
+SHORTEST_CORRECTED = 6
+
+
+class LexiconError(ValueError):
+    """A lexicon file is wrong: which file, which entry, what to write instead."""
+
+    def __init__(self, file: str, where: str, what: str) -> None:
+        super().__init__(f"{file}: {where}: {what}")
+        self.file, self.where, self.what = file, where, what
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One compiled phrase of an entry, with what it means."""
+
+    kind: str
+    name: str
+    language: str
+    rule: str
+    regex: re.Pattern[str]
+    qualifiers: tuple[str, ...]
+    crisis: str
+    asked: frozenset[Expects]
+    generic: bool
+    """Gives way to a more specific finding over the same words."""
+    acute: bool
+    """A danger sign: somebody else's is read as the patient's, told by a carer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """Words that a transcript or a speller put for others; `beside` are the words that make the frame clinical."""
+
+    heard: tuple[str, ...]
+    means: tuple[str, ...]
+    beside: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lexicon:
+    """The compiled vocabulary of all languages. `version` is a hash of the files it was built from."""
+
+    version: str
+    entries: tuple[Entry, ...]
+    by_word: Mapping[str, tuple[int, ...]]
+    by_beginning: Mapping[str, tuple[int, ...]]
+    spelling: Mapping[str, tuple[str, ...]]
+    sounds: Mapping[str, tuple[Sound, ...]]
+    numbers: Mapping[str, Mapping[str, float]]
+    """Language -> number word -> value."""
+    known: frozenset[str]
+    """Words that need no explanation."""
+    vocabulary: frozenset[str]
+    """Known words and all words of phrases."""
+    corrections: Mapping[str, str]
+    """A clinical word with one letter dropped -> the word, for typing errors in longer words."""
+    language_words: Mapping[str, frozenset[str]]
+    """Language -> words only this language knows."""
+
+
+def build(files: Mapping[str, Any]) -> Lexicon:
+    """The lexicon of these files (`"en/symptoms.yaml"` -> parsed YAML). Raises LexiconError naming file and entry."""
+    groups = _groups(files)
+    entries: list[Entry] = []
+    by_word: dict[str, list[int]] = {}
+    by_beginning: dict[str, list[int]] = {}
+    phrase_words: dict[str, set[str]] = {}
+    for file, content in files.items():
+        language = file.split("/")[0]
+        for where, entry, phrase in _entries(file, content.get("entries") or [], groups[language]):
+            for word in phrase.words:
+                by_word.setdefault(word, []).append(len(entries))
+            for beginning in phrase.beginnings:
+                by_beginning.setdefault(beginning, []).append(len(entries))
+            phrase_words.setdefault(language, set()).update(word for word in phrase.vocabulary if word.isalpha())
+            entries.append(_entry(file, where, language, entry, phrase))
+    spelling, sounds, numbers, known = _words(files)
+    language_words = {
+        language: frozenset(known[language] | phrase_words.get(language, set()) | set(numbers[language])) for language in known
+    }
+    vocabulary = frozenset[str]().union(*language_words.values())
+    shared = [word for word in vocabulary if sum(word in words for words in language_words.values()) > 1]
+    return Lexicon(
+        version=hashlib.sha256(json.dumps(files, sort_keys=True, default=str).encode()).hexdigest()[:12],
+        entries=tuple(entries),
+        by_word=MappingProxyType({word: tuple(dict.fromkeys(places)) for word, places in by_word.items()}),
+        by_beginning=MappingProxyType({word: tuple(dict.fromkeys(places)) for word, places in by_beginning.items()}),
+        spelling=MappingProxyType(spelling),
+        sounds=MappingProxyType({word: tuple(found) for word, found in sounds.items()}),
+        numbers=MappingProxyType({language: MappingProxyType(words) for language, words in numbers.items()}),
+        known=frozenset[str]().union(*known.values()),
+        vocabulary=vocabulary,
+        corrections=MappingProxyType(_corrections(phrase_words, vocabulary)),
+        language_words=MappingProxyType({language: words - frozenset(shared) for language, words in language_words.items()}),
+    )
+
+
+def _groups(files: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    found: dict[str, dict[str, str]] = {}
+    for file, content in files.items():
+        language = file.split("/")[0]
+        if "/" not in file:
+            raise LexiconError(file, "name", "write <language>/<name>.yaml")
+        if not isinstance(content, Mapping) or content.get("format") != 1 or not str(content.get("source") or "").strip():
+            raise LexiconError(file, "top", 'begin with "format: 1" and a "source:" that says where the words come from')
+        if unknown := set(content) - SECTIONS:
+            raise LexiconError(file, str(sorted(map(str, unknown))[0]), f"no such section; write one of {sorted(SECTIONS)}")
+        of_language = found.setdefault(language, {})
+        for name, phrases in (content.get("groups") or {}).items():
+            of_language[str(name)] = "|".join(_lines(file, f"group {name}", phrases))
+    return found
+
+
+def _lines(file: str, where: str, phrases: object) -> list[str]:
+    """Phrases are written one a line; lines that begin with # are notes."""
+    if not isinstance(phrases, str):
+        raise LexiconError(file, where, "write the phrases as a block, one a line (phrases: |)")
+    lines = [line.strip() for line in phrases.splitlines()]
+    lines = [line for line in lines if line and not line.startswith("#")]
+    if not lines:
+        raise LexiconError(file, where, "has no phrase")
+    return lines
+
+
+def _entries(file: str, entries: object, groups: Mapping[str, str]) -> Iterator[tuple[str, Mapping[str, Any], Phrase]]:
+    if not isinstance(entries, list):
+        raise LexiconError(file, "entries", "write a list of entries")
+    kinds = INTERNAL_KINDS | {str(kind) for kind in FindingKind}
+    for place, entry in enumerate(entries, 1):
+        if not isinstance(entry, Mapping):
+            raise LexiconError(file, f"entry {place}", "write kind, name and phrases")
+        name = str(entry.get("name") or "")
+        where = f"entry {place} ({name})"
+        if unknown := set(entry) - ENTRY_KEYS:
+            raise LexiconError(file, where, f"no such key {sorted(map(str, unknown))[0]}; write one of {sorted(ENTRY_KEYS)}")
+        if entry.get("kind") not in kinds or not name:
+            raise LexiconError(file, where, f"kind and name are needed; kind is one of {sorted(kinds)}")
+        if entry["kind"] == "cue" and name not in CUES:
+            raise LexiconError(file, where, f"a cue's name is one of {sorted(CUES)}")
+        for number, line in enumerate(_lines(file, where, entry.get("phrases")), 1):
+            try:
+                yield f"{name}.{number}", entry, compile_phrase(line, groups)
+            except PhraseError as error:
+                raise LexiconError(file, f"{where} phrase {number}", str(error)) from error
+
+
+def _entry(file: str, where: str, language: str, entry: Mapping[str, Any], phrase: Phrase) -> Entry:
+    try:
+        asked = frozenset(Expects(value) for value in str(entry.get("asked") or "").split())
+    except ValueError as error:
+        raise LexiconError(file, where, f"asked: {error}; write one of {[str(value) for value in Expects]}") from error
+    stem = file.split("/")[-1].removesuffix(".yaml")
+    return Entry(
+        kind=str(entry["kind"]),
+        name=str(entry["name"]),
+        language=language,
+        rule=f"{language}.{stem}.{where}",
+        regex=phrase.regex,
+        qualifiers=tuple(sorted(str(entry.get("qualifiers") or "").split())),
+        crisis=str(entry.get("crisis") or ""),
+        asked=asked,
+        generic=bool(entry.get("generic", False)),
+        acute=bool(entry.get("acute", False)),
+    )
+
+
+def _words(
+    files: Mapping[str, Any],
+) -> tuple[dict[str, tuple[str, ...]], dict[str, list[Sound]], dict[str, dict[str, float]], dict[str, set[str]]]:
+    spelling: dict[str, tuple[str, ...]] = {}
+    sounds: dict[str, list[Sound]] = {}
+    numbers: dict[str, dict[str, float]] = {}
+    known: dict[str, set[str]] = {}
+    for file, content in files.items():
+        language = file.split("/")[0]
+        for typed, meant in (content.get("spelling") or {}).items():
+            spelling[str(typed)] = tuple(str(meant).split())
+        for place, sound in enumerate(content.get("sounds") or [], 1):
+            try:
+                heard = tuple(str(sound["heard"]).split())
+                frame = frozenset(str(sound["beside"]).split())
+                sounds.setdefault(heard[0], []).append(Sound(heard, tuple(str(sound["means"]).split()), frame))
+            except (KeyError, IndexError, TypeError) as error:
+                raise LexiconError(file, f"sound {place}", "write heard, means and beside") from error
+        try:
+            values = {str(word): float(value) for word, value in (content.get("numbers") or {}).items()}
+        except (TypeError, ValueError) as error:
+            raise LexiconError(file, "numbers", f"write word: number ({error})") from error
+        numbers.setdefault(language, {}).update(values)
+        known.setdefault(language, set()).update(str(content.get("known") or "").split())
+    return spelling, sounds, numbers, known
+
+
+def _corrections(phrase_words: Mapping[str, set[str]], vocabulary: frozenset[str]) -> dict[str, str]:
+    """Each longer word of a phrase under all forms with one letter dropped; forms of two words are left out."""
+    found: dict[str, str] = {}
+    doubtful: set[str] = set()
+    for words in phrase_words.values():
+        for word in sorted(words):
+            if len(word) < SHORTEST_CORRECTED:
+                continue
+            for place in range(len(word)):
+                form = word[:place] + word[place + 1 :]
+                if found.setdefault(form, word) != word:
+                    doubtful.add(form)
+    return {form: word for form, word in found.items() if form not in doubtful or form in vocabulary}

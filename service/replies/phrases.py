@@ -1,0 +1,148 @@
+"""The small phrase language of the lexicon files, compiled to regular expressions over a line of normalised words.
+
+    word          this word                      (a|b c)   one of these
+    word*         any word that begins so        [a|b]     one of these or nothing
+    {group}       a group from groups.yaml       <n>       a number in digits or one word
+    ~             up to 3 words                  ~~        up to 7 words (neither crosses punctuation or "but")
+    ^ first       the reply begins here          last $    the reply ends here
+
+Every word in the line is followed by one blank, so that a phrase can only match whole words. Each phrase also knows its
+anchors: words of which one must occur, so that most phrases never run on a given reply.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+MOST_CHARACTERS = 2_000
+MOST_DEPTH = 8
+NUMBER = r"(?:\d+(?:[./]\d+)?|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty|thirty|uno|una|dos|tres|cuatro|cinco|seis|siete|ocho|nueve|diez|doce|quince|veinte|treinta) "
+_WORD_IN_GAP = r"(?:(?!(?:but|pero|however|although|aunque|sino|[.;!?,:])\s)\S+ )"
+_COMMON = frozenset(
+    "i im my me a an the is are was it its in on of to and or no not have has had be been so for with at this that you "
+    "se la el lo los las le un una de del que me mi mis no y o en es esta estoy tengo con por para al su sus".split()
+)
+
+
+class PhraseError(ValueError):
+    """A phrase is not written in the phrase language; the message says what to write instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """A compiled phrase: its expression and the anchors (whole words, beginnings) of which at least one must occur."""
+
+    regex: re.Pattern[str]
+    words: frozenset[str]
+    beginnings: frozenset[str]
+    vocabulary: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    expression: str
+    words: frozenset[str]
+    beginnings: frozenset[str]
+    optional: bool
+
+    @property
+    def cost(self) -> float:
+        """How little this part tells apart: common words make bad anchors."""
+        if self.optional or not (self.words or self.beginnings):
+            return float("inf")
+        return 1000 * len(self.words & _COMMON) + len(self.words) + len(self.beginnings)
+
+
+class _Parser:
+    def __init__(self, text: str, groups: Mapping[str, str], depth: int) -> None:
+        self.text, self.groups, self.depth, self.at = text, groups, depth, 0
+        self.vocabulary: set[str] = set()
+
+    def sequence(self, ends: str) -> list[_Part]:
+        parts: list[_Part] = []
+        while self.at < len(self.text) and self.text[self.at] not in ends:
+            character = self.text[self.at]
+            if character == " ":
+                self.at += 1
+            elif character in "([":
+                parts.append(self.alternatives(")" if character == "(" else "]"))
+            elif character == "{":
+                parts.append(self.group())
+            else:
+                parts.append(self.word())
+        return parts
+
+    def alternatives(self, end: str) -> _Part:
+        self.at += 1
+        choices: list[list[_Part]] = []
+        while True:
+            choices.append(self.sequence("|" + end))
+            if self.at >= len(self.text):
+                raise PhraseError(f'"{end}" is missing')
+            self.at += 1
+            if self.text[self.at - 1] == end:
+                break
+        if not all(choices):
+            raise PhraseError("an empty choice; leave out the stray | or bracket")
+        best = [min(choice, key=lambda part: part.cost) for choice in choices]
+        expression = "(?:" + "|".join("".join(part.expression for part in choice) for choice in choices) + ")"
+        if end == "]":
+            return _Part(expression + "?", frozenset(), frozenset(), True)
+        if any(part.cost == float("inf") for part in best):
+            return _Part(expression, frozenset(), frozenset(), True)
+        words = frozenset[str]().union(*(part.words for part in best))
+        return _Part(expression, words, frozenset[str]().union(*(part.beginnings for part in best)), False)
+
+    def group(self) -> _Part:
+        end = self.text.find("}", self.at)
+        name = self.text[self.at + 1 : end]
+        if end < 0 or name not in self.groups:
+            raise PhraseError(f"no group {{{name}}}; add it to groups.yaml")
+        if self.depth >= MOST_DEPTH:
+            raise PhraseError(f"groups refer to each other too deeply at {{{name}}}")
+        inner = _Parser("(" + self.groups[name] + ")", self.groups, self.depth + 1)
+        part = inner.alternatives(")")
+        self.vocabulary |= inner.vocabulary
+        self.at = end + 1
+        return part
+
+    def word(self) -> _Part:
+        start = self.at
+        while self.at < len(self.text) and self.text[self.at] not in " ()[]{}|":
+            self.at += 1
+        word = self.text[start : self.at]
+        none: frozenset[str] = frozenset()
+        if not word:
+            raise PhraseError(f'"{self.text[start]}" stands alone')
+        if word in ("~", "~~"):
+            return _Part(_WORD_IN_GAP + ("{0,3}?" if word == "~" else "{0,7}?"), none, none, True)
+        if word == "<n>":
+            return _Part(NUMBER, none, none, True)
+        if word == "^":
+            return _Part(r"\A", none, none, True)
+        if word == "$":
+            return _Part(r"\Z", none, none, True)
+        if word != word.lower() or "'" in word:
+            raise PhraseError(f'"{word}": write words in small letters without apostrophes or accents')
+        if word.endswith("*"):
+            if len(word) < 4:
+                raise PhraseError(f'"{word}": give at least three letters before *')
+            return _Part(re.escape(word[:-1]) + r"\S* ", none, frozenset({word[:-1]}), False)
+        self.vocabulary.add(word)
+        return _Part(re.escape(word) + " ", frozenset({word}), none, False)
+
+
+def compile_phrase(text: str, groups: Mapping[str, str]) -> Phrase:
+    """The compiled phrase. `groups` maps a name to its alternatives, joined by "|". Raises PhraseError."""
+    if len(text) > MOST_CHARACTERS:
+        raise PhraseError(f"longer than {MOST_CHARACTERS} characters; split it")
+    parser = _Parser(f"({text})", groups, 0)
+    whole = parser.alternatives(")")
+    if parser.at < len(parser.text):
+        raise PhraseError(f'"{parser.text[parser.at]}" without its opening bracket')
+    if whole.cost == float("inf"):
+        raise PhraseError("needs at least one word that must occur")
+    regex = re.compile(r"(?<!\S)" + whole.expression)
+    return Phrase(regex, whole.words, whole.beginnings, frozenset(parser.vocabulary))

@@ -1,0 +1,158 @@
+"""The one way into the reply parsers: a reply and the question it answers become a Reading.
+
+Danger words are looked for in every reply, whatever was asked. Then: opt-out keywords, who is writing, the value or dose asked
+for, requests, a bare yes or no, and at last what nothing explains.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from service.domain.reading import Expects, Finding, FindingKind, Question, Reading, Reply
+from service.replies import answers, contact
+from service.replies.language import other_language, spoken
+from service.replies.lexicon import Lexicon
+from service.replies.measures import MEASURE_OF
+from service.replies.medication import medication
+from service.replies.normalise import Line, normalise
+from service.replies.numerals import Number, numbers
+from service.replies.quantities import values
+from service.replies.scan import Match, scan
+from service.replies.symptoms import choose, findings, weight_changes
+from service.replies.unexplained import nothing_known, unexplained
+
+MOST_CHARACTERS = 1_600
+"""Ten text messages; what stands behind is flagged unexplained, so that a person reads it."""
+ABOUT_CONTACT = frozenset(
+    {
+        FindingKind.OPT_OUT,
+        FindingKind.OPT_IN,
+        FindingKind.HELP,
+        FindingKind.WRONG_NUMBER,
+        FindingKind.DECEASED,
+        FindingKind.HOSPICE,
+        FindingKind.TAPBACK,
+        FindingKind.AUTO_REPLY,
+        FindingKind.OTHER_LANGUAGE,
+        FindingKind.UNSAFE_TO_CONTACT,
+    }
+)
+_ANSWERS = {
+    Expects.MEDICATION_TAKEN: FindingKind.MEDICATION,
+    Expects.YES_NO: FindingKind.ANSWER,
+    Expects.CHOICE: FindingKind.CHOICE,
+}
+MOST_NAMES_UNEXPLAINED = 4
+"""A wrong number or an opt-out may carry a few unknown words (names) without needing a person."""
+
+
+def read(lexicon: Lexicon, reply: Reply, question: Question | None) -> Reading:
+    """Everything found in one reply, in the order of its text. Pure, bounded, and never raises on any text."""
+    text = reply.text[:MOST_CHARACTERS]
+    line = normalise(lexicon, text)
+    matches = scan(lexicon, line, question)
+    heard = spoken(lexicon, line, reply.language)
+    alone = contact.machine_made(line, matches) or contact.keyword(line, matches)
+    if alone is not None:
+        found, why = [alone], ""
+    else:
+        counted = numbers(lexicon, line, heard.language, reply.channel, asked=question is not None and question.expects in MEASURE_OF)
+        found, why = _content(line, matches, counted, question)
+        foreign = other_language(line, matches, heard)
+        if foreign is not None:
+            found = [f for f in found if f.kind in (FindingKind.VALUE, FindingKind.SYMPTOM, FindingKind.CRISIS)]
+            found.append(foreign)
+        else:
+            found += _unexplained(lexicon, line, matches, counted, found)
+    missing = _missing(question, found, why)
+    unclear = _unclear(lexicon, line, matches, question, found, missing)
+    if unclear is not None:
+        found.append(unclear)
+    if len(reply.text) > MOST_CHARACTERS or line.cut:
+        found.append(Finding(FindingKind.UNEXPLAINED, "too_long", "unexplained.too_long", (0, len(text))))
+    found.sort(key=lambda finding: (finding.span[0], finding.kind is not FindingKind.CRISIS))
+    return Reading(tuple(found), heard.language, lexicon.version, missing)
+
+
+def _content(line: Line, matches: Sequence[Match], counted: Sequence[Number], question: Question | None) -> tuple[list[Finding], str]:
+    """All findings of a reply written by a person, and why an asked value is missing."""
+    people = contact.people(line, matches)
+    kinds = {finding.kind for finding in people}
+    told, carer = findings(line, matches, choose(matches), by_carer=FindingKind.THIRD_PARTY in kinds)
+    if carer and FindingKind.THIRD_PARTY not in kinds:
+        relative = next((m for m in matches if m.kind == "cue" and m.name == "other_person"), None)
+        span = line.span(relative.first, relative.last) if relative is not None else (0, 0)
+        people.append(Finding(FindingKind.THIRD_PARTY, "relative", "contact.carer_reports_danger", span))
+    symptoms = [finding for finding in told if finding.kind is FindingKind.SYMPTOM]
+    measured, why = values(line, counted, matches, question)
+    found = people + told + measured + weight_changes(line, matches, counted)
+    found += medication(line, matches, symptoms, question)
+    found += answers.request(line, matches)
+    found += [
+        Finding(FindingKind.UNEXPLAINED, match.name, match.entry.rule, line.span(match.first, match.last))
+        for match in matches
+        if match.kind == "unexplained"
+    ]
+    if question is not None:
+        found += answers.answer(line, matches, question, symptoms)
+        if question.expects is Expects.CHOICE:
+            found += answers.choice(line, matches, counted, question)
+    return found, why
+
+
+def _unexplained(
+    lexicon: Lexicon, line: Line, matches: Sequence[Match], counted: Sequence[Number], found: Sequence[Finding]
+) -> list[Finding]:
+    odd = unexplained(lexicon, line, matches, counted)
+    about_contact = any(f.kind in (FindingKind.OPT_OUT, FindingKind.WRONG_NUMBER) for f in found)
+    return [] if about_contact and len(odd) <= MOST_NAMES_UNEXPLAINED else odd
+
+
+def _missing(question: Question | None, found: Sequence[Finding], why: str) -> str:
+    """Why the question is not answered yet, "" when it is or when nothing was asked."""
+    if question is None or any(finding.kind in ABOUT_CONTACT for finding in found):
+        return ""
+    if question.expects in MEASURE_OF:
+        if any(f.kind is FindingKind.VALUE and f.name == MEASURE_OF[question.expects] for f in found):
+            return ""
+        limit = any(f.kind is FindingKind.SYMPTOM and "meter_limit" in f.qualifiers for f in found)
+        return "" if limit else why or "no_answer"
+    wanted = _ANSWERS.get(question.expects)
+    if wanted is not None:
+        return "" if any(finding.kind is wanted for finding in found) else "no_answer"
+    if question.expects is Expects.SYMPTOMS:
+        answered = any(f.kind in (FindingKind.SYMPTOM, FindingKind.ANSWER) for f in found)
+        vague = [f for f in found if f.kind is FindingKind.ANSWER and f.name in ("yes", "unsure")]
+        if vague and not any(f.kind is FindingKind.SYMPTOM and f.present for f in found):
+            return "ambiguous"
+        return "" if answered else "no_answer"
+    return ""
+
+
+def _unclear(
+    lexicon: Lexicon,
+    line: Line,
+    matches: Sequence[Match],
+    question: Question | None,
+    found: Sequence[Finding],
+    missing: str,
+) -> Finding | None:
+    """UNCLEAR with its reason, when the question must be asked again or a person must look."""
+    span = line.span(0, len(line.tokens))
+    if any(finding.kind in ABOUT_CONTACT for finding in found):
+        return None
+    useful = [f for f in found if f.kind not in (FindingKind.UNEXPLAINED, FindingKind.VALUE)]
+    if question is None or question.expects is Expects.FREE_TEXT:
+        if not useful and (nothing_known(lexicon, line, matches) or not line.tokens):
+            return Finding(FindingKind.UNCLEAR, "nothing_usable", "unclear.nothing_known", span)
+        return None
+    if not missing:
+        return None
+    numeric = question.expects in MEASURE_OF
+    told = [f for f in useful if f.kind is not FindingKind.THIRD_PARTY]
+    if told and not numeric and missing != "ambiguous":
+        return None
+    if numeric and any(f.kind is FindingKind.REQUEST and f.name != "question" for f in told):
+        return None
+    name = missing if missing in ("implausible", "ambiguous_unit") else "nothing_usable" if not told else "off_question"
+    return Finding(FindingKind.UNCLEAR, name, f"unclear.{missing}", span)

@@ -1,0 +1,147 @@
+"""Symptoms in a reply with their assertion and refinements, and the crisis findings that danger words bring with them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from service.domain.reading import Assertion, Finding, FindingKind, Quantity
+from service.replies.assertion import Clauses, Status
+from service.replies.measures import POUNDS_A_KILOGRAM, UNITS
+from service.replies.normalise import Line
+from service.replies.numerals import Number
+from service.replies.scan import Match
+
+EVERYWHERE = frozenset({"well", "chronic", "stable", "improving"})
+"""Qualifiers that colour the whole sentence; others belong to the nearest symptom of their clause."""
+NOT_A_PROXY = frozenset("too also tambien hospital funeral".split())
+
+
+@dataclass(frozen=True, slots=True)
+class Symptom:
+    """A symptom match with all qualifiers of the matches that it stands for."""
+
+    match: Match
+    qualifiers: frozenset[str]
+    crisis: str
+    acute: bool
+
+
+def choose(matches: Sequence[Match]) -> list[Symptom]:
+    """The symptom matches that count: the longest of one name over the same words; generic ones give way; idioms are out."""
+    masks = [match for match in matches if match.kind == "mask"]
+    usable = [
+        match for match in matches if match.kind == "symptom" and not any(mask.covers(match) or _masks(mask, match) for mask in masks)
+    ]
+    chosen: list[Symptom] = []
+    for match in sorted(usable, key=lambda match: (-match.length, match.first)):
+        same = next((s for s in chosen if s.match.name == match.name and s.match.overlaps(match)), None)
+        if same is not None:
+            chosen.remove(same)
+            chosen.append(
+                Symptom(
+                    same.match,
+                    same.qualifiers | frozenset(match.entry.qualifiers),
+                    same.crisis or match.entry.crisis,
+                    same.acute or match.entry.acute,
+                )
+            )
+            continue
+        if match.entry.generic and any(s.match.overlaps(match) for s in chosen if not s.match.entry.generic):
+            continue
+        chosen = [s for s in chosen if not (s.match.entry.generic and not match.entry.generic and s.match.overlaps(match))]
+        chosen.append(Symptom(match, frozenset(match.entry.qualifiers), match.entry.crisis, match.entry.acute))
+    return sorted(chosen, key=lambda symptom: symptom.match.first)
+
+
+def _masks(mask: Match, match: Match) -> bool:
+    """An idiom takes a match that begins inside it, unless the match is the longer one."""
+    return mask.overlaps(match) and mask.length >= match.length
+
+
+def findings(line: Line, matches: Sequence[Match], symptoms: Sequence[Symptom], *, by_carer: bool) -> tuple[list[Finding], bool]:
+    """SYMPTOM and CRISIS findings; True when somebody else's danger sign shows that a carer is writing."""
+    clauses = Clauses(line, matches, [symptom.match for symptom in symptoms])
+    words = {token.text for token in line.tokens}
+    found: list[Finding] = []
+    carer = False
+    for symptom in symptoms:
+        match = symptom.match
+        status = clauses.status(match)
+        if "of_another" in symptom.qualifiers:
+            status = Status(Assertion.OTHER_PERSON)
+        if status.assertion is Assertion.OTHER_PERSON and "of_another" not in symptom.qualifiers:
+            if by_carer:
+                status = Status(Assertion.PRESENT)
+            elif symptom.acute and not words & NOT_A_PROXY and not clauses.past(match):
+                status, carer = Status(Assertion.PRESENT), True
+        qualifiers = symptom.qualifiers | _nearby(clauses, matches, symptoms, match)
+        if status.gone:
+            qualifiers |= {"gone"}
+        if symptom.acute:
+            qualifiers |= {"acute"}
+        span = line.span(match.first, match.last)
+        found.append(
+            Finding(
+                FindingKind.SYMPTOM,
+                match.name,
+                match.entry.rule,
+                span,
+                assertion=status.assertion,
+                qualifiers=tuple(sorted(qualifiers)),
+            )
+        )
+        if symptom.crisis and status.assertion is Assertion.PRESENT:
+            found.append(Finding(FindingKind.CRISIS, symptom.crisis, match.entry.rule, span))
+    return found, carer
+
+
+def _nearby(clauses: Clauses, matches: Sequence[Match], symptoms: Sequence[Symptom], match: Match) -> frozenset[str]:
+    first, last = clauses.clause(match)
+    sentence = clauses.sentence(match)
+    found: set[str] = set()
+    for qualifier in matches:
+        if qualifier.kind != "qualifier":
+            continue
+        if qualifier.name in EVERYWHERE:
+            if sentence[0] <= qualifier.first and qualifier.last <= sentence[1]:
+                found.add(qualifier.name)
+        elif first <= qualifier.first and qualifier.last <= last:
+            nearest = min(symptoms, key=lambda symptom: _distance(symptom.match, qualifier))
+            if _distance(match, qualifier) <= _distance(nearest.match, qualifier):
+                found.add(qualifier.name)
+    return frozenset(found)
+
+
+def _distance(match: Match, other: Match) -> int:
+    return max(other.first - match.last, match.first - other.last, 0)
+
+
+def weight_changes(line: Line, matches: Sequence[Match], numbers: Sequence[Number]) -> list[Finding]:
+    """ "up 3 since last night": weight gain or loss with its amount in lb and, when said, within_day or within_week."""
+    found: list[Finding] = []
+    periods = {match.name for match in matches if match.kind == "qualifier" and match.name.startswith("within_")}
+    taken: set[int] = set()
+    for match in sorted((m for m in matches if m.kind == "marker" and m.name == "change"), key=lambda m: -m.length):
+        inside = [n for n in numbers if match.first <= n.first < match.last and n.first not in taken]
+        direction = next((q for q in match.entry.qualifiers if q in ("weight_gain", "weight_loss")), "")
+        if not inside or not direction:
+            continue
+        number = inside[0]
+        taken.add(number.first)
+        after = line.tokens[number.last].text if number.last < len(line.tokens) else ""
+        unit = UNITS.get(after, "")
+        if unit not in ("", "lb", "kg") or number.value > 60:
+            continue
+        amount = round(number.value * POUNDS_A_KILOGRAM, 1) if unit == "kg" else number.value
+        found.append(
+            Finding(
+                FindingKind.SYMPTOM,
+                direction,
+                match.entry.rule,
+                line.span(match.first, match.last),
+                quantity=Quantity(amount, "lb", stated_unit=unit),
+                qualifiers=tuple(sorted(periods)),
+            )
+        )
+    return found

@@ -1,0 +1,21 @@
+"""Triage: findings, what is known about the patient and the rule tables become an urgency with its reasons. Pure.
+
+Flows use `build_rule` and `evaluate` for their own red flags, so that one place decides what is dangerous.
+"""
+
+from service.triage.decide import Undecided, decide, evaluate
+from service.triage.tables import Rule, Tables, TablesError, build_rule, build_tables
+from service.triage.units import parse_amount, parse_period
+
+__all__ = [
+    "Rule",
+    "Tables",
+    "TablesError",
+    "Undecided",
+    "build_rule",
+    "build_tables",
+    "decide",
+    "evaluate",
+    "parse_amount",
+    "parse_period",
+]
