@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, time, timedelta
 from uuid import UUID
 
@@ -57,9 +58,7 @@ async def reply_to_patient(
         if phone is None:
             raise Refused("Choose one of the patient's numbers.")
         consents = await escalation_claims.consents_of(connection, item.patient_id)
-        consent = next((one for one in consents if one.covers(phone.id, Channel.SMS, one.programme, now)), None)
-        programme = consent.programme if consent else ""
-        if why := why_refused(item, phone, consents, programme, now):
+        if why := why_refused(item, phone, consents, now):
             raise Refused(why)
         if reason_needed(item, place.zone, place.quiet_start, place.quiet_end, now) and not reason:
             raise Refused("It is quiet hours where the patient is: say why this cannot wait.")
@@ -70,7 +69,7 @@ async def reply_to_patient(
             phone.id,
             text=text,
             reason=reason,
-            programme=programme,
+            programme=programme_of(phone, consents, now),
             language=place.language,
             useful_until=now + USEFUL_FOR,
             now=now,
@@ -102,14 +101,19 @@ def reason_needed(item: Escalation, zone: str, quiet_start: time, quiet_end: tim
     return quiet(now, zone, quiet_start, quiet_end)
 
 
-def why_refused(item: Escalation, phone: Phone, consents: list[Consent], programme: str, now: datetime) -> str:
+def programme_of(phone: Phone, consents: Sequence[Consent], now: datetime) -> str:
+    """The programme under whose consent a nurse writes to this number, "" for one that covers every programme (or none)."""
+    return next((one.programme for one in consents if one.covers(phone.id, Channel.SMS, one.programme, now)), "")
+
+
+def why_refused(item: Escalation, phone: Phone, consents: Sequence[Consent], now: datetime) -> str:
     """Why a nurse's text may not go to this number now, "" when it may (law 4)."""
     ruling = may_send(
         Circumstances(
             purpose=Purpose.NURSE,
             phone_id=phone.id,
             channel=Channel.SMS,
-            programme=programme,
+            programme=programme_of(phone, consents, now),
             created_at=now,
             useful_until=None,
             consents=consents,

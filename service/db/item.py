@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.db.communication import communications
 from service.db.escalation import concerns, escalation_events, escalations, notes
-from service.db.escalation_claims import item_of, of_own_teams
+from service.db.escalation_claims import consents_of, item_of, of_own_teams
 from service.db.organization import organizations
 from service.db.patient import (
     care_plans,
@@ -25,6 +25,7 @@ from service.db.patient import (
     related_persons,
 )
 from service.db.staff import staff as staff_table
+from service.domain.consent import Consent
 from service.domain.escalation import Concern, Escalation
 from service.domain.staff import Staff
 from service.domain.urgency import by_rank
@@ -80,6 +81,7 @@ class ItemPage:
     conversation: tuple[Row[Any], ...]
     notes: tuple[Row[Any], ...]
     history: tuple[Row[Any], ...]
+    consents: tuple[Consent, ...]
     mark: str
     """Of this state: the live page compares it."""
 
@@ -119,6 +121,7 @@ async def load_item(connection: AsyncConnection, staff: Staff, item_id: UUID) ->
         conversation=await _conversation(connection, item),
         notes=await _notes(connection, item),
         history=await _history(connection, item),
+        consents=tuple(await consents_of(connection, item.patient_id)),
         mark=mark or "",
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -13,12 +14,13 @@ from service.actions.acknowledge_page import acknowledge_page
 from service.actions.claim_escalation import claim_escalation
 from service.actions.refusal import Refused
 from service.actions.release_escalation import release_escalation
-from service.actions.reply_to_patient import reason_needed, reply_to_patient
+from service.actions.reply_to_patient import REFUSALS, reason_needed, reply_to_patient, why_refused
 from service.actions.resolve_escalation import Closing, resolve_escalation
 from service.actions.view_item import view_item
 from service.actions.write_note import write_note
 from service.db.item import ItemPage
 from service.domain.escalation import Disposition, SpokeTo
+from service.domain.patient import Phone
 from service.domain.reading import Span
 from service.domain.schedule import quiet
 from service.web.keys import CLOCK, DATABASE, WEB_SESSION
@@ -148,6 +150,7 @@ async def _item_page(request: web.Request, *, error: str = "", filled: Mapping[s
         "mine": found.item.claimed_by == staff.id and found.item.state == "claimed",
         "reason_needed": reason_needed(found.item, found.place.zone, found.place.quiet_start, found.place.quiet_end, now),
         "quiet_now": quiet(now, found.place.zone, found.place.quiet_start, found.place.quiet_end),
+        "refusal": _refusal(found, now),
         "dispositions": list(Disposition),
         "spoke_to": list(SpokeTo),
         "error": error,
@@ -158,6 +161,15 @@ async def _item_page(request: web.Request, *, error: str = "", filled: Mapping[s
     if BACKGROUND in request.headers:
         return fragment(request, "item.html", context)
     return await page(request, "item.html", context, status=status)
+
+
+def _refusal(found: ItemPage, now: datetime) -> str:
+    """Why a text to the number at hand would be refused, said before anything is typed; "" when it would go."""
+    if found.patient is None:
+        return REFUSALS["no_consent"]
+    rows = {row.id: row for row in found.patient.phones}
+    row = rows.get(found.place.phone_id)
+    return why_refused(found.item, Phone(row.id, row.number, row.unsafe_since, row.opted_out_at), found.consents, now) if row else ""
 
 
 def _spans(found: ItemPage) -> dict[UUID, list[Span]]:

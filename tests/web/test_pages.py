@@ -18,7 +18,7 @@ from sqlalchemy import insert, select, update
 from service.db.audit import audit_events
 from service.db.database import Database
 from service.db.escalation import escalations, notes
-from service.db.patient import care_plans, limits, patients, related_persons
+from service.db.patient import care_plans, limits, patients, phones, related_persons
 from service.db.queue import MOST_COUNTED
 from service.db.schema import new_id
 from service.domain.escalation import Disposition, Kind, Reached, SpokeTo
@@ -426,3 +426,15 @@ async def test_an_administrator_lands_on_a_page_without_patients(browse: NewBrow
     assert "Welcome, Ada" in text
     assert "Chi" not in text
     assert 'href="/queue"' not in text
+
+
+async def test_a_refusal_is_said_before_anything_is_typed(browse: NewBrowser, clinic: Clinic, database: Database) -> None:
+    dov = await seed_item(database, clinic.dov, NOW)
+    chi = await seed_item(database, clinic.chi, NOW)
+    async with database.transaction() as connection:
+        await connection.execute(update(phones).where(phones.c.id == clinic.dov.phone_id).values(opted_out_at=NOW))
+    nora = await browse(clinic.nora)
+    for item_id in (dov, chi):
+        await nora.post(f"/items/{item_id}/claim", page="/queue")
+    assert "has opted out of texts on this number. Call instead." in (await nora.get(f"/items/{dov}"))[1]
+    assert "Call instead" not in (await nora.get(f"/items/{chi}"))[1]
