@@ -106,8 +106,9 @@ class World:
 
     async def rows(self, table: Table, *where: Any) -> list[Any]:
         """Rows in the order they were made."""
+        order = list(table.primary_key.columns)
         async with self.database.reading() as connection:
-            return list((await connection.execute(select(table).where(*where).order_by(table.c.id))).all())
+            return list((await connection.execute(select(table).where(*where).order_by(*order))).all())
 
     async def set(self, table: Table, id: UUID, **values: Any) -> None:
         async with self.database.transaction() as connection:
