@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -13,7 +14,7 @@ from sqlalchemy import Table, func, select
 from service.actions.apply_events import begin
 from service.actions.knowledge import Knowledge
 from service.actions.receive_reply import Receipt, receive_replies
-from service.content import load_content
+from service.content import Content, load_content
 from service.db import flows
 from service.db.changes import Changes
 from service.db.check_in import flow_sessions
@@ -72,7 +73,7 @@ class House:
 
     async def start_flow(self, person: Person) -> None:
         """A heart failure check-in that waits for its first answer."""
-        flow = load_content().flows["heart_failure/daily"]
+        flow = content().flows["heart_failure/daily"]
         async with self.database.transaction() as connection:
             version = await flows.publish(
                 connection,
@@ -91,12 +92,17 @@ class House:
             await changes.write(connection)
 
 
+@functools.cache
+def content() -> Content:
+    """Read once: nothing in it changes."""
+    return load_content()
+
+
 @pytest.fixture
 async def house(database_url: str) -> AsyncIterator[House]:
-    content = load_content()
     database = Database.open(database_url, KEYRING)
     clinic = await seed_clinic(database, MONDAY - timedelta(days=30))
-    knowledge = Knowledge(content.lexicon, content.tables, content.wording, "http://localhost:8080")
+    knowledge = Knowledge(content().lexicon, content().tables, content().wording, "http://localhost:8080")
     yield House(database, clinic, knowledge, StoppedClock(MONDAY))
     await database.close()
 
@@ -347,9 +353,7 @@ async def test_a_batch_of_many_patients_takes_few_statements(house: House) -> No
     from sqlalchemy import event
 
     statements: list[str] = []
-    event.listen(
-        house.database.engine.sync_engine, "before_cursor_execute", lambda c, cur, statement, *rest: statements.append(statement)
-    )
+    event.listen(house.database.engine.sync_engine, "before_cursor_execute", lambda c, cur, statement, *rest: statements.append(statement))
     people = [house.clinic.ana, house.clinic.ben, house.clinic.chi]
     await house.texts(*[(person.number, "I feel fine today") for person in people for _ in range(5)])
     assert len(statements) < 40, len(statements)
