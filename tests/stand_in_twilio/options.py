@@ -33,6 +33,8 @@ class Options:
     advanced_opt_out: bool = True
     """Sends OptOutType with STOP, START and HELP."""
     answers_help: bool = True
+    answer_seconds: float = 0.0
+    """How long a create that was accepted waits for its answer: the moment between the carrier's yes and our commit."""
     hold_seconds: float = 30.0
     """How long a create that 'times out' is held open."""
     retry_pause_seconds: float = 0.02

@@ -176,6 +176,7 @@ class StandIn:
             await self._report(message, *journey.pop(0))
         if kind != "failed_after_accept":
             self._start(self._travel(message, journey))
+        await asyncio.sleep(self.options.answer_seconds)
         return await faults.after(kind, request, good, self.options.hold_seconds)
 
     def _journey(self, message: Message) -> list[tuple[str, int | None]]:

@@ -1,0 +1,178 @@
+"""What must hold after any number of crashes: our rows against the carrier's own record, line by line."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from sqlalchemy import update
+
+from service.db.check_in import check_ins
+from service.db.communication import attempts, communications, inbound_events, inbound_ids
+from service.db.database import Database
+from service.db.due_work import due_work
+from service.db.escalation import concerns, escalations, pages
+from service.domain.urgency import Urgency
+from tests.faults.crowd import CHEST_PAIN, RED_FLAGS
+from tests.stand_in_twilio import StandIn
+from tests.stand_in_twilio.store import Message
+from tests.story.clinic import ON_CALL
+from tests.story.rows import rows
+
+ENDED = ("accepted", "sent", "delivered", "undelivered", "failed", "expired", "cancelled")
+"""Where an outbound text may stand once everything has settled."""
+
+
+async def let_leases_end(database: Database) -> None:
+    """Two minutes pass for every claim whose holder is dead; call while no node runs."""
+    over = datetime.now(UTC) - timedelta(seconds=1)
+    async with database.transaction() as connection:
+        for table, column in ((communications, "status"), (pages, "status"), (due_work, "state")):
+            await connection.execute(update(table).where(table.c[column] == "claimed").values(lease_until=over))
+
+
+async def let_pages_be_due(database: Database) -> None:
+    """Five minutes pass for every emergency that nobody has acknowledged."""
+    async with database.transaction() as connection:
+        waiting = (due_work.c.kind == "page_ladder", due_work.c.state == "due")
+        await connection.execute(update(due_work).where(*waiting).values(due_at=datetime.now(UTC)))
+
+
+async def let_retries_be_due(database: Database) -> None:
+    """The delay after a refusal passes for every text that waits to be tried again."""
+    async with database.transaction() as connection:
+        waiting = (communications.c.status == "due", communications.c.attempts > 0)
+        await connection.execute(update(communications).where(*waiting).values(due_at=datetime.now(UTC)))
+
+
+async def in_hand(database: Database) -> int:
+    """How many texts, pages and pieces of work somebody holds, or that are due now."""
+    now = datetime.now(UTC)
+    held = 0
+    for table, column in ((communications, "status"), (pages, "status"), (due_work, "state")):
+        due = table.c[column].in_(["due", "held"]) & (table.c.due_at <= now)
+        held += len(await rows(database, table, (table.c[column] == "claimed") | due))
+    return held
+
+
+def attempt_of(message: Message) -> UUID:
+    """Our attempt's id, as it stands in the status callback's path."""
+    return UUID(urlsplit(message.status_callback).path.rsplit("/", 1)[-1])
+
+
+@dataclass
+class Ledger:
+    """Both sides as they stand at the end."""
+
+    twilio: StandIn
+    out: list[Any]
+    heard: list[Any]
+    attempts: dict[UUID, Any]
+    pages: list[Any]
+    items: list[Any]
+    concerns: list[Any]
+    check_ins: list[Any]
+    events: list[Any]
+    works: list[Any]
+    seen: list[str]
+
+    @classmethod
+    async def read(cls, twilio: StandIn, database: Database) -> Ledger:
+        """Everything, read once."""
+        async with database.reading() as connection:
+            seen = [row.provider_id for row in (await connection.execute(inbound_ids.select())).all()]
+        return cls(
+            twilio,
+            await rows(database, communications, communications.c.direction == "out"),
+            await rows(database, communications, communications.c.direction == "in"),
+            {row.id: row for row in await rows(database, attempts)},
+            await rows(database, pages),
+            await rows(database, escalations),
+            await rows(database, concerns),
+            await rows(database, check_ins),
+            await rows(database, inbound_events),
+            await rows(database, due_work),
+            seen,
+        )
+
+    def check_inbound(self) -> dict[str, int]:
+        """Every text that the carrier delivered is stored, once; those that it gave up on are counted."""
+        delivered = {attempt.sid for attempt in self.twilio.store.tries if attempt.kind == "sms" and (attempt.status or 500) < 300}
+        written = {message.sid for message in self.twilio.store.inbound}
+        stored = Counter(row.provider_id for row in self.heard)
+        assert delivered <= set(stored), f"{len(delivered - set(stored))} texts were answered with 200 and are not stored"
+        assert not [sid for sid, count in stored.items() if count > 1], "a text was stored twice"
+        assert Counter(self.seen) == stored, "the list of seen ids and the texts differ"
+        assert Counter(row.provider_id for row in self.events) == stored, "the raw events and the texts differ"
+        assert set(stored) <= written
+        assert not [row for row in self.events if row.failure], "a text could not be read"
+        tries = Counter(attempt.sid for attempt in self.twilio.store.tries if attempt.kind == "sms")
+        return {
+            "texts_in": len(written),
+            "stored": len(stored),
+            "delivered_again_by_the_carrier": sum(count > 1 for count in tries.values()),
+            "given_up_by_the_carrier": len(written - delivered),
+            "given_up_and_not_stored": len(written - set(stored)),
+        }
+
+    def check_outbound(self) -> dict[str, int]:
+        """The carrier has accepted each text and each page at most once, and what it has accepted is a text of ours."""
+        accepted = Counter(attempt_of(message) for message in self.twilio.store.accepted)
+        assert not [one for one, count in accepted.items() if count > 1], "an attempt was handed over twice"
+        assert set(accepted) <= set(self.attempts), "the carrier has a text that no attempt of ours stands for"
+        texts = Counter(self.attempts[one].communication_id for one in accepted if self.attempts[one].communication_id)
+        paged = Counter(self.attempts[one].page_id for one in accepted if self.attempts[one].page_id)
+        assert not [one for one, count in (texts + paged).items() if count > 1], "a text was sent twice"
+        numbers = Counter((row.communication_id or row.page_id, row.number) for row in self.attempts.values())
+        assert not [one for one, count in numbers.items() if count > 1], "two nodes counted the same attempt"
+        stuck = [row.status for row in self.out if row.status not in ENDED]
+        assert not stuck, f"texts without an end: {Counter(stuck)}"
+        gone = {row.id for row in self.out if row.status in ("accepted", "sent", "delivered", "undelivered")}
+        assert gone == set(texts), f"{len(gone - set(texts))} said to be sent were not, {len(set(texts) - gone)} sent are not known to be"
+        never = [row for row in self.out if row.reason == "provider_never_had_it"]
+        problems = [item for item in self.items if item.kind == "operational"]
+        assert not never or problems, "texts that never left are nobody's work"
+        return {
+            "texts_out": len(self.out),
+            "accepted_by_the_carrier": len(texts),
+            "never_left_and_shown": len(never),
+            "pages_accepted": len(paged),
+        }
+
+    def check_planning(self) -> dict[str, int]:
+        """Each check-in that was due has begun, once, with one question; nothing that was planned is left behind."""
+        slots = Counter((row.enrollment_id, row.local_date, row.slot) for row in self.check_ins)
+        assert not [slot for slot, count in slots.items() if count > 1], "a check-in was planned twice"
+        past = datetime.now(UTC) - timedelta(seconds=10)
+        due = [row for row in self.check_ins if row.due_at < past]
+        assert not [row for row in due if row.status == "planned"], "a check-in that was due was never begun"
+        asked = Counter(row.check_in_id for row in self.out if row.purpose == "check_in")
+        assert set(asked) == {row.id for row in due if row.started_at is not None}, "check-ins and their questions differ"
+        assert not [one for one, count in asked.items() if count > 1], "a check-in was begun twice"
+        assert not [row for row in self.works if row.state in ("claimed", "failed")], "work is stuck or was given up"
+        return {"check_ins_due": len(due), "check_ins_begun": len(asked)}
+
+    def check_danger(self) -> dict[str, int]:
+        """Each red flag that was stored has its concern on an item, and each emergency has reached the number on call."""
+        raised = {row.communication_id: row for row in self.concerns if row.communication_id}
+        flags = [row for row in self.heard if row.body in RED_FLAGS]
+        assert not [row for row in flags if row.id not in raised], "a red flag has no item"
+        worst = {row.communication_id for row in self.concerns if row.urgency_rank == Urgency.EMERGENCY.rank}
+        pain = [row for row in flags if row.body == CHEST_PAIN]
+        assert not [row for row in pain if row.id not in worst], "chest pain is no emergency"
+        owners = Counter(item.patient_id or item.phone_id for item in self.items if item.kind == "clinical" and item.state != "resolved")
+        assert not [one for one, count in owners.items() if count > 1], "two open items for one patient"
+        safety = Counter((row.escalation_id, row.reason) for row in self.out if row.purpose == "safety" and row.escalation_id)
+        assert not [one for one, count in safety.items() if count > 1], "one incident had two safety texts"
+        paged = " ".join(message.body for message in self.twilio.store.accepted if message.to == ON_CALL)
+        emergencies = [item for item in self.items if item.kind == "clinical" and item.urgency_rank == Urgency.EMERGENCY.rank]
+        assert not [item for item in emergencies if str(item.id) not in paged], "an emergency was never paged"
+        return {"red_flags": len(flags), "emergencies": len(emergencies), "pages": len(self.pages)}
+
+    def check(self) -> dict[str, int]:
+        """All of it; the figures."""
+        return self.check_inbound() | self.check_outbound() | self.check_planning() | self.check_danger()
