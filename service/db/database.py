@@ -9,11 +9,27 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Interval, Select, Table, event, func, literal, text
+from sqlalchemy import (
+    ARRAY,
+    Column,
+    ColumnElement,
+    Interval,
+    Row,
+    Select,
+    String,
+    Table,
+    any_,
+    bindparam,
+    event,
+    func,
+    literal,
+    select,
+    text,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -27,6 +43,9 @@ log = logging.getLogger(__name__)
 
 POOL_SIZE = 8
 BUSY_TIMEOUT_MILLISECONDS = 5000
+STATEMENTS_KEPT = 500
+"""Prepared statements that a connection to PostgreSQL keeps; the service has about 200, and the driver's default is 100."""
+LONGEST_PAYLOAD = 7000
 CHANNEL = "rounds"
 
 
@@ -168,7 +187,13 @@ def create_engine(url: str) -> AsyncEngine:
         event.listen(engine.sync_engine, "begin", _begin_sqlite)
         return engine
     if parsed.drivername == "postgresql+asyncpg":
-        return create_async_engine(parsed, pool_size=POOL_SIZE, max_overflow=2, pool_pre_ping=False)
+        return create_async_engine(
+            parsed,
+            pool_size=POOL_SIZE,
+            max_overflow=2,
+            pool_pre_ping=False,
+            connect_args={"prepared_statement_cache_size": STATEMENTS_KEPT},
+        )
     raise DatabaseUrlError(f"DATABASE_URL must start with sqlite+aiosqlite:/// or postgresql+asyncpg://, not with {parsed.drivername}://")
 
 
@@ -194,7 +219,32 @@ async def notify(connection: AsyncConnection, *topics: str) -> None:
     """Wakes these topics on every node once the transaction has committed."""
     connection.info["topics"].update(topics)
     if connection.dialect.name == "postgresql":
-        await connection.execute(text("SELECT pg_notify(:channel, :payload)"), {"channel": CHANNEL, "payload": " ".join(topics)})
+        await connection.execute(_NOTIFY, {"channel": CHANNEL, "payloads": _payloads(topics)})
+
+
+_NOTIFY = text("SELECT pg_notify(:channel, payload) FROM unnest(:payloads) AS payload").bindparams(
+    bindparam("payloads", type_=ARRAY(String()))
+)
+
+
+def _payloads(topics: Iterable[str]) -> list[str]:
+    """The topics, separated by spaces, in pieces that PostgreSQL takes: its limit is 7,999 bytes each."""
+    payloads: list[str] = []
+    piece = ""
+    for topic in topics:
+        if piece and len(piece) + 1 + len(topic) > LONGEST_PAYLOAD:
+            payloads.append(piece)
+            piece = ""
+        piece = f"{piece} {topic}" if piece else topic
+    return [*payloads, piece] if piece else payloads
+
+
+def among(connection: AsyncConnection, column: Column[Any], values: Iterable[Any]) -> ColumnElement[bool]:
+    """`column` is one of `values`. On PostgreSQL one array parameter, so that the statement's text is the same for any
+    number of values and is prepared once a connection; a list of parameters elsewhere."""
+    if connection.dialect.name == "postgresql":
+        return column == any_(literal(list(values), ARRAY(column.type)))
+    return column.in_(list(values))
 
 
 def skip_locked(select: Select[Any]) -> Select[Any]:
@@ -213,6 +263,29 @@ def lease_end(connection: AsyncConnection, now: datetime, duration: timedelta) -
     if connection.dialect.name == "postgresql":
         return func.now() + literal(duration, Interval())
     return literal(now + duration, Instant())
+
+
+async def insert_new(
+    connection: AsyncConnection,
+    table: Table,
+    rows: Sequence[Mapping[str, Any]],
+    conflict: Sequence[Column[Any]],
+    returning: Sequence[Column[Any]],
+) -> list[Row[Any]]:
+    """INSERT ... ON CONFLICT DO NOTHING of many rows (all with the same columns); `returning` of those that were new.
+
+    On PostgreSQL the rows travel as one array a column, for the reason that `among` gives.
+    """
+    if not rows:
+        return []
+    statement = insert_missing(table, connection, *conflict)
+    if connection.dialect.name != "postgresql":
+        return list((await connection.execute(statement.returning(*returning), [dict(row) for row in rows])).all())
+    names = list(rows[0])
+    arrays = [literal([row[name] for row in rows], ARRAY(table.c[name].type)) for name in names]
+    source = func.unnest(*arrays).table_valued(*names)
+    columns = [source.c[name] for name in names]
+    return list((await connection.execute(statement.from_select(names, select(*columns)).returning(*returning))).all())
 
 
 def insert_missing(table: Table, connection: AsyncConnection, *conflict: Column[Any]) -> Any:
