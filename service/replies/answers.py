@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from service.domain.reading import Assertion, Expects, Finding, FindingKind, Question
 from service.replies.normalise import Line
 from service.replies.numerals import Number
-from service.replies.scan import Match
+from service.replies.scan import Match, masks_named
 
 REQUEST_ORDER = ("human", "call_me", "appointment", "refill", "question")
 
@@ -18,7 +18,7 @@ def _finding(line: Line, match: Match, kind: FindingKind, name: str) -> Finding:
 
 def request(line: Line, matches: Sequence[Match]) -> list[Finding]:
     """The main request (one): a more specific one before a plain question."""
-    masks = [match for match in matches if match.kind == "mask"]
+    masks = masks_named(matches, "idiom", "not_a_question")
     said = [m for m in matches if m.kind == "request" and not any(mask.covers(m) for mask in masks)]
     for name in REQUEST_ORDER:
         named = [match for match in said if match.name == name]
@@ -50,8 +50,9 @@ def answer(line: Line, matches: Sequence[Match], question: Question, symptoms: S
     """ANSWER to a yes/no or symptom question; a yes to a question that names one symptom also reports that symptom."""
     if question.expects not in (Expects.YES_NO, Expects.SYMPTOMS):
         return []
+    masks = masks_named(matches, "not_well")
     said = [match for match in matches if match.kind == "answer"]
-    well = [match for match in matches if match.kind == "wellness"]
+    well = [match for match in matches if match.kind == "wellness" and not any(mask.overlaps(match) for mask in masks)]
     present = [s for s in symptoms if s.present]
     denied = [s for s in symptoms if s.assertion in (Assertion.DENIED, Assertion.ENDED)]
     if question.expects is Expects.SYMPTOMS:

@@ -111,7 +111,7 @@ class Clauses:
         if any(self._reaches(cue, match) for cue in self._named("negated")):
             return True
         return any(
-            cue.first >= match.last and cue.first - match.last <= 1 and cue.first < self.clause(match)[1]
+            cue.first == match.last and (cue.last >= len(self.words) or self.words[cue.last] in ",.;!?")
             for cue in self._named("negated_after")
         )
 

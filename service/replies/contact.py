@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from service.domain.reading import Finding, FindingKind
 from service.replies.normalise import Line
-from service.replies.scan import Match
+from service.replies.scan import Match, masks_named
 
 MACHINE_MADE = frozenset({"tapback", "auto_reply"})
 PEOPLE = {kind: FindingKind(kind) for kind in ("opt_out", "wrong_number", "third_party", "unsafe_to_contact", "deceased", "hospice")}
@@ -41,7 +41,7 @@ def keyword(line: Line, matches: Sequence[Match]) -> Finding | None:
 
 def people(line: Line, matches: Sequence[Match]) -> list[Finding]:
     """Findings about the sender and the phone. Phrases that only sound like an opt-out are masks and take it away."""
-    masks = [match for match in matches if match.kind == "mask"]
+    masks = masks_named(matches, "not_opt_out", "own_death_words")
     found: list[Finding] = []
     kinds: set[str] = set()
     for match in sorted(matches, key=lambda match: -match.length):

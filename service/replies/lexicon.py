@@ -180,7 +180,7 @@ def _entry(file: str, where: str, language: str, entry: Mapping[str, Any], phras
         asked = frozenset(Expects(value) for value in str(entry.get("asked") or "").split())
     except ValueError as error:
         raise LexiconError(file, where, f"asked: {error}; write one of {[str(value) for value in Expects]}") from error
-    stem = file.split("/")[-1].removesuffix(".yaml")
+    stem = file.rpartition("/")[2].removesuffix(".yaml")
     return Entry(
         kind=str(entry["kind"]),
         name=str(entry["name"]),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from service.domain.reading import Expects, Finding, FindingKind, Question
 from service.replies.normalise import Line
-from service.replies.scan import Match
+from service.replies.scan import Match, masks_named
 
 SIDE_EFFECTS = frozenset(
     "nausea vomiting diarrhea constipation dizziness abdominal_pain cough headache rash itching fatigue drowsiness "
@@ -17,9 +17,9 @@ SIDE_EFFECTS = frozenset(
 def medication(line: Line, matches: Sequence[Match], symptoms: Sequence[Finding], question: Question | None) -> list[Finding]:
     """MEDICATION and MISSED_REASON findings. A bare yes or no counts only when a dose was asked for."""
     asked = question is not None and question.expects is Expects.MEDICATION_TAKEN
-    masks = [match for match in matches if match.kind == "mask"]
-    said = _longest([m for m in matches if m.kind == "medication" and not any(mask.covers(m) for mask in masks)])
-    reasons = [m for m in matches if m.kind == "missed_reason" and not any(mask.covers(m) for mask in masks)]
+    masks = masks_named(matches, "not_missed", "no_bare")
+    said = _longest([m for m in matches if m.kind == "medication" and not any(_taken_by(mask, m) for mask in masks)])
+    reasons = [m for m in matches if m.kind == "missed_reason" and not any(_taken_by(mask, m) for mask in masks)]
     answer = _bare(matches) if asked else None
     name, place, rule, refinements = _resolve(said, matches, answer, reasons, asked=asked)
     if not name or place is None:
@@ -38,11 +38,17 @@ def medication(line: Line, matches: Sequence[Match], symptoms: Sequence[Finding]
     return [*found, *([reason] if reason is not None else [])]
 
 
+def _taken_by(mask: Match, match: Match) -> bool:
+    return mask.covers(match) or (mask.first <= match.first < mask.last and match.name in ("missed", "forgot"))
+
+
 def _longest(found: Sequence[Match]) -> list[Match]:
     kept: list[Match] = []
     for match in sorted(found, key=lambda match: (-match.length, match.first)):
         if not any(other.covers(match) and other.length > match.length for other in kept):
             kept.append(match)
+    missed = [match for match in kept if match.name == "missed" and match.length > 1]
+    kept = [m for m in kept if m.name != "taken" or m.entry.qualifiers or not any(o.overlaps(m) for o in missed)]
     return sorted(kept, key=lambda match: match.first)
 
 
@@ -75,7 +81,8 @@ def _resolve(
             names = {"taken"}
         else:
             return "partly", max(first, last, key=lambda m: m.length), last.entry.rule, refinements
-    for name in ("partly", "unsure", "missed", "taken"):
+    unsure_first = "unsure" in names and not names & {"taken", "missed"}
+    for name in ("unsure", "partly") if unsure_first else ("partly", "unsure", "missed", "taken"):
         if name in names:
             match = max((m for m in said if m.name == name), key=lambda m: m.length)
             if name == "missed" and answer is not None and answer.name == "yes" and "strong" not in match.entry.qualifiers:

@@ -10,7 +10,7 @@ from service.domain.reading import Span
 from service.replies.lexicon import Lexicon
 
 MOST_TOKENS = 700
-_TOKEN = re.compile(r"\d[\do]*(?:[.,][\do]+)?(?![a-z])|\d+(?:[.,]\d+)?|[a-z]+(?:'[a-z]+)*|\n+|[^\sa-z0-9']")
+_TOKEN = re.compile(r"\d+o[\do]*(?![a-z])|\d+(?:[.,]\d+)?|[a-z]+(?:'[a-z]+)*|\n+|[^\sa-z0-9']")
 _LONG_RUN = re.compile(r"([a-z])\1{2,}")
 _FOLDED = {"’": "'", "‘": "'", "`": "'", "´": "'", "“": '"', "”": '"', "–": "-", "—": "-", "…": ".", "ı": "i", "½": ".5"}
 _DROPPED = frozenset('\u200b\u200c\u200d\ufe0e\ufe0f\u2060\ufeff¿¡"*_~')

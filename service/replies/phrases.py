@@ -3,7 +3,8 @@
     word          this word                      (a|b c)   one of these
     word*         any word that begins so        [a|b]     one of these or nothing
     {group}       a group from groups.yaml       <n>       a number in digits or one word
-    ~             up to 3 words                  ~~        up to 7 words (neither crosses punctuation or "but")
+    ~             up to 3 words                  ~~        up to 7 words, commas among them
+                  (neither crosses a full stop, "but" or a negation)
     ^ first       the reply begins here          last $    the reply ends here
 
 Every word in the line is followed by one blank, so that a phrase can only match whole words. Each phrase also knows its
@@ -18,8 +19,13 @@ from dataclasses import dataclass
 
 MOST_CHARACTERS = 2_000
 MOST_DEPTH = 8
-NUMBER = r"(?:\d+(?:[./]\d+)?|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty|thirty|uno|una|dos|tres|cuatro|cinco|seis|siete|ocho|nueve|diez|doce|quince|veinte|treinta) "
-_WORD_IN_GAP = r"(?:(?!(?:but|pero|however|although|aunque|sino|[.;!?,:])\s)\S+ )"
+NUMBER = (
+    r"(?:\d+(?:\.\d+)?|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty|thirty"
+    r"|uno|una|dos|tres|cuatro|cinco|seis|siete|ocho|nueve|diez|doce|quince|veinte|treinta) "
+)
+_NOT_IN_GAP = "but|pero|however|although|aunque|sino|no|not|never|without|nor|sin|ni|dont|doesnt|didnt|isnt|[.;!?:]"
+_WORD_IN_GAP = rf"(?:(?!(?:{_NOT_IN_GAP}|,)\s)\S+ )"
+_WORD_IN_LONG_GAP = rf"(?:(?!(?:{_NOT_IN_GAP})\s)\S+ )"
 _COMMON = frozenset(
     "i im my me a an the is are was it its in on of to and or no not have has had be been so for with at this that you "
     "se la el lo los las le un una de del que me mi mis no y o en es esta estoy tengo con por para al su sus".split()
@@ -117,7 +123,8 @@ class _Parser:
         if not word:
             raise PhraseError(f'"{self.text[start]}" stands alone')
         if word in ("~", "~~"):
-            return _Part(_WORD_IN_GAP + ("{0,3}?" if word == "~" else "{0,7}?"), none, none, True)
+            gap = _WORD_IN_GAP + "{0,3}?" if word == "~" else _WORD_IN_LONG_GAP + "{0,7}?"
+            return _Part(gap, none, none, True)
         if word == "<n>":
             return _Part(NUMBER, none, none, True)
         if word == "^":

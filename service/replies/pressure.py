@@ -132,7 +132,7 @@ def _pulse(line: Line, words: Sequence[str], usable: Sequence[Number]) -> tuple[
             place -= 1
         before = words[place] if place >= 0 else ""
         after = words[number.last] if number.last < len(words) else ""
-        if (before in PULSE or after in ("bpm", "pulse", "pulso", "latidos")) and plausible(Measure.PULSE, number.value):
+        if (before in PULSE or after in ("bpm", "beats", "latidos")) and plausible(Measure.PULSE, number.value):
             quantity = Quantity(number.value, "/min")
             span = line.span(number.first, number.last)
             return number, Finding(FindingKind.VALUE, str(Measure.PULSE), "value.pulse", span, quantity=quantity)

@@ -146,7 +146,8 @@ def _unclear(
         if not useful and (nothing_known(lexicon, line, matches) or not line.tokens):
             return Finding(FindingKind.UNCLEAR, "nothing_usable", "unclear.nothing_known", span)
         return None
-    if not missing:
+    idiom_only = any(match.kind == "mask" and match.name in ("idiom", "dream") for match in matches)
+    if not missing or (idiom_only and not found and question.expects is Expects.SYMPTOMS):
         return None
     numeric = question.expects in MEASURE_OF
     told = [f for f in useful if f.kind is not FindingKind.THIRD_PARTY]

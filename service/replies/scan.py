@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from service.domain.reading import Question
@@ -69,3 +70,8 @@ def scan(lexicon: Lexicon, line: Line, question: Question | None) -> list[Match]
                 found.append(Match(entry, first, last))
     found.sort(key=lambda match: (match.first, -match.length))
     return found
+
+
+def masks_named(matches: Sequence[Match], *names: str) -> list[Match]:
+    """The masks of these names: phrases that only sound like something else."""
+    return [match for match in matches if match.kind == "mask" and match.name in names]

@@ -10,10 +10,12 @@ from service.replies.assertion import Clauses, Status
 from service.replies.measures import POUNDS_A_KILOGRAM, UNITS
 from service.replies.normalise import Line
 from service.replies.numerals import Number
-from service.replies.scan import Match
+from service.replies.scan import Match, masks_named
 
 EVERYWHERE = frozenset({"well", "chronic", "stable", "improving"})
 """Qualifiers that colour the whole sentence; others belong to the nearest symptom of their clause."""
+BY_ANOTHER = frozenset({"abuse", "homicidal_ideation"})
+"""Here "he" is who does it, not who has it."""
 NOT_A_PROXY = frozenset("too also tambien hospital funeral".split())
 
 
@@ -29,12 +31,17 @@ class Symptom:
 
 def choose(matches: Sequence[Match]) -> list[Symptom]:
     """The symptom matches that count: the longest of one name over the same words; generic ones give way; idioms are out."""
-    masks = [match for match in matches if match.kind == "mask"]
+    masks = masks_named(matches, "idiom", "dream", "fear_of_bleeding", "own_death_words")
+    near_faint = masks_named(matches, "near_faint")
     usable = [
-        match for match in matches if match.kind == "symptom" and not any(mask.covers(match) or _masks(mask, match) for mask in masks)
+        match
+        for match in matches
+        if match.kind == "symptom"
+        and not any(mask.covers(match) or _masks(mask, match) for mask in masks)
+        and not (match.name == "fainting" and any(mask.overlaps(match) for mask in near_faint))
     ]
     chosen: list[Symptom] = []
-    for match in sorted(usable, key=lambda match: (-match.length, match.first)):
+    for match in sorted(usable, key=lambda match: (-match.length, not match.entry.asked, match.first)):
         same = next((s for s in chosen if s.match.name == match.name and s.match.overlaps(match)), None)
         if same is not None:
             chosen.remove(same)
@@ -47,7 +54,7 @@ def choose(matches: Sequence[Match]) -> list[Symptom]:
                 )
             )
             continue
-        if match.entry.generic and any(s.match.overlaps(match) for s in chosen if not s.match.entry.generic):
+        if match.entry.generic and any(s.match.overlaps(match) for s in chosen):
             continue
         chosen = [s for s in chosen if not (s.match.entry.generic and not match.entry.generic and s.match.overlaps(match))]
         chosen.append(Symptom(match, frozenset(match.entry.qualifiers), match.entry.crisis, match.entry.acute))
@@ -70,6 +77,10 @@ def findings(line: Line, matches: Sequence[Match], symptoms: Sequence[Symptom], 
         status = clauses.status(match)
         if "of_another" in symptom.qualifiers:
             status = Status(Assertion.OTHER_PERSON)
+        if "stated_normal" in symptom.qualifiers:
+            status = Status(Assertion.DENIED)
+        if match.name in BY_ANOTHER and status.assertion is Assertion.OTHER_PERSON:
+            status = Status(Assertion.PRESENT)
         if status.assertion is Assertion.OTHER_PERSON and "of_another" not in symptom.qualifiers:
             if by_carer:
                 status = Status(Assertion.PRESENT)
