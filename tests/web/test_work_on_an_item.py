@@ -19,6 +19,7 @@ from service.actions.release_escalation import release_escalation
 from service.actions.reply_to_patient import reply_to_patient
 from service.actions.resolve_escalation import Closing, resolve_escalation
 from service.actions.write_note import write_note
+from service.db import escalation_claims
 from service.db.audit import audit_events
 from service.db.communication import communication_statuses, communications
 from service.db.database import Database
@@ -400,3 +401,25 @@ async def test_nothing_of_another_team_s_item_can_be_done(database: Database, cl
             await attempt()
     assert await history(database, item_id) == ["opened"]
     assert not await all_of(database, audit_events)
+
+
+async def test_a_change_to_an_item_that_others_changed_meanwhile_is_not_made(database: Database, clinic: Clinic, nora: Staff) -> None:
+    item_id = await seed_item(database, clinic.chi, NOW)
+    async with database.reading() as connection:
+        as_seen = await escalation_claims.lock_item(connection, nora, item_id)
+    assert as_seen is not None
+    await claim_escalation(database, nora, item_id, NOW)
+    async with database.transaction() as connection:
+        assert not await escalation_claims.claim(connection, as_seen, nora, LATER, NOW)
+        assert not await escalation_claims.acknowledge(connection, as_seen, nora, LATER)
+        assert not await escalation_claims.close(connection, as_seen, nora, Disposition.ADVICE_GIVEN, "", LATER)
+    assert (await row_of(database, item_id)).version == 2
+
+
+async def test_a_step_that_the_table_of_states_does_not_have_is_refused(database: Database, clinic: Clinic, nora: Staff) -> None:
+    item_id = await seed_item(database, clinic.chi, NOW)
+    async with database.transaction() as connection:
+        item = await escalation_claims.lock_item(connection, nora, item_id)
+        assert item is not None
+        with pytest.raises(ValueError, match="cannot become"):
+            await escalation_claims.release(connection, item)
