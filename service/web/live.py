@@ -88,8 +88,8 @@ async def _woken(changed: asyncio.Event) -> bool:
 async def _registered(app: web.Application, staff_id: UUID, stream: EventSourceResponse) -> AsyncIterator[None]:
     streams = app[STREAMS].setdefault(staff_id, [])
     streams.append(stream)
-    if len(streams) > MOST_STREAMS_EACH:
-        streams[0].stop_streaming()
+    for oldest in streams[:-MOST_STREAMS_EACH]:
+        oldest.stop_streaming()
     try:
         yield
     finally:
