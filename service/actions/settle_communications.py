@@ -204,7 +204,7 @@ def _follow(changes: Changes, one: Known, word: Word, open_check_ins: set[UUID])
         _event(changes, one, "answer_not_reached" if safety else "text_not_delivered", {"status": one.status, "why": why})
         if safety:
             return []
-    if one.status is Status.CANCELLED and why in _HARMLESS:
+    if one.status is Status.CANCELLED and why in _HARMLESS and one.purpose is not Purpose.NURSE:
         return []
     return [_problem(one, word, why)]
 

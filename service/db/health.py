@@ -46,17 +46,36 @@ async def beat(connection: AsyncConnection, node: str, runs: Mapping[str, dateti
         await connection.execute(heartbeats.update().where(mine).values(at=at))
 
 
+async def last_run(connection: AsyncConnection, name: str) -> datetime | None:
+    """When this job last ran to its end on any node, None when it never has."""
+    at: datetime | None = (
+        await connection.execute(select(func.max(heartbeats.c.at)).where(heartbeats.c.name == name))
+    ).scalar_one_or_none()
+    return at
+
+
 async def forget_nodes(connection: AsyncConnection, before: datetime) -> None:
     """Drops the heartbeats of nodes that are long gone."""
     await connection.execute(heartbeats.delete().where(heartbeats.c.at < before))
 
 
-async def health(connection: AsyncConnection, now: datetime, limits: Mapping[str, timedelta], node: str | None = None) -> Health:
-    """Judges each job by its newest heartbeat (of this node, or of any) against its limit, and counts what is overdue."""
+async def health(
+    connection: AsyncConnection,
+    now: datetime,
+    limits: Mapping[str, timedelta],
+    node: str | None = None,
+    runs: Mapping[str, datetime] | None = None,
+) -> Health:
+    """Judges each job by its newest heartbeat (of this node, or of any) against its limit, and counts what is overdue.
+
+    `runs` are rounds that the asking process knows of and has not written yet.
+    """
     newest = select(heartbeats.c.name, func.max(heartbeats.c.at).label("at")).group_by(heartbeats.c.name)
     if node is not None:
         newest = newest.where(heartbeats.c.node == node)
     seen = {row.name: row.at for row in (await connection.execute(newest)).all()}
+    for name, at in (runs or {}).items():
+        seen[name] = max(at, seen.get(name, at))
     problems = [f"job_silent:{name}" for name, limit in limits.items() if name not in seen or now - seen[name] > limit]
     overdue = {}
     for lane, late in LATE.items():

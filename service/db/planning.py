@@ -72,7 +72,7 @@ def _may_run() -> ColumnElement[bool]:
 async def enrollments_to_plan(connection: AsyncConnection, through: date, limit: int) -> list[Plan]:
     """Active enrollments not planned through this local date whose flow may run, locked; others' are passed over."""
     statement = (
-        select(enrollments.c.id)
+        select(enrollments.c.id, enrollments.c.patient_id)
         .join(organizations, organizations.c.id == enrollments.c.organization_id)
         .where(
             enrollments.c.status == "active",
@@ -83,10 +83,14 @@ async def enrollments_to_plan(connection: AsyncConnection, through: date, limit:
         .order_by(enrollments.c.id)
         .limit(limit)
     )
-    candidates = list((await connection.scalars(statement)).all())
+    candidates = {row.id: row.patient_id for row in (await connection.execute(statement)).all()}
     if not candidates:
         return []
-    locked = skip_locked(select(enrollments.c.id).where(enrollments.c.id.in_(candidates)).order_by(enrollments.c.id))
+    # Patients first, as whoever takes in their messages does; one who is busy just now is planned in the next round.
+    whose = select(patients.c.id).where(patients.c.id.in_(sorted(set(candidates.values())))).order_by(patients.c.id)
+    free = set((await connection.scalars(whose.with_for_update(skip_locked=True, key_share=True))).all())
+    wanted = [id for id, patient_id in candidates.items() if patient_id in free]
+    locked = skip_locked(select(enrollments.c.id).where(enrollments.c.id.in_(wanted)).order_by(enrollments.c.id))
     ids = list((await connection.scalars(locked)).all())
     rows = (
         select(enrollments, patients.c.zone, organizations.c.is_demo)

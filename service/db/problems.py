@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -27,6 +27,9 @@ _ANSWER_WITHIN = {
     Urgency.SAME_DAY: timedelta(hours=4),
     Urgency.ROUTINE: timedelta(hours=24),
 }
+TELL_AGAIN_AFTER = timedelta(minutes=1)
+"""An outage adds a line a minute to its item, not one for every batch that fails."""
+_LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 SOURCE = "Rounds itself: nothing is dropped silently"
 VERSION = "1"
 
@@ -70,12 +73,13 @@ async def report(connection: AsyncConnection, changes: Changes, problems: Sequen
         .with_for_update(key_share=True)
     )
     standing = await _open(connection, organization_ids, {problem.rule for problem in problems})
+    told = await _told(connection, [item.id for item in standing.values()]) if repeat else {}
     teams_of = await _teams(connection, problems, organization_ids)
     opened = 0
     for place, same in sorted(by_place.items(), key=lambda entry: str(entry[0])):
         first = min(same, key=lambda problem: problem.urgency.rank)
         item = standing.get(place)
-        if item is not None and not repeat:
+        if item is not None and (not repeat or told.get(item.id, _LONG_AGO) > changes.now - TELL_AGAIN_AFTER):
             continue
         if item is not None:
             changes.update(escalations, item.id, urgency_rank=min(item.urgency_rank, first.urgency.rank))
@@ -167,6 +171,15 @@ async def _open(
         (row.organization_id, row.patient_id, None if row.patient_id else row.phone_id, row.rule): row
         for row in (await connection.execute(statement)).all()
     }
+
+
+async def _told(connection: AsyncConnection, item_ids: Sequence[UUID]) -> dict[UUID, datetime]:
+    """When each of these items was last added to."""
+    if not item_ids:
+        return {}
+    newest = func.max(escalation_events.c.at)
+    statement = select(escalation_events.c.escalation_id, newest).where(escalation_events.c.escalation_id.in_(item_ids))
+    return {row[0]: row[1] for row in (await connection.execute(statement.group_by(escalation_events.c.escalation_id))).all()}
 
 
 async def _teams(connection: AsyncConnection, problems: Sequence[Problem], organization_ids: Sequence[UUID]) -> dict[UUID, UUID]:

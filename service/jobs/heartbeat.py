@@ -54,6 +54,8 @@ class Heartbeat:
         """Begins to tick, with a first round of every job at once; call inside the running loop."""
         watchdog = Job(WATCH_EVERY_SECONDS, self._watch)
         at_once = SystemClock().now()  # APScheduler compares with the machine's clock, whatever clock the jobs are given
+        for name in self.limits:
+            self._note(name)  # silence is counted from the start
         for name, job in {**self._jobs, WATCHDOG: watchdog}.items():
             self._scheduler.add_job(
                 self._tick,
@@ -83,7 +85,7 @@ class Heartbeat:
 
     async def health(self, connection: AsyncConnection, now: datetime) -> Health:
         """How this node does: red when a job has been silent for too long or work is overdue."""
-        return await health(connection, now, {**self.limits, WATCHDOG: timedelta(minutes=2)}, self._around.node)
+        return await health(connection, now, {**self.limits, WATCHDOG: timedelta(minutes=2)}, self._around.node, self._ran)
 
     async def _tick(self, name: str, run: Callable[[], Awaitable[object]]) -> None:
         task = asyncio.ensure_future(self._round(name, run))

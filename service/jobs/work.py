@@ -17,6 +17,7 @@ from service.actions.follow_up_safety_texts import follow_up_safety_texts
 from service.actions.knowledge import Knowledge
 from service.actions.plan_check_ins import plan_check_ins
 from service.actions.reconcile_unknown import reconcile_unknown
+from service.actions.recover_replies import recover_replies
 from service.actions.release_leases import release_leases
 from service.actions.send_communications import send_communications
 from service.actions.start_check_ins import start_check_ins
@@ -87,6 +88,7 @@ def registry(around: Surroundings) -> dict[str, Job]:
         "follow_up_safety_texts": Job(5, lambda: follow_up_safety_texts(database, clock.now())),
         "expire_work": Job(60, lambda: expire_work(database, clock.now()), timedelta(minutes=5)),
         "expire_forgotten": Job(600, lambda: expire_work(database, clock.now(), net=True), timedelta(minutes=30)),
+        "recover_replies": Job(60, lambda: recover_replies(database, around.providers, knowledge, clock), timedelta(minutes=15)),
         "reconcile_unknown": Job(60, lambda: reconcile_unknown(database, around.providers, clock.now()), timedelta(minutes=15)),
         "reconcile_not_final": Job(
             3600, lambda: reconcile_unknown(database, around.providers, clock.now(), not_final=True), timedelta(hours=3)

@@ -304,14 +304,23 @@ async def test_work_of_a_dead_process_is_done_by_another_and_the_late_holder_can
     assert await do_due_work(world.database, {"good": good}, Lane.ROUTINE, world.clock, "node-2") == 0
     await world.lose_leases(due_work)
     assert (await release_leases(world.database, world.knowledge, world.now)).works == 1
-    await do_due_work(world.database, {"good": handle}, Lane.ROUTINE, world.clock, "node-2")
 
     async def late() -> None:
         async with world.database.transaction() as connection:
             await connection.execute(update(patients).where(patients.c.id == world.clinic.ana.id).values(language="xx"))
             await due_works.settle(connection, [claimed], "done")
 
+    with pytest.raises(LostLease):  # freed, and not claimed again
+        await late()
+    async with world.database.transaction() as connection:  # claimed again: only the fence tells the two holders apart
+        [newer] = await due_works.claim(connection, Lane.ROUTINE, world.now, "node-2", 10)
+    assert newer.fence > claimed.fence
     with pytest.raises(LostLease):
+        await late()
+    async with world.database.transaction() as connection:
+        await handle(connection, [newer], world.now)
+        await due_works.settle(connection, [newer], "done")
+    with pytest.raises(LostLease):  # done
         await late()
     [ana] = await world.rows(patients, patients.c.id == world.clinic.ana.id)
     assert (effects, ana.language) == (["test:0"], "es")

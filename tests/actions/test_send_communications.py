@@ -183,6 +183,8 @@ async def test_consent_of_another_patient_or_channel_or_programme_does_not_count
     ],
 )
 async def test_after_an_opt_out_only_the_closed_list_leaves(world: World, purpose: Purpose, leaves: bool) -> None:
+    async with world.database.transaction() as connection:  # the number's opt-out counts by itself
+        await connection.execute(update(consents).values(revoked_at=None))
     await world.text(world.clinic.dov, purpose=purpose, lane=Lane.ROUTINE)
     await send(world)
     assert bool(world.provider.calls) is leaves
@@ -350,6 +352,30 @@ async def test_an_unknown_outcome_is_not_sent_again(world: World) -> None:
     await send(world)
     assert len(world.provider.calls) == 1
     assert (await status_of(world, id)).status == "unknown"
+
+
+@pytest.mark.law(2)
+async def test_a_nurse_learns_that_her_own_words_were_refused(world: World) -> None:
+    await world.text(world.clinic.dov, purpose=Purpose.NURSE)
+    await send(world)
+    [item] = await world.rows(escalations)
+    assert (item.kind, item.patient_id) == ("operational", world.clinic.dov.id)
+
+
+@pytest.mark.law(12)
+async def test_an_outage_of_the_provider_is_one_item_with_a_line_a_minute(world: World) -> None:
+    def fail(_text: OutgoingText) -> None:
+        raise PermanentFailure("20003", "wrong token", "configuration")
+
+    world.provider.behave = fail
+    for _ in range(10):
+        for person in (world.clinic.ana, world.clinic.ben, world.clinic.chi):
+            await world.text(person, purpose=Purpose.ANSWER)
+        await send(world)
+        world.clock.forward(seconds=30)
+    assert len(world.provider.calls) == 30
+    assert len(await world.rows(escalations)) == 1
+    assert len(await world.rows(escalation_events)) <= 6
 
 
 async def test_a_provider_that_breaks_its_promise_counts_as_unknown(world: World) -> None:

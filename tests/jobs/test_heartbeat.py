@@ -20,7 +20,7 @@ from service.db.database import notify
 from service.db.due_work import due_work, heartbeats
 from service.db.health import beat, health
 from service.db.organization import organizations
-from service.domain.communication import Lane, Purpose
+from service.domain.communication import Purpose
 from service.domain.schedule import to_local
 from service.jobs.emergency import PATIENTS, STAFF, emergency_lane
 from service.jobs.heartbeat import WATCHDOG, Heartbeat
@@ -233,18 +233,10 @@ def test_node_names_fit_and_are_never_the_same() -> None:
     assert all(len(name) <= 64 and name.count(":") == 2 for name in names)
 
 
-def test_the_jobs_of_the_registry_cover_what_is_due() -> None:
+def test_every_job_has_room_to_miss_a_round_before_it_counts_as_stuck() -> None:
     around: Any = Surroundings(*(None,) * 4, "node")  # type: ignore[arg-type]
-    assert {name: job.every_seconds for name, job in registry(around).items()} == {
-        "plan_check_ins": 60,
-        "due_work": 1,
-        "send_routine": 1,
-        "time_out_sessions": 5,
-        "release_leases": 5,
-        "follow_up_safety_texts": 5,
-        "expire_work": 60,
-        "expire_forgotten": 600,
-        "reconcile_unknown": 60,
-        "reconcile_not_final": 3600,
-    }
-    assert Lane.EMERGENCY not in registry(around)
+    jobs = registry(around)
+    assert {"plan_check_ins", "due_work", "send_routine", "release_leases", "reconcile_unknown", "expire_work"} <= set(jobs)
+    for name, job in jobs.items():
+        assert job.every_seconds > 0, name
+        assert job.silent_after >= timedelta(seconds=2 * job.every_seconds), name
