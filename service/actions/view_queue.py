@@ -18,7 +18,7 @@ async def view_queue(database: Database, staff: Staff, tab: Tab, cursor: str, al
     if not staff.may(Permission.WORK_QUEUE):
         raise NotFound
     async with database.reading() as connection:
-        page = await load_queue(connection, staff, tab, cursor)
+        page = await load_queue(connection, staff, tab, cursor, now)
     fresh = [row.item for row in page.rows if row.item.id not in already_seen]
     if fresh:
         async with database.transaction() as connection:

@@ -55,14 +55,17 @@ class QueuePage:
     mark: str
 
 
-async def load_queue(connection: AsyncConnection, staff: Staff, tab: Tab, cursor: str = "") -> QueuePage:
-    """A page of 50 items: urgency first, then time left, then the oldest. ValueError for a cursor that is none."""
+async def load_queue(connection: AsyncConnection, staff: Staff, tab: Tab, cursor: str, now: datetime) -> QueuePage:
+    """A page of 50 items: urgency first, then time left, then the oldest. ValueError for a cursor that is none.
+
+    An item whose claim has run out counts as unclaimed at once, also before a job has put it back: nobody is working on it.
+    """
     order = (escalations.c.urgency_rank, escalations.c.due_at, escalations.c.opened_at, escalations.c.id)
     wanted = (
         select(escalations, patients.c.name, patients.c.birth_date, staff_table.c.name.label("holder"), _concerns())
         .outerjoin(patients, patients.c.id == escalations.c.patient_id)
         .outerjoin(staff_table, staff_table.c.id == escalations.c.claimed_by)
-        .where(of_own_teams(staff), escalations.c.state != State.RESOLVED, *_in(tab, staff))
+        .where(of_own_teams(staff), escalations.c.state != State.RESOLVED, *_in(tab, staff, now))
         .order_by(*order)
         .limit(PAGE_SIZE + 1)
     )
@@ -74,7 +77,7 @@ async def load_queue(connection: AsyncConnection, staff: Staff, tab: Tab, cursor
         QueueRow(item_of(dict(row)), row["name"] or "", row["birth_date"] or "", row["holder"] or "", row["concern_count"])
         for row in found[:PAGE_SIZE]
     )
-    return QueuePage(rows, _cursor(rows[-1].item) if len(found) > PAGE_SIZE else "", await _counts(connection, staff), mark)
+    return QueuePage(rows, _cursor(rows[-1].item) if len(found) > PAGE_SIZE else "", await _counts(connection, staff, now), mark)
 
 
 async def queue_mark(connection: AsyncConnection, staff: Staff) -> str:
@@ -84,12 +87,16 @@ async def queue_mark(connection: AsyncConnection, staff: Staff) -> str:
     return f"{row[0]}.{row[1]}.{row[2].timestamp() if row[2] else 0}"
 
 
-def _in(tab: Tab, staff: Staff) -> list[Any]:
+def _free(table: Any, now: datetime) -> Any:
+    return (table.c.state == State.OPEN) | ((table.c.state == State.CLAIMED) & (table.c.claimed_until <= now))
+
+
+def _in(tab: Tab, staff: Staff, now: datetime) -> list[Any]:
     match tab:
         case Tab.MINE:
             return [escalations.c.state == State.CLAIMED, escalations.c.claimed_by == staff.id]
         case Tab.UNCLAIMED:
-            return [escalations.c.state == State.OPEN]
+            return [_free(escalations, now)]
         case Tab.TEAM:
             return []
 
@@ -99,15 +106,15 @@ def _concerns() -> Any:
     return count.scalar_subquery().label("concern_count")
 
 
-async def _counts(connection: AsyncConnection, staff: Staff) -> dict[Tab, int]:
+async def _counts(connection: AsyncConnection, staff: Staff, now: datetime) -> dict[Tab, int]:
     few = (
-        select(escalations.c.state, escalations.c.claimed_by)
+        select(escalations.c.state, escalations.c.claimed_by, escalations.c.claimed_until)
         .where(of_own_teams(staff), escalations.c.state != State.RESOLVED)
         .limit(MOST_COUNTED)
         .subquery()
     )
     mine = (few.c.state == State.CLAIMED) & (few.c.claimed_by == staff.id)
-    counts = select(func.count().filter(mine), func.count().filter(few.c.state == State.OPEN), func.count()).select_from(few)
+    counts = select(func.count().filter(mine), func.count().filter(_free(few, now)), func.count()).select_from(few)
     row = (await connection.execute(counts)).one()
     return {Tab.MINE: row[0], Tab.UNCLAIMED: row[1], Tab.TEAM: row[2]}
 

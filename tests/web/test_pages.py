@@ -27,7 +27,7 @@ from service.web.guard import CONTENT_SECURITY_POLICY
 from service.web.sessions import BACKGROUND
 from service.web.static_files import FOLDER, TYPES
 from tests.seed import Clinic, seed_item
-from tests.web.conftest import NOW, TEMPLATES, NewBrowser
+from tests.web.conftest import NOW, TEMPLATES, HandClock, NewBrowser
 
 EVIL = [
     "<script>alert(1)</script>",
@@ -65,6 +65,7 @@ async def test_the_queue_is_in_the_one_true_order(browse: NewBrowser, clinic: Cl
     assert names == ["Chi", "Dov", "Fay", "Ben", "Gus", "Ana"]
 
 
+@pytest.mark.law(12)
 async def test_pages_of_fifty_show_every_item_once_and_in_order(browse: NewBrowser, clinic: Clinic, database: Database) -> None:
     first = await seed_item(database, clinic.chi, NOW)
     async with database.transaction() as connection:
@@ -93,6 +94,7 @@ async def test_a_cursor_that_is_none_is_not_found(browse: NewBrowser, clinic: Cl
     assert (await nora.get("/queue?tab=everything"))[0] == 404
 
 
+@pytest.mark.law(12)
 async def test_counts_stop_at_a_thousand(browse: NewBrowser, clinic: Clinic, database: Database) -> None:
     first = await seed_item(database, clinic.chi, NOW)
     async with database.transaction() as connection:
@@ -116,6 +118,23 @@ async def test_tabs_hold_what_they_say(browse: NewBrowser, clinic: Clinic, datab
     _, text, _ = await nora.get("/queue?tab=team")
     assert "<dd>You</dd>" in text
     assert "<dd>Sol</dd>" in text
+
+
+@pytest.mark.law(2)
+async def test_an_item_whose_claim_ran_out_waits_in_the_open_again_without_any_job(
+    browse: NewBrowser, clinic: Clinic, database: Database, clock: HandClock
+) -> None:
+    item_id = await seed_item(database, clinic.chi, NOW)
+    nora, sol = await browse(clinic.nora), await browse(clinic.sol)
+    await sol.post(f"/items/{item_id}/claim", page="/queue")
+    assert "Chi" not in (await nora.get("/queue"))[1]
+    clock.advance(minutes=10)
+    _, text, _ = await nora.get("/queue")
+    assert "Chi Chen" in text
+    assert "Claim ran out" in text
+    assert 'Unclaimed <span class="count">1</span>' in text
+    await nora.post(f"/items/{item_id}/claim", page="/queue")
+    assert "You have this item" in (await nora.get(f"/items/{item_id}"))[1]
 
 
 async def test_the_loser_of_a_race_sees_who_has_the_item(browse: NewBrowser, clinic: Clinic, database: Database) -> None:
