@@ -74,7 +74,7 @@ class Clauses:
             if place in self.starters and not crosses_starters:
                 before = self.words[place - 1] if place else ""
                 bare_no = place == cue.last and cue.length == 1 and self.words[cue.first] == "no"
-                if before in ("and", "y", "e", ",", "&") or (bare_no and cue.entry.language == "en"):
+                if before in ("and", "y", "e", ",", "&") or (bare_no and self.words[place] in SPEAKS_ON):
                     return False
         return True
 
@@ -108,7 +108,9 @@ class Clauses:
         return Status(Assertion.ENDED) if ended else Status(Assertion.PRESENT)
 
     def _negated(self, match: Match) -> bool:
-        if any(self._reaches(cue, match) for cue in self._named("negated")):
+        over = self._named("ended")
+        negated = [cue for cue in self._named("negated") if not any(cue.overlaps(end) for end in over)]
+        if any(self._reaches(cue, match) for cue in negated):
             return True
         return any(
             cue.first == match.last and (cue.last >= len(self.words) or self.words[cue.last] in ",.;!?")
@@ -141,3 +143,5 @@ class Clauses:
 
 
 FIRST_PERSON = frozenset("i im ive id my mine me myself yo mi mis me tengo estoy ando siento mio mia".split())
+SPEAKS_ON = frozenset("i im ive my it its he she we yo mi".split())
+"""After "no" these begin a new statement: "no I have chest pain"."""

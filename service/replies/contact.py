@@ -53,7 +53,8 @@ def people(line: Line, matches: Sequence[Match]) -> list[Finding]:
             continue
         kinds.add(match.kind)
         found.append(_finding(line, match))
-    return found
+    unsafe = any(finding.kind is FindingKind.UNSAFE_TO_CONTACT for finding in found)
+    return [f for f in found if not (unsafe and f.kind is FindingKind.OPT_OUT)]
 
 
 def _stop_said(matches: Sequence[Match]) -> bool:

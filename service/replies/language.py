@@ -35,13 +35,12 @@ def other_language(line: Line, matches: Sequence[Match], heard: Spoken) -> Findi
     """A reply in a language we do not read, with the qualifier `danger` when danger can be made out in it."""
     said = [match for match in matches if match.kind == "other_language"]
     letters = [token.text for token in line.tokens if token.text[0].isalpha()]
-    foreign = [word for word in letters if not "a" <= word[0] <= "z" and "LETTER" in unicodedata.name(word[0], "LETTER")]
     signs = [word for word in letters if _far_script(word)]
     told = sum(match.length for match in said) >= 2 or any("danger" in match.entry.qualifiers for match in said)
     if not (signs and len(signs) * 2 >= len(letters)) and not (told and heard.known * 2 <= heard.words + sum(m.length for m in said)):
         return None
     danger = any("danger" in match.entry.qualifiers for match in said)
-    name = next((match.name for match in said), "unknown" if signs or foreign else "unknown")
+    name = next((match.name for match in said), "unknown")
     return Finding(
         FindingKind.OTHER_LANGUAGE,
         name,

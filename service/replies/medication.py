@@ -13,6 +13,9 @@ SIDE_EFFECTS = frozenset(
     "palpitations muscle_cramps frequent_urination insomnia hives tremor dry_mouth heartburn".split()
 )
 
+INNER = frozenset({"strong", "weak", "alone"})
+"""Marks that only this module reads."""
+
 
 def medication(line: Line, matches: Sequence[Match], symptoms: Sequence[Finding], question: Question | None) -> list[Finding]:
     """MEDICATION and MISSED_REASON findings. A bare yes or no counts only when a dose was asked for."""
@@ -31,7 +34,7 @@ def medication(line: Line, matches: Sequence[Match], symptoms: Sequence[Finding]
             name,
             rule,
             line.span(place.first, place.last),
-            qualifiers=tuple(sorted(drugs | refinements)),
+            qualifiers=tuple(sorted(drugs | (refinements - INNER))),
         )
     ]
     reason = _reason(line, name, reasons, symptoms, matches, asked=asked)
@@ -39,6 +42,8 @@ def medication(line: Line, matches: Sequence[Match], symptoms: Sequence[Finding]
 
 
 def _taken_by(mask: Match, match: Match) -> bool:
+    if match.name == "taken":
+        return False
     return mask.covers(match) or (mask.first <= match.first < mask.last and match.name in ("missed", "forgot"))
 
 
@@ -48,6 +53,8 @@ def _longest(found: Sequence[Match]) -> list[Match]:
         if not any(other.covers(match) and other.length > match.length for other in kept):
             kept.append(match)
     missed = [match for match in kept if match.name == "missed" and match.length > 1]
+    if any(match.name != "taken" for match in kept):
+        kept = [match for match in kept if "weak" not in match.entry.qualifiers]
     kept = [m for m in kept if m.name != "taken" or m.entry.qualifiers or not any(o.overlaps(m) for o in missed)]
     return sorted(kept, key=lambda match: match.first)
 
@@ -82,7 +89,8 @@ def _resolve(
         else:
             return "partly", max(first, last, key=lambda m: m.length), last.entry.rule, refinements
     unsure_first = "unsure" in names and not names & {"taken", "missed"}
-    for name in ("unsure", "partly") if unsure_first else ("partly", "unsure", "missed", "taken"):
+    order: tuple[str, ...] = ("unsure",) if unsure_first else ("partly", "unsure", "missed", "taken")
+    for name in order:
         if name in names:
             match = max((m for m in said if m.name == name), key=lambda m: m.length)
             if name == "missed" and answer is not None and answer.name == "yes" and "strong" not in match.entry.qualifiers:

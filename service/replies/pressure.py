@@ -94,7 +94,7 @@ def _paired(words: Sequence[str], first: Number, second: Number, *, asked: bool)
     between = list(words[first.last : second.first])
     if {_label(words, first), _label(words, second)} == {"upper", "lower"}:
         return len(between) <= 6
-    if between and UNITS.get(between[0]) not in (None, "other"):
+    if between and between[0] not in LOWER and UNITS.get(between[0]) not in (None, "other"):
         return False
     if len(between) == 1 and between[0] in ("/", "over", "sobre"):
         return asked or (first.value > 60 and second.value > 30) or between[0] != "/"

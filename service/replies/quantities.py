@@ -53,6 +53,9 @@ def _explained(words: Sequence[str], numbers: Sequence[Number], matches: Sequenc
         after = words[number.last] if number.last < len(words) else ""
         before = words[number.first - 1] if number.first else ""
         unit = UNITS.get(after, "")
+        lower_label = after == "dia" and words[number.last + 1 : number.last + 2] != [] and words[number.last + 1][0].isdigit()
+        if lower_label:
+            continue
         if unit == "time" and not (after == "min" and before == "pulse"):
             used.add(number.first)
         elif unit == "other" or (
@@ -172,7 +175,7 @@ def _choose(
     current = [match for match in markers if match.name == "now"]
     earlier = [match for match in markers if match.name == "earlier"]
     if len(kept) > 1 and current and any(_distance(c[0], m) <= 1 for c in kept for m in current):
-        return min(kept, key=lambda c: min(_distance(c[0], mark) for mark in current))
+        return min(kept, key=lambda c: min((_distance(c[0], mark), c[0].first < mark.first) for mark in current))
     if len(kept) > 1 and earlier:
         last = kept[-1]
         nearest = max(kept, key=lambda c: min(_distance(c[0], mark) for mark in earlier))

@@ -40,6 +40,10 @@ def choose(matches: Sequence[Match]) -> list[Symptom]:
         and not any(mask.covers(match) or _masks(mask, match) for mask in masks)
         and not (match.name == "fainting" and any(mask.overlaps(match) for mask in near_faint))
     ]
+    troubled = [match for match in usable if "stated_normal" not in match.entry.qualifiers]
+    usable = [
+        match for match in usable if match in troubled or not any(other.name == match.name and other.overlaps(match) for other in troubled)
+    ]
     chosen: list[Symptom] = []
     for match in sorted(usable, key=lambda match: (-match.length, not match.entry.asked, match.first)):
         same = next((s for s in chosen if s.match.name == match.name and s.match.overlaps(match)), None)
@@ -78,7 +82,8 @@ def findings(line: Line, matches: Sequence[Match], symptoms: Sequence[Symptom], 
         if "of_another" in symptom.qualifiers:
             status = Status(Assertion.OTHER_PERSON)
         if "stated_normal" in symptom.qualifiers:
-            status = Status(Assertion.DENIED)
+            good = status.assertion in (Assertion.PRESENT, Assertion.OTHER_PERSON, Assertion.ENDED)
+            status = Status(Assertion.DENIED if good else Assertion.PRESENT)
         if match.name in BY_ANOTHER and status.assertion is Assertion.OTHER_PERSON:
             status = Status(Assertion.PRESENT)
         if status.assertion is Assertion.OTHER_PERSON and "of_another" not in symptom.qualifiers:
