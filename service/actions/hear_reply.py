@@ -21,7 +21,7 @@ from service.db.changes import Changes
 from service.domain.communication import Lane, Purpose
 from service.domain.decision import Decision, Fired
 from service.domain.escalation import Reached
-from service.domain.event import ReplyRead, Stopped
+from service.domain.event import ReplyRead
 from service.domain.facts import Facts
 from service.domain.patient import PatientContext, PatientStatus, Phone
 from service.domain.reading import Choice, Expects, FindingKind, Question, Reading, Reply
@@ -56,6 +56,7 @@ class Heard:
     """The provider has replied to a keyword itself (OptOutType): no text of ours on top."""
     keyword: str = ""
     """STOP | START | HELP as the provider understood it, else ""."""
+    media_count: int = 0
     by_related_person: bool = False
     communication_id: UUID | None = None
     """Set when the text is already kept and is only now known to be this patient's (shared phone)."""
@@ -180,10 +181,8 @@ def _converse(
         return Aftermath(context)
     session, now = Session.from_json(waiting.state), changes.now
     facts = context.facts(now)
-    session, events = resume(flow, session, ReplyRead(reading.findings, reading.missing, heard.received_at), facts, now)
-    if decision.urgency is Urgency.EMERGENCY and session.status == "waiting":
-        session, ending = resume(flow, session, Stopped("red_flag", now), facts, now)
-        events = (*events, *ending)
+    heard_as = ReplyRead(reading.findings, reading.missing, heard.received_at, decision.urgency, bool(decision.answer))
+    session, events = resume(flow, session, heard_as, facts, now)
     aftermath = apply_events(changes, context, waiting, session, events, communication_id=communication_id)
     return replace(aftermath, texts=()) if decision.urgency is Urgency.EMERGENCY else aftermath
 
@@ -196,6 +195,8 @@ def _obey(changes: Changes, context: PatientContext, heard: Heard, reading: Read
         spans = tuple(finding.span for finding in reading.findings if finding.kind is kind)
         fired.append(Fired(f"machine.{rule}", MACHINE, Urgency.SAME_DAY, reason, "Rounds' own rule, see the clinical safety notice", spans))
 
+    if heard.media_count:
+        flag("media", "Sent a picture or recording, which is not shown here: ask what it shows", FindingKind.UNCLEAR)
     if reading.has(FindingKind.UNSAFE_TO_CONTACT):
         context = freeze_number(changes, context, heard.phone)
         flag("unsafe_to_contact", "Not safe to contact on this number: do not call or text it", FindingKind.UNSAFE_TO_CONTACT)

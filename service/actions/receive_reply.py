@@ -182,6 +182,7 @@ async def _hear(
         received_at=changes.now,
         provider_answered=bool(message.opt_out_type),
         keyword=message.opt_out_type.upper(),
+        media_count=message.media_count,
     )
     owners = desk.owners[phone.id]
     candidates = owners.patients or owners.related_to

@@ -35,6 +35,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.types import TypeEngine
 
 from service.db.encryption import Keyring, attach
 from service.db.schema import Instant
@@ -243,8 +244,13 @@ def among(connection: AsyncConnection, column: Column[Any], values: Iterable[Any
     """`column` is one of `values`. On PostgreSQL one array parameter, so that the statement's text is the same for any
     number of values and is prepared once a connection; a list of parameters elsewhere."""
     if connection.dialect.name == "postgresql":
-        return column == any_(literal(list(values), ARRAY(column.type)))
+        return column == any_(literal(list(values), ARRAY(_uncut(column.type))))
     return column.in_(list(values))
+
+
+def _uncut(type_: TypeEngine[Any]) -> TypeEngine[Any]:
+    """The type of an array's elements: a cast to VARCHAR(64) would cut a longer text in silence instead of refusing it."""
+    return String() if isinstance(type_, String) else type_
 
 
 def skip_locked(select: Select[Any]) -> Select[Any]:
@@ -282,8 +288,8 @@ async def insert_new(
     if connection.dialect.name != "postgresql":
         return list((await connection.execute(statement.returning(*returning), [dict(row) for row in rows])).all())
     names = list(rows[0])
-    arrays = [literal([row[name] for row in rows], ARRAY(table.c[name].type)) for name in names]
-    source = func.unnest(*arrays).table_valued(*names)
+    arrays = [literal([row[name] for row in rows], ARRAY(_uncut(table.c[name].type))) for name in names]
+    source = func.unnest(*arrays).table_valued(*names).render_derived()
     columns = [source.c[name] for name in names]
     return list((await connection.execute(statement.from_select(names, select(*columns)).returning(*returning))).all())
 

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import func, insert, select, tuple_, update
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.db.communication import communications, inbound_events, inbound_ids
 from service.db.contexts import phone_of
-from service.db.database import insert_missing
+from service.db.database import among, insert_missing, insert_new
 from service.db.encryption import keyring_of
 from service.db.organization import organizations, sender_numbers, teams
 from service.db.patient import patient_phones, phones, related_persons
@@ -30,7 +30,7 @@ async def organizations_of(connection: AsyncConnection, provider: str, recipient
         for row in (
             await connection.execute(
                 select(sender_numbers.c.sender, sender_numbers.c.organization_id).where(
-                    sender_numbers.c.provider == provider, sender_numbers.c.sender.in_(recipients)
+                    sender_numbers.c.provider == provider, among(connection, sender_numbers.c.sender, recipients)
                 )
             )
         ).all()
@@ -45,15 +45,12 @@ async def organizations_of(connection: AsyncConnection, provider: str, recipient
 
 async def first_seen(connection: AsyncConnection, keys: Sequence[tuple[str, str, str, UUID]], now: datetime) -> set[tuple[str, str, str]]:
     """Remembers provider ids (provider, account, id, our event's id); returns those that were not known before (law 3)."""
-    statement = insert_missing(inbound_ids, connection, inbound_ids.c.provider, inbound_ids.c.account, inbound_ids.c.provider_id)
     rows = [
         {"provider": provider, "account": account, "provider_id": provider_id, "event_id": event_id, "received_at": now}
         for provider, account, provider_id, event_id in sorted(keys, key=lambda key: key[:3])
     ]
-    returned = await connection.execute(
-        statement.values(rows).returning(inbound_ids.c.provider, inbound_ids.c.account, inbound_ids.c.provider_id)
-    )
-    return {(row.provider, row.account, row.provider_id) for row in returned.all()}
+    key = (inbound_ids.c.provider, inbound_ids.c.account, inbound_ids.c.provider_id)
+    return {(row.provider, row.account, row.provider_id) for row in await insert_new(connection, inbound_ids, rows, key, key)}
 
 
 def raw_event(
@@ -82,7 +79,10 @@ async def phones_of(connection: AsyncConnection, numbers: Sequence[tuple[UUID, s
     ]
     known = (
         select(phones)
-        .where(tuple_(phones.c.organization_id, phones.c.number_index).in_(list(index)))
+        .where(
+            among(connection, phones.c.organization_id, sorted({org for org, _ in index})),
+            among(connection, phones.c.number_index, [blind for _, blind in index]),
+        )
         .order_by(phones.c.id)
         .with_for_update()
     )
@@ -108,7 +108,7 @@ async def owners_of(connection: AsyncConnection, phone_ids: Sequence[UUID]) -> d
     for row in (
         await connection.execute(
             select(patient_phones.c.phone_id, patient_phones.c.patient_id)
-            .where(patient_phones.c.phone_id.in_(phone_ids))
+            .where(among(connection, patient_phones.c.phone_id, phone_ids))
             .order_by(patient_phones.c.id)
         )
     ).all():
@@ -117,7 +117,7 @@ async def owners_of(connection: AsyncConnection, phone_ids: Sequence[UUID]) -> d
     for row in (
         await connection.execute(
             select(related_persons.c.phone_id, related_persons.c.patient_id)
-            .where(related_persons.c.phone_id.in_(phone_ids))
+            .where(among(connection, related_persons.c.phone_id, phone_ids))
             .order_by(related_persons.c.id)
         )
     ).all():
@@ -167,20 +167,15 @@ async def waiting_for_identity(connection: AsyncConnection, phone_id: UUID, now:
     return [Pending(row.id, row.body, row.created_at) for row in (await connection.execute(statement)).all()]
 
 
-async def event_of(connection: AsyncConnection, provider: str, account: str, provider_id: str) -> UUID | None:
-    """The id of the event that first brought this provider id."""
-    statement = select(inbound_ids.c.event_id).where(
-        inbound_ids.c.provider == provider, inbound_ids.c.account == account, inbound_ids.c.provider_id == provider_id
+async def known_ids(connection: AsyncConnection, provider: str, account: str, provider_ids: Sequence[str]) -> set[str]:
+    """Which of these provider ids have been received."""
+    statement = select(inbound_ids.c.provider_id).where(
+        inbound_ids.c.provider == provider, inbound_ids.c.account == account, inbound_ids.c.provider_id.in_(provider_ids)
     )
-    return (await connection.execute(statement)).scalar_one_or_none()
+    return set((await connection.execute(statement)).scalars().all())
 
 
 async def store_raw(connection: AsyncConnection, rows: Sequence[Mapping[str, object]]) -> None:
     """Keeps raw events."""
     if rows:
         await connection.execute(insert(inbound_events), [{"communication_id": None, **row} for row in rows])
-
-
-async def mark_failed(connection: AsyncConnection, event_id: UUID, failure: str) -> None:
-    """Writes on a raw event what kind of error its handling met."""
-    await connection.execute(update(inbound_events).where(inbound_events.c.id == event_id).values(failure=failure[:200]))

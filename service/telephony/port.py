@@ -118,6 +118,8 @@ class Provider(Protocol):
     """A telephony provider. Calls raise PermanentFailure, TransientFailure or UnknownOutcome and nothing else."""
 
     name: str
+    account: str
+    """The account at the provider, as its webhooks name it."""
 
     async def send_text(self, text: OutgoingText) -> Accepted:
         """Hands one text over; at most one HTTP call, no retry inside."""

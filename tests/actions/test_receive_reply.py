@@ -2,109 +2,21 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
-from itertools import count
-from typing import Any
+from datetime import timedelta
 
 import pytest
-from sqlalchemy import Table, func, select
+from sqlalchemy import func, select
 
-from service.actions.apply_events import begin
-from service.actions.knowledge import Knowledge
 from service.actions.receive_reply import Receipt, receive_replies
-from service.content import Content, load_content
-from service.db import flows
-from service.db.changes import Changes
 from service.db.check_in import flow_sessions
 from service.db.communication import communications, inbound_events
-from service.db.contexts import load_contexts
-from service.db.database import Database
 from service.db.escalation import concerns, escalation_events, escalations, pages
 from service.db.observation import observations
 from service.db.patient import consents, phones
 from service.domain.urgency import by_rank
 from service.telephony.port import InboundMessage
-from tests.seed import KEYRING, SENDER, Clinic, Person, seed_clinic
-
-MONDAY = datetime(2026, 11, 23, 15, 0, tzinfo=UTC)  # 10:00 in New York: staffed
-NIGHT = datetime(2026, 11, 24, 4, 0, tzinfo=UTC)  # 23:00 in New York: nobody is there
-_ids = count(1)
-
-
-class StoppedClock:
-    """A clock that is moved by hand."""
-
-    def __init__(self, now: datetime) -> None:
-        self.time = now
-
-    def now(self) -> datetime:
-        return self.time
-
-
-class House:
-    """A clinic and everything a reply needs."""
-
-    def __init__(self, database: Database, clinic: Clinic, knowledge: Knowledge, clock: StoppedClock) -> None:
-        self.database, self.clinic, self.knowledge, self.clock = database, clinic, knowledge, clock
-
-    async def text(self, sender: str, body: str, *, provider_id: str = "", opt_out_type: str = "", to: str = SENDER) -> Receipt | Exception:
-        """One inbound text through the action; what became of it."""
-        [receipt] = await self.texts((sender, body), provider_id=provider_id, opt_out_type=opt_out_type, to=to)
-        return receipt
-
-    async def texts(self, *pairs: tuple[str, str], provider_id: str = "", opt_out_type: str = "", to: str = SENDER) -> list[Any]:
-        """Several inbound texts as one batch."""
-        messages = [
-            InboundMessage("twilio", "AC1", provider_id or f"SM{next(_ids):032x}", sender, to, body, 0, opt_out_type, {"Body": body})
-            for sender, body in pairs
-        ]
-        return await receive_replies(self.database, self.knowledge, self.clock, messages)
-
-    async def rows(self, table: Table, *where: Any) -> list[Any]:
-        """Rows in the order they were made."""
-        async with self.database.reading() as connection:
-            return list((await connection.execute(select(table).where(*where).order_by(table.c.id))).all())
-
-    async def sent(self, purpose: str) -> list[Any]:
-        """Outbound texts of this purpose."""
-        return await self.rows(communications, communications.c.direction == "out", communications.c.purpose == purpose)
-
-    async def start_flow(self, person: Person) -> None:
-        """A heart failure check-in that waits for its first answer."""
-        flow = content().flows["heart_failure/daily"]
-        async with self.database.transaction() as connection:
-            version = await flows.publish(
-                connection,
-                self.clinic.organization_id,
-                programme="heart_failure",
-                flow="daily",
-                content_hash=flow.version,
-                content=flow.to_json(),
-                now=self.clock.now(),
-            )
-            changes = Changes(self.clock.now())
-            context = (await load_contexts(connection, [person.id], self.clock.now()))[person.id]
-            begin(
-                changes, self.knowledge, context, flow=flow, flow_version_id=version, enrollment=None, check_in_id=None, useful_until=None
-            )
-            await changes.write(connection)
-
-
-@functools.cache
-def content() -> Content:
-    """Read once: nothing in it changes."""
-    return load_content()
-
-
-@pytest.fixture
-async def house(database_url: str) -> AsyncIterator[House]:
-    database = Database.open(database_url, KEYRING)
-    clinic = await seed_clinic(database, MONDAY - timedelta(days=30))
-    knowledge = Knowledge(content().lexicon, content().tables, content().wording, "http://localhost:8080")
-    yield House(database, clinic, knowledge, StoppedClock(MONDAY))
-    await database.close()
+from tests.actions.house import NIGHT, House
+from tests.seed import SENDER
 
 
 @pytest.mark.law(1)
@@ -359,3 +271,10 @@ async def test_a_batch_of_many_patients_takes_few_statements(house: House) -> No
     assert len(statements) < 40, len(statements)
     async with house.database.reading() as connection:
         assert await connection.scalar(select(func.count()).select_from(communications)) >= 15
+
+
+async def test_a_picture_without_words_is_seen_by_a_nurse(house: House) -> None:
+    message = InboundMessage("twilio", "AC1", "MMone", house.clinic.ana.number, SENDER, "", 1, "", {})
+    assert await receive_replies(house.database, house.knowledge, house.clock, [message]) == [Receipt.STORED]
+    rules = {concern.rule for concern in await house.rows(concerns)}
+    assert "machine.media" in rules

@@ -15,7 +15,7 @@ from service.domain.communication import Status
 from service.telephony.port import Accepted, Author, OutgoingText, PermanentFailure, PhoneText, RemoteText, ReplyLost, TransientFailure
 from service.telephony.simulator.line import Line, NotTaken
 from service.telephony.simulator.phones import SimulatedPhones
-from service.telephony.simulator.receiver import NAME, SWITCHED_OFF
+from service.telephony.simulator.receiver import ACCOUNT, NAME, SWITCHED_OFF
 
 _log = structlog.get_logger(__name__)
 
@@ -43,6 +43,7 @@ class SimulatorProvider:
         """`sender`: the service's own number on the simulated phones; `now` gives aware UTC."""
         self.phones = SimulatedPhones(self._carry_reply)
         self._line = line
+        self.account = ACCOUNT
         self._sender = sender
         self._now = now
         self._step_seconds = step_seconds

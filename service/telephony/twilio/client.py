@@ -65,6 +65,7 @@ class TwilioProvider:
         host = urlsplit(public_base_url).hostname or ""
         if not host or "_" in host:
             raise ValueError("PUBLIC_BASE_URL needs a host name, and Twilio refuses one with an underscore")
+        self.account = account_sid
         self._sender = sender
         self._callbacks = f"{public_base_url.rstrip('/')}/webhooks/{self.name}/status"
         self._transport = Transport(api_base, connections=connections, timeout_seconds=timeout_seconds)

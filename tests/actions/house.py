@@ -1,0 +1,91 @@
+"""A clinic, a clock moved by hand and the action under test: what most tests of replies need."""
+
+from __future__ import annotations
+
+import functools
+from datetime import UTC, datetime
+from itertools import count
+from typing import Any
+
+from sqlalchemy import Table, select
+
+from service.actions.apply_events import begin
+from service.actions.knowledge import Knowledge
+from service.actions.receive_reply import Receipt, receive_replies
+from service.content import Content, load_content
+from service.db import flows
+from service.db.changes import Changes
+from service.db.communication import communications
+from service.db.contexts import load_contexts
+from service.db.database import Database
+from service.telephony.port import InboundMessage
+from tests.seed import SENDER, Clinic, Person
+
+MONDAY = datetime(2026, 11, 23, 15, 0, tzinfo=UTC)  # 10:00 in New York: staffed
+NIGHT = datetime(2026, 11, 24, 4, 0, tzinfo=UTC)  # 23:00 in New York: nobody is there
+_ids = count(1)
+
+
+class StoppedClock:
+    """A clock that is moved by hand."""
+
+    def __init__(self, now: datetime) -> None:
+        self.time = now
+
+    def now(self) -> datetime:
+        return self.time
+
+
+class House:
+    """A clinic and everything a reply needs."""
+
+    def __init__(self, database: Database, clinic: Clinic, knowledge: Knowledge, clock: StoppedClock) -> None:
+        self.database, self.clinic, self.knowledge, self.clock = database, clinic, knowledge, clock
+
+    async def text(self, sender: str, body: str, *, provider_id: str = "", opt_out_type: str = "", to: str = SENDER) -> Receipt | Exception:
+        """One inbound text through the action; what became of it."""
+        [receipt] = await self.texts((sender, body), provider_id=provider_id, opt_out_type=opt_out_type, to=to)
+        return receipt
+
+    async def texts(self, *pairs: tuple[str, str], provider_id: str = "", opt_out_type: str = "", to: str = SENDER) -> list[Any]:
+        """Several inbound texts as one batch."""
+        messages = [
+            InboundMessage("twilio", "AC1", provider_id or f"SM{next(_ids):032x}", sender, to, body, 0, opt_out_type, {"Body": body})
+            for sender, body in pairs
+        ]
+        return await receive_replies(self.database, self.knowledge, self.clock, messages)
+
+    async def rows(self, table: Table, *where: Any) -> list[Any]:
+        """Rows in the order they were made."""
+        async with self.database.reading() as connection:
+            return list((await connection.execute(select(table).where(*where).order_by(table.c.id))).all())
+
+    async def sent(self, purpose: str) -> list[Any]:
+        """Outbound texts of this purpose."""
+        return await self.rows(communications, communications.c.direction == "out", communications.c.purpose == purpose)
+
+    async def start_flow(self, person: Person) -> None:
+        """A heart failure check-in that waits for its first answer."""
+        flow = content().flows["heart_failure/daily"]
+        async with self.database.transaction() as connection:
+            version = await flows.publish(
+                connection,
+                self.clinic.organization_id,
+                programme="heart_failure",
+                flow="daily",
+                content_hash=flow.version,
+                content=flow.to_json(),
+                now=self.clock.now(),
+            )
+            changes = Changes(self.clock.now())
+            context = (await load_contexts(connection, [person.id], self.clock.now()))[person.id]
+            begin(
+                changes, self.knowledge, context, flow=flow, flow_version_id=version, enrollment=None, check_in_id=None, useful_until=None
+            )
+            await changes.write(connection)
+
+
+@functools.cache
+def content() -> Content:
+    """Read once: nothing in it changes."""
+    return load_content()
