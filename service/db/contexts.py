@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.db.check_in import check_ins, enrollments, flow_sessions
 from service.db.communication import communications
+from service.db.database import among
 from service.db.escalation import concerns, escalations, pages
 from service.db.observation import observations
 from service.db.organization import coverage_hours, holidays, organizations, teams
@@ -46,30 +47,34 @@ async def load_contexts(connection: AsyncConnection, patient_ids: Sequence[UUID]
     ids = sorted(set(patient_ids))
     if not ids:
         return {}
-    locked = select(patients).where(patients.c.id.in_(ids)).order_by(patients.c.id).with_for_update()
+    locked = select(patients).where(among(connection, patients.c.id, ids)).order_by(patients.c.id).with_for_update()
     rows = (await connection.execute(locked)).all()
     found = [row.id for row in rows]
     team_of = await load_teams(connection, {row.team_id for row in rows})
     numbers = await _phones(connection, found)
-    problem_list = await _grouped(connection, select(conditions.c.patient_id, conditions.c.code).where(conditions.c.patient_id.in_(found)))
+    problem_list = await _grouped(
+        connection, select(conditions.c.patient_id, conditions.c.code).where(among(connection, conditions.c.patient_id, found))
+    )
     medicines = await _grouped(
         connection,
         select(medications.c.patient_id, medications.c.kind, medications.c.high_alert).where(
-            medications.c.patient_id.in_(found),
+            among(connection, medications.c.patient_id, found),
             or_(medications.c.ended_on.is_(None), medications.c.ended_on > now.date()),
         ),
     )
-    personal = await _grouped(connection, select(limits).where(limits.c.patient_id.in_(found)))
-    values = await _grouped(connection, _history(found, now))
+    personal = await _grouped(connection, select(limits).where(among(connection, limits.c.patient_id, found)))
+    values = await _grouped(connection, _history(connection, found, now))
     details = await _grouped(
         connection,
         select(consents.c.patient_id, consents.c.detail).where(
-            consents.c.patient_id.in_(found), consents.c.revoked_at.is_(None), consents.c.detail
+            among(connection, consents.c.patient_id, found), consents.c.revoked_at.is_(None), consents.c.detail
         ),
     )
-    places = await _grouped(connection, select(enrollments).where(enrollments.c.patient_id.in_(found), enrollments.c.status == "active"))
-    sessions = {row.patient_id: _session(row) for row in (await connection.execute(_waiting(found))).all()}
-    items = await _open_items(connection, escalations.c.patient_id.in_(found), "patient_id")
+    places = await _grouped(
+        connection, select(enrollments).where(among(connection, enrollments.c.patient_id, found), enrollments.c.status == "active")
+    )
+    sessions = {row.patient_id: _session(row) for row in (await connection.execute(_waiting(connection, found))).all()}
+    items = await _open_items(connection, among(connection, escalations.c.patient_id, found), "patient_id")
     return {
         row.id: PatientContext(
             id=row.id,
@@ -101,21 +106,25 @@ async def load_contexts(connection: AsyncConnection, patient_ids: Sequence[UUID]
 
 async def load_phone_items(connection: AsyncConnection, phone_ids: Sequence[UUID]) -> dict[UUID, OpenItem]:
     """Open items that hang on a phone number because no patient is known, by phone; their rows are locked."""
-    return await _open_items(connection, and_(escalations.c.phone_id.in_(phone_ids), escalations.c.patient_id.is_(None)), "phone_id")
+    return await _open_items(
+        connection, and_(among(connection, escalations.c.phone_id, phone_ids), escalations.c.patient_id.is_(None)), "phone_id"
+    )
 
 
 async def load_teams(connection: AsyncConnection, team_ids: set[UUID]) -> dict[UUID, Team]:
     """Teams with their organization and coverage, by id; three statements."""
     joined = select(teams, organizations).join(organizations, teams.c.organization_id == organizations.c.id)
     rows = (
-        (await connection.execute(joined.where(teams.c.id.in_(team_ids)).set_label_style(LABEL_STYLE_TABLENAME_PLUS_COL))).mappings().all()
+        (await connection.execute(joined.where(among(connection, teams.c.id, team_ids)).set_label_style(LABEL_STYLE_TABLENAME_PLUS_COL)))
+        .mappings()
+        .all()
     )
     hours = defaultdict(list)
-    for row in (await connection.execute(select(coverage_hours).where(coverage_hours.c.team_id.in_(team_ids)))).all():
+    for row in (await connection.execute(select(coverage_hours).where(among(connection, coverage_hours.c.team_id, team_ids)))).all():
         hours[row.team_id].append(Shift(row.weekday, row.starts, row.ends))
     closed = await _grouped(
         connection,
-        select(holidays).where(holidays.c.organization_id.in_({row["organizations_id"] for row in rows})),
+        select(holidays).where(among(connection, holidays.c.organization_id, {row["organizations_id"] for row in rows})),
         "organization_id",
     )
     return {
@@ -157,7 +166,7 @@ async def _phones(connection: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID
     statement = (
         select(phones, patient_phones.c.patient_id, patient_phones.c.confirmed_at)
         .join(patient_phones, patient_phones.c.phone_id == phones.c.id)
-        .where(patient_phones.c.patient_id.in_(ids))
+        .where(among(connection, patient_phones.c.patient_id, ids))
         .order_by(patient_phones.c.patient_id, patient_phones.c.position)
     )
     found = defaultdict(list)
@@ -171,11 +180,11 @@ def phone_of(row: Row[Any]) -> Phone:
     return Phone(row.id, row.number, row.unsafe_since, row.opted_out_at, row.neutral_answer_at)
 
 
-def _history(ids: Sequence[UUID], now: datetime) -> Select[Any]:
+def _history(connection: AsyncConnection, ids: Sequence[UUID], now: datetime) -> Select[Any]:
     return (
         select(observations.c.patient_id, observations.c.name, observations.c.value, observations.c.value_2, observations.c.taken_at)
         .where(
-            observations.c.patient_id.in_(ids),
+            among(connection, observations.c.patient_id, ids),
             observations.c.kind == "value",
             observations.c.value.is_not(None),
             observations.c.taken_at > now - HISTORY,
@@ -185,12 +194,12 @@ def _history(ids: Sequence[UUID], now: datetime) -> Select[Any]:
     )
 
 
-def _waiting(ids: Sequence[UUID]) -> Select[Any]:
+def _waiting(connection: AsyncConnection, ids: Sequence[UUID]) -> Select[Any]:
     return (
         select(flow_sessions, enrollments.c.programme, check_ins.c.useful_until)
         .outerjoin(enrollments, flow_sessions.c.enrollment_id == enrollments.c.id)
         .outerjoin(check_ins, flow_sessions.c.check_in_id == check_ins.c.id)
-        .where(flow_sessions.c.patient_id.in_(ids), flow_sessions.c.status == "waiting")
+        .where(among(connection, flow_sessions.c.patient_id, ids), flow_sessions.c.status == "waiting")
     )
 
 
@@ -220,15 +229,21 @@ async def _open_items(connection: AsyncConnection, whose: Any, key: str) -> dict
     ids = [row.id for row in rows]
     raised = await _grouped(
         connection,
-        select(concerns.c.escalation_id, concerns.c.rule, concerns.c.communication_id).where(concerns.c.escalation_id.in_(ids)),
+        select(concerns.c.escalation_id, concerns.c.rule, concerns.c.communication_id).where(
+            among(connection, concerns.c.escalation_id, ids)
+        ),
         "escalation_id",
     )
-    paged = select(pages.c.escalation_id, func.max(pages.c.step)).where(pages.c.escalation_id.in_(ids)).group_by(pages.c.escalation_id)
+    paged = (
+        select(pages.c.escalation_id, func.max(pages.c.step))
+        .where(among(connection, pages.c.escalation_id, ids))
+        .group_by(pages.c.escalation_id)
+    )
     steps: dict[UUID, int] = {row[0]: row[1] for row in (await connection.execute(paged)).all()}
     safety = await _grouped(
         connection,
         select(communications.c.escalation_id, communications.c.reason, communications.c.created_at)
-        .where(communications.c.escalation_id.in_(ids), communications.c.purpose == Purpose.SAFETY)
+        .where(among(connection, communications.c.escalation_id, ids), communications.c.purpose == Purpose.SAFETY)
         .order_by(communications.c.created_at),
         "escalation_id",
     )
