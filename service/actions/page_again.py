@@ -57,7 +57,7 @@ async def page_again(
         )
         written += 1
     await due_work.add(connection, planned)
-    await report(connection, changes, problems)
+    await report(connection, changes, problems, repeat=False)
     return written
 
 

@@ -179,17 +179,6 @@ async def expire(connection: AsyncConnection, works: Sequence[Work]) -> None:
     )
 
 
-async def move(connection: AsyncConnection, subject_id: UUID, kind: str, due_at: datetime, useful_until: datetime) -> bool:
-    """Gives work that nobody has taken yet another time; False when it has been taken or is over."""
-    statement = (
-        update(due_work)
-        .where(due_work.c.subject_id == subject_id, due_work.c.kind == kind, due_work.c.state == "due")
-        .values(due_at=due_at, useful_until=useful_until)
-        .returning(due_work.c.id)
-    )
-    return bool((await connection.execute(statement)).all())
-
-
 _DUE = text("due_work.state = 'due'")
 _WORK = (
     due_work.c.id,

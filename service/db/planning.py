@@ -8,7 +8,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, bindparam, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, exists, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.db.check_in import check_ins, enrollments, flow_approvals, flow_sessions, flow_versions
@@ -291,12 +291,6 @@ async def forgotten(connection: AsyncConnection, now: datetime, limit: int) -> d
         .limit(limit)
     )
     return {row.id: row.organization_id for row in (await connection.execute(skip_locked(statement))).all()}
-
-
-async def count_overdue(connection: AsyncConnection, before: datetime) -> int:
-    """Planned check-ins that should have started before this instant."""
-    statement = select(func.count()).select_from(check_ins).where(check_ins.c.status == "planned", check_ins.c.due_at < before)
-    return int(await connection.scalar(statement) or 0)
 
 
 async def sessions_timed_out(connection: AsyncConnection, now: datetime, limit: int) -> list[UUID]:

@@ -193,11 +193,3 @@ async def _teams(connection: AsyncConnection, problems: Sequence[Problem], organ
         for row in (await connection.execute(select(patients.c.id, patients.c.team_id).where(patients.c.id.in_(patient_ids)))).all():
             found[row.id] = row.team_id
     return found
-
-
-async def count_open(connection: AsyncConnection) -> int:
-    """How many operational items are open."""
-    statement = (
-        select(func.count()).select_from(escalations).where(escalations.c.kind == Kind.OPERATIONAL, escalations.c.state != State.RESOLVED)
-    )
-    return int(await connection.scalar(statement) or 0)

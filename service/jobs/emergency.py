@@ -22,14 +22,15 @@ TICK_SECONDS = 1.0
 PATIENTS, STAFF = "emergency_lane", "emergency_pages"
 
 
-async def emergency_lane(around: Surroundings, ran: Callable[[str], None]) -> None:
-    """Runs until cancelled. Patients' safety texts and staff's pages go side by side, so that neither waits for the other.
+async def emergency_lane(around: Surroundings, ran: Callable[[str], None], stopping: asyncio.Event) -> None:
+    """Runs until `stopping` is set and the round under way is done. Patients' safety texts and staff's pages go side by side,
+    so that neither waits for the other.
 
-    `ran` is told after each round that went through, for the watchdog.
+    `ran` is told after each round that went through, for the watchdog. Whoever sets `stopping` wakes TOPIC too.
     """
     async with asyncio.TaskGroup() as group:
-        group.create_task(_loop(around, PATIENTS, lambda: _texts(around), ran), name=PATIENTS)
-        group.create_task(_loop(around, STAFF, lambda: _pages(around), ran), name=STAFF)
+        group.create_task(_loop(around, PATIENTS, lambda: _texts(around), ran, stopping), name=PATIENTS)
+        group.create_task(_loop(around, STAFF, lambda: _pages(around), ran, stopping), name=STAFF)
 
 
 async def _texts(around: Surroundings) -> int:
@@ -50,9 +51,15 @@ async def _pages(around: Surroundings) -> int:
     return await send_pages(around.database, around.providers, around.knowledge, around.clock, around.node)
 
 
-async def _loop(around: Surroundings, name: str, once: Callable[[], Awaitable[int]], ran: Callable[[str], None]) -> None:
+async def _loop(
+    around: Surroundings,
+    name: str,
+    once: Callable[[], Awaitable[int]],
+    ran: Callable[[str], None],
+    stopping: asyncio.Event,
+) -> None:
     with around.database.wakeups.listen(TOPIC) as woken:
-        while True:
+        while not stopping.is_set():
             woken.clear()
             more = 0
             try:
@@ -60,6 +67,6 @@ async def _loop(around: Surroundings, name: str, once: Callable[[], Awaitable[in
                 ran(name)
             except Exception as error:  # whatever it was: this loop must not end, and the next tick tries again
                 _log.error("job_failed", job=name, error=type(error).__name__)
-            if not more:
+            if not more and not stopping.is_set():
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(woken.wait(), TICK_SECONDS)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
@@ -16,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from service.actions.watch import watch
 from service.clock import SystemClock
 from service.db.health import Health, health
-from service.jobs.emergency import PATIENTS, STAFF, emergency_lane
+from service.jobs.emergency import PATIENTS, STAFF, TOPIC, emergency_lane
 from service.jobs.work import Job, Surroundings, registry
 
 _log = structlog.get_logger(__name__)
@@ -36,6 +35,7 @@ class Heartbeat:
         self._ran: dict[str, datetime] = {}
         self._lane: asyncio.Task[None] | None = None
         self._running: set[asyncio.Task[None]] = set()
+        self._stopping = asyncio.Event()
         self._scheduler = AsyncIOScheduler(
             jobstores={"default": MemoryJobStore()},
             timezone=UTC,
@@ -64,22 +64,21 @@ class Heartbeat:
                 id=name,
                 next_run_time=at_once,
             )
-        self._lane = asyncio.create_task(emergency_lane(self._around, self._note), name="emergency_lane")
+        self._lane = asyncio.create_task(emergency_lane(self._around, self._note, self._stopping), name="emergency_lane")
         self._scheduler.start()
 
     async def stop(self) -> None:
         """Ends the ticking, lets running rounds finish for ten seconds, then cuts them; claims they leave run out by lease."""
         if self._scheduler.running:
             self._scheduler.pause()
-        if self._running:
-            _, late = await asyncio.wait(self._running, timeout=DRAIN_SECONDS)
+        self._stopping.set()
+        self._around.database.wakeups.wake([TOPIC])
+        under_way = {*self._running, *([self._lane] if self._lane is not None else [])}
+        if under_way:
+            _, late = await asyncio.wait(under_way, timeout=DRAIN_SECONDS)
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
-        if self._lane is not None:
-            self._lane.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._lane
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
 

@@ -50,10 +50,12 @@ async def until(condition: Any, seconds: float = 10) -> None:
 @asynccontextmanager
 async def lane(world: World) -> AsyncIterator[list[str]]:
     rounds: list[str] = []
-    task = asyncio.create_task(emergency_lane(world.around, rounds.append))
+    stopping = asyncio.Event()
+    task = asyncio.create_task(emergency_lane(world.around, rounds.append, stopping))
     yield rounds
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
+    stopping.set()
+    async with asyncio.timeout(5):
+        await task
 
 
 async def test_the_heartbeat_does_all_of_it_by_itself(world: World) -> None:
@@ -188,6 +190,20 @@ async def test_the_emergency_lane_never_waits_behind_a_routine_batch(world: Worl
         await until(out)
     stuck.set()
     await routine
+
+
+async def test_a_stop_waits_for_the_call_under_way_and_leaves_nothing_unknown(world: World) -> None:
+    async def slowly(_text: OutgoingText) -> None:
+        await asyncio.sleep(0.5)
+
+    world.provider.during = slowly
+    item_id = await seed_item(world.database, world.clinic.chi, world.now)
+    await world.text(world.clinic.chi, "Call 911", Purpose.SAFETY, escalation_id=item_id)
+    heart = Heartbeat(world.around)
+    heart.start()
+    await world.provider.called.wait()
+    await heart.stop()
+    assert [row.status for row in await world.rows(communications, communications.c.direction == "out")] == ["accepted"]
 
 
 async def test_the_lane_goes_on_after_a_failure(world: World) -> None:
