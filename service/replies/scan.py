@@ -11,7 +11,7 @@ from service.replies.lexicon import Entry, Lexicon
 from service.replies.normalise import Line
 
 MOST_MATCHES = 600
-MOST_A_PHRASE = 12
+MOST_A_PHRASE = 60
 
 
 @dataclass(frozen=True, slots=True)
