@@ -8,10 +8,10 @@ import sys
 from collections.abc import Sequence
 
 from service import __version__
-from service.commands import clinic, database, demo, flows, patients, serve, unknown
+from service.commands import clinic, database, demo, flows, patients, replies, serve, unknown
 from service.commands.surroundings import plain
 
-GROUPS = (serve, demo, database, clinic, flows, patients, unknown)
+GROUPS = (serve, demo, database, clinic, flows, patients, replies, unknown)
 
 
 def parser() -> argparse.ArgumentParser:

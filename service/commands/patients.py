@@ -108,7 +108,7 @@ def _read_rows(rows: csv.DictReader[str], today: date) -> list[tuple[int, NewPat
                 except RowProblems as found:
                     problems += [LineProblem(line, problem.field, problem.what) for problem in found.problems]
     except csv.Error as error:
-        raise UserError(f"the file cannot be read as CSV, from line {rows.line_num} on: {error}") from None
+        raise UserError(f"the file cannot be read as CSV after line {rows.line_num}: {error}") from None
     if problems:
         raise ImportRefused(problems)
     if not lines:

@@ -166,7 +166,7 @@ class Diary:
                 "source": reason.source,
                 "spans": [list(reason.span)] if reason.span else [],
                 "facts": {},
-                "raised_at": at,
+                "raised_at": at + reason.after,
             }
             self.changes.insert(concerns, row)
         self.happened(id, at, "opened", {"urgency": urgency})
@@ -290,7 +290,8 @@ class Diary:
         return fill(text, {"clinic": self.clinic})
 
     def _reminder(self) -> str:
-        return self.flow.silence.remind[self.flow.language(self.kept.person.language)].pick(True)
+        text = self.flow.silence.remind[self.flow.language(self.kept.person.language)].pick(True)
+        return fill(text, {"clinic": self.clinic})
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,6 +304,8 @@ class Reason:
     source: str
     communication_id: UUID | None = None
     span: tuple[int, int] | None = None
+    after: timedelta = timedelta()
+    """How long after the item was opened it was added."""
 
 
 def past_days(anchor: datetime, zone: str) -> list[datetime]:

@@ -22,22 +22,26 @@ from service.settings import Settings
 from service.telephony.port import Author, PhoneText
 from service.telephony.simulator import SimulatedPhones, Simulator, build
 
-LAID_OUT = timedelta(days=2)
+LAID_OUT = timedelta(days=6)
 """How far back texts lie on the telephones when the demo starts."""
+HANDED_OVER = frozenset({"accepted", "sent", "delivered", "undelivered", "unknown"})
 SEND_RATE = 50.0
 
 
 class Demo:
     """One demo in one folder: `await prepare()`, then `app()`."""
 
-    def __init__(self, folder: Path, address: str, clock: Clock | None = None) -> None:
-        """`address`: where browsers and the simulator's webhooks reach it, such as http://127.0.0.1:8080."""
+    def __init__(self, folder: Path, address: str, *, clock: Clock | None = None, content: Content | None = None) -> None:
+        """`address`: where browsers and the simulator's webhooks reach it, such as http://127.0.0.1:8080.
+
+        Raises ContentError, unless the content is passed, when a flow or wording file is wrong.
+        """
         self.address = address
         self.staff = STAFF
         self.password = PASSWORD
         self._clock = clock or SystemClock()
         self._folder = folder.absolute()
-        self._content: Content = load_content()
+        self._content = content or load_content()
         self._settings = Settings(
             database_url=f"sqlite+aiosqlite:///{self._folder / 'demo.sqlite3'}",
             public_base_url=address,
@@ -89,7 +93,7 @@ def lay_out(phones: SimulatedPhones, said: list[Said], silenced: list[str]) -> N
     for one in said:
         if one.direction == "in":
             phones.put(one.number, PhoneText(str(one.id), Author.PATIENT, one.body, one.at, "received"))
-        elif one.status in ("sent", "delivered", "undelivered"):
+        elif one.status in HANDED_OVER:
             phones.put(one.number, PhoneText(str(one.id), Author.SERVICE, one.body, one.at, one.status))
     for number in silenced:
         phones.block(number, blocked=True)

@@ -41,7 +41,7 @@ FLOW = "heart_failure/daily"
 DUE_AFTER = timedelta(seconds=4)
 """From the begin of the demo to the check-ins of those who are due."""
 LASTS = timedelta(days=60)
-EARLIER = {"chi": timedelta(minutes=70), "gus": timedelta(hours=3), "dov": timedelta(hours=2)}
+EARLIER = {"fay": timedelta(minutes=70), "gus": timedelta(hours=3), "dov": timedelta(hours=2)}
 """How long before the demo's begin the others' check-in of the day was due."""
 PROVIDER = "simulator"
 

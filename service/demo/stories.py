@@ -14,6 +14,7 @@ from service.domain.urgency import Urgency
 
 Story = Callable[[Diary, datetime, Mapping[str, UUID]], None]
 PROMPTLY = timedelta(seconds=2)
+CHIS_BAD_DAY = 13
 
 
 def _ana(diary: Diary, anchor: datetime, staff: Mapping[str, UUID]) -> None:
@@ -70,17 +71,24 @@ def _ben(diary: Diary, anchor: datetime, staff: Mapping[str, UUID]) -> None:
 
 def _chi(diary: Diary, anchor: datetime, staff: Mapping[str, UUID]) -> None:
     for day, at in enumerate(past_days(anchor, ZONE)):
-        usual_day(diary, day, at)
-    weight = round(usual_weight(diary.kept.person, len(past_days(anchor, ZONE)) - 1) + 5.6, 1)
+        if day == CHIS_BAD_DAY:
+            _chis_bad_day(diary, at, staff)
+        else:
+            usual_day(diary, day, at)
+
+
+def _chis_bad_day(diary: Diary, at: datetime, staff: Mapping[str, UUID]) -> None:
+    gain = 5.6
+    weight = round(usual_weight(diary.kept.person, CHIS_BAD_DAY - 1) + gain, 1)
     said = "worse, my ankles are huge and I need 3 pillows now"
-    replies = diary.day(anchor, weight=weight, breathing=said, pill="yes")
-    key = diary.flow.key
+    replies = diary.day(at, weight=weight, breathing=said, pill="yes")
+    key, zones = diary.flow.key, diary.flow.sources["zones"]
     reasons = [
         Reason(
             f"{key}.weight.gained_in_a_day",
             Urgency.URGENT,
-            f"Weight {weight:g} lb, up 5.6 lb within a day (limit 3 lb): a sign of fluid",
-            diary.flow.sources["zones"],
+            f"Weight {weight:g} lb, up {gain:g} lb within a day (limit 3 lb): a sign of fluid",
+            zones,
             replies[0],
             (0, len(f"{weight:g}")),
         ),
@@ -88,23 +96,29 @@ def _chi(diary: Diary, anchor: datetime, staff: Mapping[str, UUID]) -> None:
             f"{key}.breathing_swelling.marked_swelling",
             Urgency.URGENT,
             "Marked or growing swelling (leg swelling)",
-            diary.flow.sources["zones"],
+            zones,
             replies[1],
             _span("my ankles are huge", said),
+            BREATHED - WEIGHED,
         ),
         Reason(
             f"{key}.breathing_swelling.breathless_lying_flat",
             Urgency.URGENT,
             "Breathless lying flat, or needs more pillows",
-            diary.flow.sources["zones"],
+            zones,
             replies[1],
             _span("3 pillows", said),
+            BREATHED - WEIGHED,
         ),
     ]
-    raised = anchor + WEIGHED
-    diary.item(raised, Urgency.URGENT, raised + timedelta(hours=1), reasons, reached=Reached.DELIVERED)
-    answer = "Thank you. A nurse will answer you within 1 hour. If you get worse, call 911."
-    diary.said_to(raised + PROMPTLY, answer, Purpose.ANSWER)
+    raised = at + WEIGHED
+    item = diary.item(raised, Urgency.URGENT, raised + timedelta(hours=1), reasons, reached=Reached.DELIVERED)
+    diary.said_to(raised + PROMPTLY, "Thank you. A nurse will answer you within 1 hour. If you get worse, call 911.", Purpose.ANSWER)
+    note = (
+        "S: up 5.6 lb in a day, ankle swelling, 3 pillows. B: heart failure, home 2 weeks. A: fluid overload, speaks in sentences, no "
+        "chest pain. R: Dr. Serrano doubled the water pill for 3 days; seen in clinic the same afternoon. Chi knows when to call 911."
+    )
+    diary.resolved(item, staff["Nora Nowak"], raised + timedelta(minutes=6), raised + timedelta(minutes=38), Disposition.SEEN_TODAY, note)
 
 
 def _dov(diary: Diary, anchor: datetime, staff: Mapping[str, UUID]) -> None:
@@ -131,6 +145,24 @@ def _usual(diary: Diary, anchor: datetime, staff: Mapping[str, UUID]) -> None:
         usual_day(diary, day, at)
 
 
+def _fay(diary: Diary, anchor: datetime, staff: Mapping[str, UUID]) -> None:
+    _usual(diary, anchor, staff)
+    said = "took it but I ran out of my blood thinner on monday"
+    replies = diary.day(anchor, weight=usual_weight(diary.kept.person, 2), breathing="no", pill=said)
+    reason = Reason(
+        f"{diary.flow.key}.water_pill.missed_high_alert",
+        Urgency.URGENT,
+        "A dose of a high-alert medicine was missed",
+        diary.flow.sources["missed_dose"],
+        replies[2],
+        _span("ran out of my blood thinner", said),
+    )
+    raised = anchor + SWALLOWED
+    diary.item(raised, Urgency.URGENT, raised + timedelta(hours=1), [reason], reached=Reached.DELIVERED)
+    answer = "Thank you. A nurse will answer you within 1 hour. If you get worse, call 911."
+    diary.said_to(raised + PROMPTLY, answer, Purpose.ANSWER)
+
+
 def _gus(diary: Diary, anchor: datetime, staff: Mapping[str, UUID]) -> None:
     _usual(diary, anchor, staff)
     said = "no forgot it this morning"
@@ -154,4 +186,4 @@ def _span(words: str, said: str) -> tuple[int, int]:
     return start, start + len(words)
 
 
-STORIES: Mapping[str, Story] = {"ana": _ana, "ben": _ben, "chi": _chi, "dov": _dov, "eva": _usual, "fay": _usual, "gus": _gus}
+STORIES: Mapping[str, Story] = {"ana": _ana, "ben": _ben, "chi": _chi, "dov": _dov, "eva": _usual, "fay": _fay, "gus": _gus}

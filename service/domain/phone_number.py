@@ -23,3 +23,14 @@ def parse_phone_number(text: str) -> str:
     if number.extension or not phonenumbers.is_valid_number(number):
         raise ValueError("is not in use as a telephone number: write it whole, without extension, as +12025550101")
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def written_phone_number(number: str) -> str:
+    """An E.164 number as people write it, "(202) 555-0101" or international; what is no number comes back as it is."""
+    try:
+        parsed = phonenumbers.parse(number)
+    except phonenumbers.NumberParseException:
+        return number
+    at_home = parsed.country_code == phonenumbers.country_code_for_region(HOME)
+    kind = phonenumbers.PhoneNumberFormat.NATIONAL if at_home else phonenumbers.PhoneNumberFormat.INTERNATIONAL
+    return phonenumbers.format_number(parsed, kind)

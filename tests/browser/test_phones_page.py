@@ -1,0 +1,81 @@
+"""The page of simulated telephones in a real browser."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.async_api import Locator, Page, expect
+
+from service.demo.run import Demo
+from tests.demo.running import running_demo
+
+ANA, STRANGER, ON_CALL = "#phone-12025550101", "#phone-12025550150", "#phone-12025550191"
+OpenPage = Callable[..., Awaitable[Page]]
+
+
+@pytest.fixture
+async def demo(tmp_path: Path) -> AsyncIterator[Demo]:
+    async with running_demo(tmp_path) as started:
+        yield started
+
+
+def last_text(phone: Locator) -> Locator:
+    return phone.locator(".bubble-service .said-words").last
+
+
+async def test_a_check_in_arrives_without_reload_and_is_answered_in_place(demo: Demo, page: Page, axe: Any) -> None:
+    await page.goto(f"{demo.address}/demo/phones")
+    ana = page.locator(ANA)
+    await expect(last_text(ana)).to_contain_text("What is your weight this morning", timeout=15_000)
+    await ana.get_by_label("Text from Ana Alvarez").fill("168.4")
+    await ana.get_by_role("button", name="Send as Ana Alvarez").click()
+    await expect(ana.locator(".bubble-patient .said-words").last).to_contain_text("168.4")
+    await expect(last_text(ana)).to_contain_text("harder to breathe", timeout=10_000)
+    await expect(ana.get_by_label("Text from Ana Alvarez")).to_have_value("")
+    await axe(page)
+    assert page.url.endswith("/demo/phones"), "the page was not left"
+
+
+async def test_what_is_being_typed_survives_a_text_that_arrives_meanwhile(demo: Demo, page: Page) -> None:
+    await page.goto(f"{demo.address}/demo/phones")
+    ana, field = page.locator(ANA), page.locator(ANA).get_by_label("Text from Ana Alvarez")
+    await field.fill("half a sen")
+    await expect(last_text(ana)).to_contain_text("What is your weight this morning", timeout=15_000)
+    await page.locator(STRANGER).get_by_role("button", name="I have chest pain").click()
+    await expect(last_text(page.locator(STRANGER))).to_contain_text("Call 911 now", timeout=10_000)
+    await expect(last_text(page.locator(ON_CALL))).to_contain_text("EMERGENCY", timeout=10_000)
+    await expect(field).to_have_value("half a sen")
+
+
+async def test_everything_works_without_javascript_at_390_pixels(demo: Demo, open_page: OpenPage) -> None:
+    page = await open_page(width=390, height=844, javascript=False)
+    await page.goto(f"{demo.address}/demo/phones")
+    await page.locator(STRANGER).get_by_role("button", name="I have chest pain").click()
+    assert page.url.endswith(STRANGER), "back at the same telephone"
+    await page.reload()
+    await expect(page.locator(STRANGER).locator(".bubble-patient")).to_contain_text("I have chest pain")
+    await page.locator(ANA).get_by_role("button", name="Switch off the phone of Ana Alvarez").click()
+    await expect(page.locator(ANA)).to_contain_text("The phone is off")
+    await page.locator(ANA).get_by_role("button", name="Switch on the phone of Ana Alvarez").click()
+    await page.locator(ANA).get_by_label("Text from Ana Alvarez").fill("good morning")
+    await page.locator(ANA).get_by_role("button", name="Send as Ana Alvarez").click()
+    await expect(page.locator(ANA).locator(".bubble-patient").last).to_contain_text("good morning")
+
+
+async def test_no_sideways_scrolling_and_no_violation_at_390_pixels(demo: Demo, open_page: OpenPage, axe: Any) -> None:
+    page = await open_page(width=390, height=844)
+    await page.goto(f"{demo.address}/demo/phones")
+    assert await page.evaluate("document.documentElement.scrollWidth") <= 390
+    await axe(page)
+
+
+async def test_the_newest_text_is_in_sight(demo: Demo, open_page: OpenPage) -> None:
+    page = await open_page(javascript=False)
+    await page.goto(f"{demo.address}/demo/phones")
+    screen = await page.locator(f"{ANA} .screen").bounding_box()
+    newest = await page.locator(f"{ANA} .bubble").last.bounding_box()
+    assert screen
+    assert newest
+    assert screen["y"] <= newest["y"]
+    assert newest["y"] + newest["height"] <= screen["y"] + screen["height"]

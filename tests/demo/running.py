@@ -1,0 +1,46 @@
+"""The demo, really running in this process: a listening socket, webhooks over HTTP, jobs."""
+
+import asyncio
+import functools
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from aiohttp import web
+
+from service.commands.serve import listen
+from service.content import load_content
+from service.demo.run import Demo
+
+WAIT_SECONDS = 20.0
+
+
+content = functools.cache(load_content)
+"""Read once for all tests of a run."""
+
+
+@asynccontextmanager
+async def running_demo(folder: Path) -> AsyncIterator[Demo]:
+    """A demo that answers at `demo.address`; ended and its port freed at the end."""
+    listener = listen("127.0.0.1", 0)
+    demo = Demo(folder, f"http://127.0.0.1:{listener.getsockname()[1]}", content=content())
+    await demo.prepare()
+    runner = web.AppRunner(demo.app(), access_log=None, shutdown_timeout=1)
+    await runner.setup()
+    try:
+        await web.SockSite(runner, listener).start()
+        yield demo
+    finally:
+        await runner.cleanup()
+        listener.close()
+
+
+async def until(condition: Callable[[], bool | Awaitable[bool]], what: str) -> None:
+    """Waits for a condition, at most 20 seconds; fails saying what did not happen."""
+    ends = asyncio.get_running_loop().time() + WAIT_SECONDS
+    while True:
+        met = condition()
+        if await met if isinstance(met, Awaitable) else met:
+            return
+        assert asyncio.get_running_loop().time() < ends, f"waited {WAIT_SECONDS:g} s in vain: {what}"
+        await asyncio.sleep(0.05)
