@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Column, Table, Update, bindparam, insert, update
+from sqlalchemy import Table, Update, bindparam, insert, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.schema import ScalarElementColumnDefault
 
@@ -90,12 +90,13 @@ def _tables() -> tuple[Table, ...]:
 
 def _whole(table: Table, row: dict[str, Any]) -> dict[str, Any]:
     """The row with every column, so that all rows of a table share one statement."""
-    missing = row.keys() - table.c.keys()
-    if missing:
-        raise ValueError(f"{table.name} has no column {', '.join(sorted(missing))}")
-    return {column.name: row.get(column.name, _default(column)) for column in table.c}
+    blank = _blank(table)
+    if not row.keys() <= blank.keys():
+        raise ValueError(f"{table.name} has no column {', '.join(sorted(row.keys() - blank.keys()))}")
+    return {**blank, **row}
 
 
-def _default(column: Column[Any]) -> Any:
-    """The column's fixed default, None when it has none."""
-    return column.default.arg if isinstance(column.default, ScalarElementColumnDefault) else None
+@functools.cache
+def _blank(table: Table) -> dict[str, Any]:
+    """Each column's fixed default, None where it has none."""
+    return {column.name: column.default.arg if isinstance(column.default, ScalarElementColumnDefault) else None for column in table.columns}

@@ -8,7 +8,24 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import LABEL_STYLE_TABLENAME_PLUS_COL, Row, Select, and_, func, or_, select
+from sqlalchemy import (
+    LABEL_STYLE_TABLENAME_PLUS_COL,
+    Boolean,
+    ColumnElement,
+    Float,
+    Row,
+    Select,
+    String,
+    Table,
+    and_,
+    cast,
+    func,
+    literal_column,
+    null,
+    or_,
+    select,
+    union_all,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.db.check_in import check_ins, enrollments, flow_sessions
@@ -47,32 +64,13 @@ async def load_contexts(connection: AsyncConnection, patient_ids: Sequence[UUID]
     ids = sorted(set(patient_ids))
     if not ids:
         return {}
-    locked = select(patients).where(among(connection, patients.c.id, ids)).order_by(patients.c.id).with_for_update()
+    locked = select(patients).where(among(connection, patients.c.id, ids)).order_by(patients.c.id).with_for_update(key_share=True)
     rows = (await connection.execute(locked)).all()
     found = [row.id for row in rows]
     team_of = await load_teams(connection, {row.team_id for row in rows})
     numbers = await _phones(connection, found)
-    problem_list = await _grouped(
-        connection, select(conditions.c.patient_id, conditions.c.code).where(among(connection, conditions.c.patient_id, found))
-    )
-    medicines = await _grouped(
-        connection,
-        select(medications.c.patient_id, medications.c.kind, medications.c.high_alert).where(
-            among(connection, medications.c.patient_id, found),
-            or_(medications.c.ended_on.is_(None), medications.c.ended_on > now.date()),
-        ),
-    )
-    personal = await _grouped(connection, select(limits).where(among(connection, limits.c.patient_id, found)))
+    lists = await _lists(connection, found, now)
     values = await _grouped(connection, _history(connection, found, now))
-    details = await _grouped(
-        connection,
-        select(consents.c.patient_id, consents.c.detail).where(
-            among(connection, consents.c.patient_id, found), consents.c.revoked_at.is_(None), consents.c.detail
-        ),
-    )
-    places = await _grouped(
-        connection, select(enrollments).where(among(connection, enrollments.c.patient_id, found), enrollments.c.status == "active")
-    )
     sessions = {row.patient_id: _session(row) for row in (await connection.execute(_waiting(connection, found))).all()}
     items = await _open_items(connection, among(connection, escalations.c.patient_id, found), "patient_id")
     return {
@@ -87,16 +85,13 @@ async def load_contexts(connection: AsyncConnection, patient_ids: Sequence[UUID]
             emergency_instruction=row.emergency_instruction or "",
             phones=tuple(phone for phone, _ in numbers[row.id]),
             unconfirmed_phones=frozenset(phone.id for phone, confirmed in numbers[row.id] if not confirmed),
-            conditions=frozenset(condition.code for condition in problem_list[row.id]),
-            medications=tuple(medicine.kind for medicine in medicines[row.id]),
-            high_alert=any(medicine.high_alert for medicine in medicines[row.id]),
-            limits=tuple(PersonalLimit(one.name, one.amount, one.unit, one.author, one.loosens) for one in personal[row.id]),
-            history=tuple(
-                PastValue(Measure(value.name), value.value, value.taken_at, value.value_2)
-                for value in reversed(values[row.id][:MAXIMUM_VALUES])
-            ),
-            detail_consent=bool(details[row.id]),
-            enrollments=tuple(Enrollment(one.id, one.programme, one.flow, one.high_risk) for one in places[row.id]),
+            conditions=frozenset(one.a for one in lists[row.id, "condition"]),
+            medications=tuple(one.a for one in lists[row.id, "medication"]),
+            high_alert=any(one.flag for one in lists[row.id, "medication"]),
+            limits=tuple(PersonalLimit(one.a, one.amount, one.b, one.c, bool(one.flag)) for one in lists[row.id, "limit"]),
+            history=tuple(PastValue(Measure(value.name), value.value, value.taken_at, value.value_2) for value in reversed(values[row.id])),
+            detail_consent=bool(lists[row.id, "detail"]),
+            enrollments=tuple(Enrollment(UUID(one.c), one.a, one.b, bool(one.flag)) for one in lists[row.id, "enrollment"]),
             session=sessions.get(row.id),
             item=items.get(row.id),
         )
@@ -112,19 +107,24 @@ async def load_phone_items(connection: AsyncConnection, phone_ids: Sequence[UUID
 
 
 async def load_teams(connection: AsyncConnection, team_ids: set[UUID]) -> dict[UUID, Team]:
-    """Teams with their organization and coverage, by id; three statements."""
-    joined = select(teams, organizations).join(organizations, teams.c.organization_id == organizations.c.id)
-    rows = (
-        (await connection.execute(joined.where(among(connection, teams.c.id, team_ids)).set_label_style(LABEL_STYLE_TABLENAME_PLUS_COL)))
-        .mappings()
-        .all()
+    """Teams with their organization and coverage, by id; two statements."""
+    joined = (
+        select(teams, organizations, coverage_hours)
+        .join(organizations, teams.c.organization_id == organizations.c.id)
+        .outerjoin(coverage_hours, coverage_hours.c.team_id == teams.c.id)
+        .where(among(connection, teams.c.id, team_ids))
+        .order_by(coverage_hours.c.id)
+        .set_label_style(LABEL_STYLE_TABLENAME_PLUS_COL)
     )
-    hours = defaultdict(list)
-    for row in (await connection.execute(select(coverage_hours).where(among(connection, coverage_hours.c.team_id, team_ids)))).all():
-        hours[row.team_id].append(Shift(row.weekday, row.starts, row.ends))
+    shifts = defaultdict(list)
+    rows = {}
+    for row in (await connection.execute(joined)).mappings():
+        rows[row["teams_id"]] = row
+        if row["coverage_hours_id"] is not None:
+            shifts[row["teams_id"]].append(Shift(row["coverage_hours_weekday"], row["coverage_hours_starts"], row["coverage_hours_ends"]))
     closed = await _grouped(
         connection,
-        select(holidays).where(among(connection, holidays.c.organization_id, {row["organizations_id"] for row in rows})),
+        select(holidays).where(among(connection, holidays.c.organization_id, {row["organizations_id"] for row in rows.values()})),
         "organization_id",
     )
     return {
@@ -135,14 +135,14 @@ async def load_teams(connection: AsyncConnection, team_ids: set[UUID]) -> dict[U
             on_call_phone=row["teams_on_call_phone"],
             coverage=Coverage(
                 row["organizations_zone"],
-                tuple(hours[row["teams_id"]]),
+                tuple(shifts[row["teams_id"]]),
                 frozenset(day.local_date for day in closed[row["organizations_id"]]),
                 row["organizations_after_hours_number"],
             )
-            if hours[row["teams_id"]]
+            if shifts[row["teams_id"]]
             else None,
         )
-        for row in rows
+        for row in rows.values()
     }
 
 
@@ -180,18 +180,61 @@ def phone_of(row: Row[Any]) -> Phone:
     return Phone(row.id, row.number, row.unsafe_since, row.opted_out_at, row.neutral_answer_at)
 
 
+async def _lists(connection: AsyncConnection, ids: Sequence[UUID], now: datetime) -> dict[tuple[UUID, str], list[Row[Any]]]:
+    """The short lists of each patient in one statement, by patient and kind: condition, medication, limit, detail, enrollment.
+
+    One round trip instead of five; `a`, `b`, `c`, `amount` and `flag` mean what the kind's part of the statement says.
+    """
+
+    def part(kind: str, table: Table, *conditions: ColumnElement[bool], a: Any, b: Any, c: Any, amount: Any, flag: Any) -> Select[Any]:
+        columns = (a, String, "a"), (b, String, "b"), (c, String, "c"), (amount, Float, "amount"), (flag, Boolean, "flag")
+        return select(
+            literal_column(f"'{kind}'", String).label("kind"),
+            table.c.patient_id.label("patient_id"),
+            table.c.id.label("id"),
+            *(cast(column, type_).label(name) for column, type_, name in columns),
+        ).where(among(connection, table.c.patient_id, ids), *conditions)
+
+    none = null()
+    still_taken = or_(medications.c.ended_on.is_(None), medications.c.ended_on > now.date())
+    parts = union_all(
+        part("condition", conditions, a=conditions.c.code, b=none, c=none, amount=none, flag=none),
+        part("medication", medications, still_taken, a=medications.c.kind, b=none, c=none, amount=none, flag=medications.c.high_alert),
+        part("limit", limits, a=limits.c.name, b=limits.c.unit, c=limits.c.author, amount=limits.c.amount, flag=limits.c.loosens),
+        part("detail", consents, consents.c.revoked_at.is_(None), consents.c.detail, a=none, b=none, c=none, amount=none, flag=none),
+        part(
+            "enrollment",
+            enrollments,
+            enrollments.c.status == "active",
+            a=enrollments.c.programme,
+            b=enrollments.c.flow,
+            c=enrollments.c.id,
+            amount=none,
+            flag=enrollments.c.high_risk,
+        ),
+    )
+    found: dict[tuple[UUID, str], list[Row[Any]]] = defaultdict(list)
+    for row in sorted((await connection.execute(parts)).all(), key=lambda row: row.id):
+        found[row.patient_id, row.kind].append(row)
+    return found
+
+
 def _history(connection: AsyncConnection, ids: Sequence[UUID], now: datetime) -> Select[Any]:
-    return (
-        select(observations.c.patient_id, observations.c.name, observations.c.value, observations.c.value_2, observations.c.taken_at)
+    """The newest MAXIMUM_VALUES of each patient: one patient's many values take nothing from another's."""
+    newest = func.row_number().over(partition_by=observations.c.patient_id, order_by=observations.c.taken_at.desc()).label("newest")
+    numbered = (
+        select(
+            observations.c.patient_id, observations.c.name, observations.c.value, observations.c.value_2, observations.c.taken_at, newest
+        )
         .where(
             among(connection, observations.c.patient_id, ids),
             observations.c.kind == "value",
             observations.c.value.is_not(None),
             observations.c.taken_at > now - HISTORY,
         )
-        .order_by(observations.c.patient_id, observations.c.taken_at.desc())
-        .limit(MAXIMUM_VALUES * len(ids))
+        .subquery()
     )
+    return select(numbered).where(numbered.c.newest <= MAXIMUM_VALUES).order_by(numbered.c.patient_id, numbered.c.newest)
 
 
 def _waiting(connection: AsyncConnection, ids: Sequence[UUID]) -> Select[Any]:
@@ -221,7 +264,7 @@ async def _open_items(connection: AsyncConnection, whose: Any, key: str) -> dict
         select(escalations)
         .where(whose, escalations.c.state != State.RESOLVED, escalations.c.kind == Kind.CLINICAL)
         .order_by(escalations.c.id)
-        .with_for_update()
+        .with_for_update(key_share=True)
     )
     rows = (await connection.execute(statement)).all()
     if not rows:

@@ -7,9 +7,10 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import Integer, Select, Table, func, insert, literal_column, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.db.communication import communications, inbound_events, inbound_ids
@@ -84,7 +85,7 @@ async def phones_of(connection: AsyncConnection, numbers: Sequence[tuple[UUID, s
             among(connection, phones.c.number_index, [blind for _, blind in index]),
         )
         .order_by(phones.c.id)
-        .with_for_update()
+        .with_for_update(key_share=True)
     )
     found = (await connection.execute(known)).all()
     if len(found) < len(index):
@@ -104,24 +105,20 @@ class Owners:
 
 async def owners_of(connection: AsyncConnection, phone_ids: Sequence[UUID]) -> dict[UUID, Owners]:
     """Who each phone belongs to, in a stable order (as they were linked)."""
-    own = defaultdict(list)
-    for row in (
-        await connection.execute(
-            select(patient_phones.c.phone_id, patient_phones.c.patient_id)
-            .where(among(connection, patient_phones.c.phone_id, phone_ids))
-            .order_by(patient_phones.c.id)
-        )
-    ).all():
-        own[row.phone_id].append(row.patient_id)
-    related = defaultdict(list)
-    for row in (
-        await connection.execute(
-            select(related_persons.c.phone_id, related_persons.c.patient_id)
-            .where(among(connection, related_persons.c.phone_id, phone_ids))
-            .order_by(related_persons.c.id)
-        )
-    ).all():
-        related[row.phone_id].append(row.patient_id)
+
+    def part(table: Table, related: int) -> Select[Any]:
+        return select(
+            literal_column(str(related), Integer).label("related"),
+            table.c.phone_id.label("phone_id"),
+            table.c.patient_id.label("patient_id"),
+            table.c.id.label("id"),
+        ).where(among(connection, table.c.phone_id, phone_ids))
+
+    found: tuple[dict[UUID, list[UUID]], ...] = defaultdict(list), defaultdict(list)
+    rows = (await connection.execute(union_all(part(patient_phones, 0), part(related_persons, 1)))).all()
+    for row in sorted(rows, key=lambda row: row.id):
+        found[row.related][row.phone_id].append(row.patient_id)
+    own, related = found
     return {phone_id: Owners(tuple(own[phone_id]), tuple(related[phone_id])) for phone_id in phone_ids}
 
 
