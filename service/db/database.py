@@ -254,8 +254,12 @@ def _uncut(type_: TypeEngine[Any]) -> TypeEngine[Any]:
 
 
 def skip_locked(select: Select[Any]) -> Select[Any]:
-    """Rows for claiming: on PostgreSQL rows another node holds are passed over; SQLite has one writer anyway."""
-    return select.with_for_update(skip_locked=True)
+    """Rows for claiming: on PostgreSQL rows another node holds are passed over; SQLite has one writer anyway.
+
+    This and every other lock leaves the rows' keys free (FOR NO KEY UPDATE): no id ever changes, and a lock on ids would hold up
+    every insert that refers to the row, which is how nodes come to wait for each other in a circle.
+    """
+    return select.with_for_update(skip_locked=True, key_share=True)
 
 
 def database_now(connection: AsyncConnection, now: datetime) -> ColumnElement[datetime]:

@@ -66,7 +66,7 @@ async def lock_item(connection: AsyncConnection, staff: Staff, item_id: UUID) ->
         return None
     table = patients if row.patient_id is not None else phones
     await connection.execute(select(table.c.id).where(table.c.id == (row.patient_id or row.phone_id)).with_for_update(key_share=True))
-    locked = select(escalations).where(escalations.c.id == item_id, of_own_teams(staff)).with_for_update()
+    locked = select(escalations).where(escalations.c.id == item_id, of_own_teams(staff)).with_for_update(key_share=True)
     found = (await connection.execute(locked)).mappings().first()
     return item_of(dict(found)) if found is not None else None
 

@@ -88,7 +88,7 @@ async def unheard_safety_texts(connection: AsyncConnection, now: datetime, after
         )
         .order_by(communications.c.created_at)
         .limit(limit)
-        .with_for_update(skip_locked=True, of=escalations)
+        .with_for_update(skip_locked=True, key_share=True, of=escalations)
     )
     return [
         Unheard(row.id, row.organization_id, row.communication_id, Status(row.status), Reached(row.reached))

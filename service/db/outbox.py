@@ -330,8 +330,8 @@ async def lock(connection: AsyncConnection, ids: Iterable[UUID], *, neighbours: 
         ).all()
         for table, column in ((phones, 0), (patients, 1)):
             keys = sorted({row[column] for row in around if row[column] is not None})
-            await connection.execute(select(table.c.id).where(table.c.id.in_(keys)).order_by(table.c.id).with_for_update())
-    statement = select(*_KNOWN).where(communications.c.id.in_(wanted)).order_by(communications.c.id).with_for_update()
+            await connection.execute(select(table.c.id).where(table.c.id.in_(keys)).order_by(table.c.id).with_for_update(key_share=True))
+    statement = select(*_KNOWN).where(communications.c.id.in_(wanted)).order_by(communications.c.id).with_for_update(key_share=True)
     found = (await connection.execute(statement)).mappings().all()
     return {
         row["id"]: Known(**{**row, "purpose": Purpose(row["purpose"]), "lane": Lane(row["lane"]), "status": Status(row["status"])})

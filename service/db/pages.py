@@ -111,8 +111,10 @@ async def lock(connection: AsyncConnection, ids: Iterable[UUID]) -> dict[UUID, K
     """These pages, their items locked first, both in id order."""
     wanted = sorted(set(ids))
     items = select(pages.c.escalation_id).where(pages.c.id.in_(wanted))
-    await connection.execute(select(escalations.c.id).where(escalations.c.id.in_(items)).order_by(escalations.c.id).with_for_update())
-    statement = select(pages).where(pages.c.id.in_(wanted)).order_by(pages.c.id).with_for_update()
+    await connection.execute(
+        select(escalations.c.id).where(escalations.c.id.in_(items)).order_by(escalations.c.id).with_for_update(key_share=True)
+    )
+    statement = select(pages).where(pages.c.id.in_(wanted)).order_by(pages.c.id).with_for_update(key_share=True)
     return {
         row.id: KnownPage(row.id, row.organization_id, row.escalation_id, row.step, Status(row.status), row.attempts)
         for row in (await connection.execute(statement)).all()
@@ -147,7 +149,7 @@ async def ladders(connection: AsyncConnection, escalation_ids: Iterable[UUID], n
             escalations.c.acknowledged_at.is_(None),
         )
         .order_by(escalations.c.id)
-        .with_for_update(of=escalations)
+        .with_for_update(key_share=True, of=escalations)
     )
     items = (await connection.execute(statement)).all()
     written: dict[UUID, list[tuple[int, str, str, datetime]]] = {}

@@ -273,7 +273,7 @@ async def still_planned(connection: AsyncConnection, ids: Collection[UUID]) -> d
         select(check_ins.c.id, check_ins.c.organization_id)
         .where(check_ins.c.id.in_(list(ids)), check_ins.c.status == "planned")
         .order_by(check_ins.c.id)
-        .with_for_update()
+        .with_for_update(key_share=True)
     )
     return {row.id: row.organization_id for row in (await connection.execute(statement)).all()}
 

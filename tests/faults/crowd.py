@@ -24,7 +24,7 @@ UNASKED = (CHEST_PAIN, SKIPPED, "thank you", "call me please", "HELP")
 STRANGERS = ("+12025550180", "+12025550181", "+12025550182")
 OVERRIDES = "#rc=5&rp=all"
 """As the runbook registers the webhook: five retries, on any failure."""
-RETRY_PAUSE_SECONDS = 0.8
+RETRY_PAUSE_SECONDS = 1.5
 
 
 class Crowd:
@@ -52,7 +52,7 @@ class Crowd:
             await asyncio.gather(*tasks, return_exceptions=True)
             await asyncio.gather(*self._talking)
 
-    def say(self, number: str, words: str, after: float = 0.0) -> asyncio.Task[None]:
+    def say(self, number: str, words: str, after: float = 0.0) -> None:
         """Sends a text, delivered with the carrier's retries."""
 
         async def send() -> None:
@@ -62,7 +62,6 @@ class Crowd:
         task = asyncio.create_task(send())
         self._talking.add(task)
         task.add_done_callback(self._talking.discard)
-        return task
 
     def anybody(self) -> str:
         """One of the patients."""

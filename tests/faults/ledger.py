@@ -100,7 +100,7 @@ class Ledger:
         )
 
     def check_inbound(self) -> dict[str, int]:
-        """Every text that the carrier delivered is stored, once; those that it gave up on are counted."""
+        """Every text that a patient wrote is stored, once; those that the carrier gave up on were fetched from its list."""
         delivered = {attempt.sid for attempt in self.twilio.store.tries if attempt.kind == "sms" and (attempt.status or 500) < 300}
         written = {message.sid for message in self.twilio.store.inbound}
         stored = Counter(row.provider_id for row in self.heard)
@@ -108,15 +108,14 @@ class Ledger:
         assert not [sid for sid, count in stored.items() if count > 1], "a text was stored twice"
         assert Counter(self.seen) == stored, "the list of seen ids and the texts differ"
         assert Counter(row.provider_id for row in self.events) == stored, "the raw events and the texts differ"
-        assert set(stored) <= written
+        assert set(stored) == written, f"{len(written - set(stored))} texts that the carrier gave up on were never fetched"
         assert not [row for row in self.events if row.failure], "a text could not be read"
         tries = Counter(attempt.sid for attempt in self.twilio.store.tries if attempt.kind == "sms")
         return {
             "texts_in": len(written),
             "stored": len(stored),
             "delivered_again_by_the_carrier": sum(count > 1 for count in tries.values()),
-            "given_up_by_the_carrier": len(written - delivered),
-            "given_up_and_not_stored": len(written - set(stored)),
+            "given_up_by_the_carrier_and_fetched": len(written - delivered),
         }
 
     def check_outbound(self) -> dict[str, int]:
@@ -151,7 +150,7 @@ class Ledger:
         due = [row for row in self.check_ins if row.due_at < past]
         assert not [row for row in due if row.status == "planned"], "a check-in that was due was never begun"
         asked = Counter(row.check_in_id for row in self.out if row.purpose == "check_in")
-        assert set(asked) == {row.id for row in due if row.started_at is not None}, "check-ins and their questions differ"
+        assert set(asked) == {row.id for row in self.check_ins if row.started_at is not None}, "check-ins and their questions differ"
         assert not [one for one, count in asked.items() if count > 1], "a check-in was begun twice"
         assert not [row for row in self.works if row.state in ("claimed", "failed")], "work is stuck or was given up"
         return {"check_ins_due": len(due), "check_ins_begun": len(asked)}

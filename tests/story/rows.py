@@ -5,15 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import Table, func, select
 
 from service.db.database import Database
 from service.db.tables import metadata
 from tests.story.served import KEYRING
-
-T = TypeVar("T")
 
 OWN_ROWS_OF_THE_JOBS = frozenset({"heartbeats"})
 
@@ -44,12 +42,12 @@ async def counts(database: Database) -> dict[str, int]:
         }
 
 
-async def until(what: Callable[[], Awaitable[T] | T], seconds: float = 20) -> T:
+async def until(what: Callable[[], Any], seconds: float = 20) -> Any:
     """Asks again and again until the answer is true; returns it. TimeoutError after `seconds`."""
     async with asyncio.timeout(seconds):
         while True:
             found = what()
-            answer: T = await found if isinstance(found, Awaitable) else found
+            answer = await found if isinstance(found, Awaitable) else found
             if answer:
                 return answer
             await asyncio.sleep(0.05)

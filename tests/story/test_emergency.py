@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from service.db.escalation import concerns, escalations, pages
@@ -32,7 +34,7 @@ async def test_an_emergency_is_answered_and_paged_and_its_item_says_whether_the_
         assert len(items) == raised, "the item stands when the webhook is answered"
 
     for number in (ANA, BEN, STRANGER):
-        await until(lambda number=number: any("911" in text and "nurse" in text for text in house.texts_to(number)))
+        await until(partial(_answered, house, number))
     await until(lambda: twilio.store.refused["21610"])
     await until(lambda: _paged(house))
     assert not any("chest" in text or "Alvarez" in text for text in house.texts_to(ON_CALL))
@@ -48,6 +50,11 @@ async def test_an_emergency_is_answered_and_paged_and_its_item_says_whether_the_
     assert twilio.store.refused["21610"] == 1, "one attempt after STOP, and no more"
     safety = [concern for concern in await rows(house.database, concerns) if concern.urgency_rank == 0]
     assert len({concern.escalation_id for concern in safety}) == 4
+
+
+def _answered(house: House, number: str) -> bool:
+    """True when the carrier has the safety text to this number."""
+    return any("911" in text and "nurse" in text for text in house.texts_to(number))
 
 
 async def _paged(house: House) -> bool:

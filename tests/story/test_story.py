@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Callable
 
 import pytest
 
@@ -21,7 +22,7 @@ WORDS = "I skipped my water pill and my ankles are huge"
 
 @pytest.mark.law(1, 11)
 async def test_a_check_in_leads_to_words_to_an_item_to_an_answer_and_to_its_end(
-    house: House, record_property: pytest.RecordProperty
+    house: House, record_property: Callable[[str, object], None]
 ) -> None:
     twilio = house.twilio
     await until(lambda: any("weight" in text for text in house.texts_to(CHI)))
