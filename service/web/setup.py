@@ -15,6 +15,7 @@ from aiohttp import web
 from service.actions.passwords import Passwords
 from service.clock import Clock
 from service.db.database import Database
+from service.web.client_address import own_address
 from service.web.guard import add_headers, guard
 from service.web.keys import CLIENT_ADDRESS, CLOCK, DATABASE, PASSWORDS, SESSIONS, SHOWN, STATIC, STREAMS
 from service.web.live import stop_streams
@@ -43,15 +44,15 @@ def setup(
 
     `templates` is the folder of that name; `public_base_url` decides about the secure cookie and whose forms are ours.
     `extra` are further pages (the demo's telephones) under the same guard: a Route each, made with `render.page`.
-    `client_address` tells the address that sign-in failures are counted by; behind a proxy it must read what the proxy says,
-    the default is the connection's own.
+    `client_address` tells the address that sign-in failures are counted by; behind a proxy pass `address_behind(networks)`,
+    else the whole clinic counts as one address (the default is the connection's own).
     """
     base = urlsplit(public_base_url)
     https = base.scheme == "https"
     app[DATABASE], app[CLOCK], app[SHOWN], app[STATIC] = database, clock, Shown(), StaticFiles()
     app[STREAMS] = {}
     app[SESSIONS] = sessions = DatabaseSessions(database, clock, secure=https)
-    app[CLIENT_ADDRESS] = client_address or _own_address
+    app[CLIENT_ADDRESS] = client_address or own_address
     aiohttp_jinja2.setup(
         app,
         loader=jinja2.FileSystemLoader(templates),
@@ -73,10 +74,6 @@ def setup(
     app.on_response_prepare.append(add_headers(tuple(unguarded), https=https))
     app.on_shutdown.append(stop_streams)
     app.cleanup_ctx.append(_passwords)
-
-
-def _own_address(request: web.Request) -> str:
-    return request.remote or ""
 
 
 async def _passwords(app: web.Application) -> AsyncIterator[None]:

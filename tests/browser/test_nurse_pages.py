@@ -218,6 +218,12 @@ FOCUSED = """() => {
   const element = document.activeElement;
   return (element.ariaLabel || (element.labels?.[0] ?? element).textContent).trim();
 }"""
+TOO_WIDE = """() => {
+  const width = document.documentElement.clientWidth + 1;
+  return [...document.querySelectorAll('body *')]
+    .filter((element) => !element.closest('.skip, .hidden-text, .talk') && element.getBoundingClientRect().right > width)
+    .map((element) => `${element.tagName}.${element.className} ${Math.round(element.getBoundingClientRect().right)}`);
+}"""
 LOW = """() => [...document.querySelectorAll('button, .button, select, input:not([type=hidden])')]
   .filter((element) => element.offsetParent && !element.closest('.tick') && element.getBoundingClientRect().height < 43.5)
   .map((element) => element.outerHTML.slice(0, 80))"""
@@ -385,3 +391,35 @@ async def test_no_page_violates_wcag_and_none_is_wider_than_the_screen(
     await check("not-found")
     await page.goto(f"{base}/welcome")
     await check("welcome")
+
+
+async def test_before_a_session_ends_the_page_warns_and_lets_the_nurse_stay(open_page: OpenPage, base: str, clinic: Clinic) -> None:
+    page = await open_page()
+    await page.clock.install()
+    await sign_in(page, base, clinic.nora)
+    await page.clock.fast_forward("12:50")
+    await expect(page.locator("#idle")).to_be_hidden()
+    await page.clock.fast_forward("00:30")
+    await expect(page.get_by_text("You will be signed out in 2 minutes")).to_be_visible()
+    async with page.expect_response("**/stay") as told:
+        await page.get_by_role("button", name="Stay signed in").click()
+    assert (await told.value).status == 204
+    await expect(page.locator("#idle")).to_be_hidden()
+    await page.clock.fast_forward("15:10")
+    await expect(page.get_by_text("You are signed out")).to_be_visible()
+
+
+@pytest.mark.parametrize("width", [320, 640])
+async def test_pages_reflow_at_four_hundred_percent_and_at_two_hundred(
+    open_page: OpenPage, base: str, clinic: Clinic, database: Database, width: int
+) -> None:
+    long = "Swellingofthelegsthatnevercametoanendbecausenobodywroteablank " * 3
+    item_id = await seed_item(database, clinic.chi, datetime.now(UTC), words="x" * 400, highlight="x" * 300, reason=long)
+    page = await open_page(width=width, height=640)
+    await sign_in(page, base, clinic.nora)
+    for path in ("/queue", f"/items/{item_id}"):
+        await page.goto(base + path)
+        assert await page.evaluate(TOO_WIDE) == [], path
+    await page.get_by_role("button", name="Claim", exact=True).click()
+    assert await page.evaluate(TOO_WIDE) == []
+    await shot(page, "item-long")

@@ -85,7 +85,10 @@
     fetch("/stay", { method: "POST", body: new URLSearchParams(new FormData(byId("stay"))) }).catch(() => {});
   }
   for (const kind of ["pointerdown", "keydown", "wheel", "touchmove"]) {
-    addEventListener(kind, () => { if (Date.now() - lastActive() > STAY_EVERY_MS) stay(); }, { passive: true, capture: true });
+    addEventListener(kind, (event) => {
+      const asked = event.target instanceof Element && event.target.closest("#idle"); // its button says so itself
+      if (!asked && Date.now() - lastActive() > STAY_EVERY_MS) stay();
+    }, { passive: true, capture: true });
   }
   setInterval(() => {
     if (ended || !byId("idle")) return;
