@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from service.commands.surroundings import database_url
+from service.commands.surroundings import UserError, check_migrated, database_url, sqlite_file
 from service.db import migrate
 from service.db.encryption import new_key
 
@@ -31,14 +31,20 @@ def add_parsers(commands: Any) -> None:
 
 
 async def upgrade(arguments: argparse.Namespace) -> None:
-    """Runs the migrations."""
-    await migrate.upgrade(database_url())
+    """Runs the migrations; makes the folder of a SQLite file."""
+    url = database_url()
+    if (path := sqlite_file(url)) is not None:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise UserError(f"the folder of the database cannot be made ({error.strerror})") from None
+    await migrate.upgrade(url)
     print("The database is at this release's schema.")
 
 
 async def check_schema(arguments: argparse.Namespace) -> None:
     """Raises NotMigrated unless the schema is this release's."""
-    await migrate.check(database_url())
+    await check_migrated(database_url())
     print("The database is at this release's schema.")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import TypeVar
 
 from service.actions.refusal import NotFound, Refused
@@ -19,6 +20,7 @@ from service.domain.phone_number import parse_phone_number
 from service.settings import DEFAULT_DATABASE_URL, Settings, SettingsError, environment
 
 T = TypeVar("T")
+SQLITE = "sqlite+aiosqlite:///"
 CLOCK = SystemClock()
 
 
@@ -51,10 +53,23 @@ def database_url() -> str:
     return environment().get("DATABASE_URL", "").strip() or DEFAULT_DATABASE_URL
 
 
+def sqlite_file(url: str) -> Path | None:
+    """The file of a SQLite address, None for another kind of database."""
+    return Path(url.removeprefix(SQLITE).partition("?")[0]) if url.startswith(SQLITE) else None
+
+
+async def check_migrated(url: str) -> None:
+    """Raises NotMigrated unless the database is there and at this release's schema; makes no empty file."""
+    path = sqlite_file(url)
+    if path is not None and not path.exists():
+        raise migrate.NotMigrated("there is no database yet: run `rounds db upgrade`")
+    await migrate.check(url)
+
+
 @contextlib.asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[Database]:
     """The migrated database. Raises NotMigrated."""
-    await migrate.check(settings.database_url)
+    await check_migrated(settings.database_url)
     database = Database.open(settings.database_url, settings.keyring)
     try:
         yield database

@@ -25,7 +25,7 @@ COLUMNS: dict[str, str] = {
     "zone": "The patient's time zone, such as America/New_York. Default: the organization's.",
     "team": "The team's name. May be left out where there is only one.",
     "conditions": "The problem list: heart_failure; copd",
-    "medications": "name:kind or name:kind:high_alert, with semicolons between: Furosemide 40 mg:water_pill; Warfarin:anticoagulant:high_alert",
+    "medications": "name:kind or name:kind:high_alert; semicolons between: Furosemide:water_pill; Warfarin:anticoagulant:high_alert",
     "consent_sms": "The date on which the patient agreed to texts on `phone`. Without it no check-in text is sent.",
     "consent_detail": "yes when the patient agreed to drug and disease names in texts. Default: no.",
     "per_day": "How many check-ins a day the patient agreed to, 1 to 10. Default: 1.",

@@ -39,6 +39,9 @@ def test_a_database_that_is_not_migrated_is_refused(tmp_path: Path) -> None:
     settings = settings_for(f"sqlite+aiosqlite:///{tmp_path}/new.sqlite3")
     assert "run `rounds db upgrade`" in one_line(program("serve", environment=settings))
     assert "run `rounds db upgrade`" in one_line(program("db", "check", environment=settings))
+    assert not list(tmp_path.iterdir()), "looking makes no file"
+    (tmp_path / "new.sqlite3").touch()
+    assert "the database is empty" in one_line(program("serve", environment=settings))
 
 
 def test_upgrade_makes_the_folder_and_the_schema(tmp_path: Path) -> None:
