@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, String, Table, Uuid, insert
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, String, Table, Uuid, insert, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.db.changes import Changes
@@ -29,6 +29,13 @@ audit_events = Table(
     Column("sequence", BigInteger().with_variant(Integer, "sqlite"), doc="set by the sealer, with the hash"),
     Column("hash", LargeBinary(32)),
     Index("ix_audit_events_patient_id_at", "patient_id", "at"),
+    Index(
+        "ix_audit_events_open",
+        "organization_id",
+        "at",
+        postgresql_where=text("sequence IS NULL"),
+        sqlite_where=text("sequence IS NULL"),
+    ),
     Index("ix_audit_events_sequence", "organization_id", "sequence", unique=True),
 )
 

@@ -19,6 +19,7 @@ from service.actions.plan_check_ins import plan_check_ins
 from service.actions.reconcile_unknown import reconcile_unknown
 from service.actions.recover_replies import recover_replies
 from service.actions.release_leases import release_leases
+from service.actions.seal_audit import seal_audit
 from service.actions.send_communications import send_communications
 from service.actions.start_check_ins import start_check_ins
 from service.actions.time_out_sessions import time_out_sessions
@@ -86,6 +87,7 @@ def registry(around: Surroundings) -> dict[str, Job]:
         "time_out_sessions": Job(5, lambda: time_out_sessions(database, knowledge, clock.now())),
         "release_leases": Job(5, lambda: release_leases(database, knowledge, clock.now())),
         "follow_up_safety_texts": Job(5, lambda: follow_up_safety_texts(database, clock.now())),
+        "seal_audit": Job(60, lambda: seal_audit(database), timedelta(minutes=15)),
         "expire_work": Job(60, lambda: expire_work(database, clock.now()), timedelta(minutes=5)),
         "expire_forgotten": Job(600, lambda: expire_work(database, clock.now(), net=True), timedelta(minutes=30)),
         "recover_replies": Job(60, lambda: recover_replies(database, around.providers, knowledge, clock), timedelta(minutes=15)),

@@ -108,6 +108,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_audit_events")),
     )
     with op.batch_alter_table("audit_events", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_audit_events_open",
+            ["organization_id", "at"],
+            unique=False,
+            postgresql_where=sa.text("sequence IS NULL"),
+            sqlite_where=sa.text("sequence IS NULL"),
+        )
         batch_op.create_index("ix_audit_events_patient_id_at", ["patient_id", "at"], unique=False)
         batch_op.create_index("ix_audit_events_sequence", ["organization_id", "sequence"], unique=True)
 
@@ -1013,6 +1020,7 @@ def downgrade() -> None:
     with op.batch_alter_table("audit_events", schema=None) as batch_op:
         batch_op.drop_index("ix_audit_events_sequence")
         batch_op.drop_index("ix_audit_events_patient_id_at")
+        batch_op.drop_index("ix_audit_events_open", postgresql_where=sa.text("sequence IS NULL"), sqlite_where=sa.text("sequence IS NULL"))
 
     op.drop_table("audit_events")
     with op.batch_alter_table("attempts", schema=None) as batch_op:
