@@ -75,6 +75,9 @@ WHY_NOT_SENT = {
     "too_late_to_be_useful": "it was too late to be useful",
     "quiet_hours_outlast_it": "quiet hours would have outlasted it",
     "quiet_hours": "quiet hours",
+    "no_sender_number": "no sending number is set up",
+    "attempts_exhausted": "the provider refused it again and again",
+    "unreadable": "the text could not be read from the database",
 }
 HAPPENED = {
     "opened": "Opened",
@@ -86,6 +89,9 @@ HAPPENED = {
     "lease_expired": "Claim ran out",
     "released": "Given back",
     "paged": "On-call number texted",
+    "page_delivered": "On-call number has the text",
+    "page_failed": "Text to the on-call number failed",
+    "attributed": "Messages assigned to the patient",
     "acknowledged": "Page acknowledged",
     "answered": "Concern answered",
     "note_written": "Note written",

@@ -457,3 +457,13 @@ async def test_a_refusal_is_said_before_anything_is_typed(browse: NewBrowser, cl
         await nora.post(f"/items/{item_id}/claim", page="/queue")
     assert "has opted out of texts on this number. Call instead." in (await nora.get(f"/items/{dov}"))[1]
     assert "Call instead" not in (await nora.get(f"/items/{chi}"))[1]
+
+
+async def test_an_operational_item_that_rounds_closed_itself_says_so(browse: NewBrowser, clinic: Clinic, database: Database) -> None:
+    item_id = await seed_item(database, clinic.chi, NOW, kind=Kind.OPERATIONAL, known=False, reason="The carrier is down")
+    async with database.transaction() as connection:
+        await connection.execute(update(escalations).values(state="resolved", resolved_at=NOW))
+    nora = await browse(clinic.nora)
+    status, text, _ = await nora.get(f"/items/{item_id}")
+    assert status == 200
+    assert "Closed by Rounds." in text
