@@ -91,7 +91,6 @@ HAPPENED = {
     "paged": "On-call number texted",
     "page_delivered": "On-call number has the text",
     "page_failed": "Text to the on-call number failed",
-    "attributed": "Messages assigned to the patient",
     "acknowledged": "Page acknowledged",
     "answered": "Concern answered",
     "note_written": "Note written",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from service.db.escalation import escalations
 from service.db.staff import web_sessions
 from service.domain.escalation import Reached
 from service.domain.urgency import Urgency
+from service.web import live as live_pages
 from tests.browser.conftest import Axe, OpenPage
 from tests.seed import KEYRING, PASSWORD, Clinic, Member, Person, seed_clinic, seed_item
 from tests.web.conftest import make_app
@@ -73,7 +74,15 @@ async def live(page: Page) -> None:
     await page.wait_for_timeout(300)
 
 
-async def test_a_new_item_is_on_the_open_page_within_a_second(open_page: OpenPage, base: str, clinic: Clinic, database: Database) -> None:
+async def test_a_new_item_is_on_the_open_page_at_once_without_reload(
+    open_page: OpenPage,
+    base: str,
+    clinic: Clinic,
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+    record_property: Callable[..., None],
+) -> None:
+    monkeypatch.setattr(live_pages, "POLL_SECONDS", 600.0)  # so that only the wake-up can bring it
     page = await open_page()
     await sign_in(page, base, clinic.nora)
     await expect(page.get_by_text("Nobody is waiting.")).to_be_visible()
@@ -81,8 +90,7 @@ async def test_a_new_item_is_on_the_open_page_within_a_second(open_page: OpenPag
     began = time.monotonic()
     await arrives(database, clinic.chi)
     await page.get_by_role("link", name="Chi Chen").wait_for(timeout=5000)
-    took = time.monotonic() - began
-    assert took < 1, f"{took:.2f} s"
+    record_property("seconds", time.monotonic() - began)
     await expect(page.locator("#say-status")).to_have_text("1 new item in the queue")
     await expect(page.locator("#tab-unclaimed .count")).to_have_text("1")
 

@@ -22,6 +22,12 @@ from tests.seed import Clinic, seed_item
 from tests.web.conftest import NOW, Browser, NewBrowser
 
 
+@pytest.fixture
+def no_poll(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only a wake-up can bring news."""
+    monkeypatch.setattr(live, "POLL_SECONDS", 600.0)
+
+
 @contextlib.asynccontextmanager
 async def stream(browser: Browser, path: str) -> AsyncIterator[asyncio.Queue[tuple[str, str]]]:
     """The events of a stream as (name, data)."""
@@ -57,6 +63,7 @@ async def wake(database: Database, clinic: Clinic) -> None:
         await notify(connection, f"queue:{clinic.organization_id}")
 
 
+@pytest.mark.usefixtures("no_poll")
 async def test_a_change_is_told_at_once_and_without_a_word_of_it(browse: NewBrowser, clinic: Clinic, database: Database) -> None:
     nora = await browse(clinic.nora)
     async with stream(nora, "/queue/live") as events:
@@ -64,7 +71,7 @@ async def test_a_change_is_told_at_once_and_without_a_word_of_it(browse: NewBrow
         assert name == "hello"
         await seed_item(database, clinic.chi, NOW)
         await wake(database, clinic)
-        name, changed = await next_of(events, 1)
+        name, changed = await next_of(events)
         assert name == "changed"
         assert changed != mark
         assert "Chi" not in changed
@@ -80,6 +87,7 @@ async def test_another_team_s_change_is_not_told(browse: NewBrowser, clinic: Cli
             await next_of(events, 0.7)
 
 
+@pytest.mark.usefixtures("no_poll")
 async def test_what_two_nodes_write_reaches_the_streams_of_both(
     browse: NewBrowser, clinic: Clinic, database: Database, database_url: str
 ) -> None:
@@ -94,10 +102,11 @@ async def test_what_two_nodes_write_reaches_the_streams_of_both(
         item_id = await seed_item(other, clinic.chi, NOW)
         sol = Staff(clinic.sol.id, clinic.organization_id, "Sol", Role.SUPERVISOR, clinic.sol.team_ids)
         await claim_escalation(other, sol, item_id, NOW)
-        assert (await next_of(events, 1))[0] == "changed"
+        assert (await next_of(events))[0] == "changed"
     await other.close()
 
 
+@pytest.mark.usefixtures("no_poll")
 async def test_an_item_s_stream_tells_of_a_new_message_and_of_nothing_else(browse: NewBrowser, clinic: Clinic, database: Database) -> None:
     item_id = await seed_item(database, clinic.chi, NOW)
     nora = await browse(clinic.nora)
@@ -112,7 +121,7 @@ async def test_an_item_s_stream_tells_of_a_new_message_and_of_nothing_else(brows
             old = dict((await connection.execute(select(communications).where(mine))).mappings().one())
             await connection.execute(insert(communications).values(old | {"id": new_id(NOW), "body": "worse"}))
             await notify(connection, f"queue:{clinic.organization_id}")
-        assert (await next_of(events, 1))[0] == "changed"
+        assert (await next_of(events))[0] == "changed"
 
 
 async def test_a_stream_ends_with_its_session(
