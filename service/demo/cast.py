@@ -62,7 +62,7 @@ PATIENTS = (
     Person("ana", "Ana Alvarez", "1951-04-12", "+12025550101", "Answers every day.", 168.0, due=True),
     Person("ben", "Ben Brooks", "1946-09-30", "+12025550102", "Often silent.", 203.5, due=True, high_risk=True),
     Person("chi", "Chi Chen", "1958-01-23", "+12025550103", "Has reported red flags before.", 181.0, due=True, high_risk=True),
-    Person("dov", "Dov Dayan", "1962-11-05", "+12025550104", "Has opted out by STOP.", 176.0, due=False),
+    Person("dov", "Dov Dayan", "1962-11-05", "+12025550104", "Has opted out, in his own words.", 176.0, due=False),
     Person(
         "eva",
         "Eva Estrada",

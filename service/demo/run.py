@@ -21,6 +21,7 @@ from service.demo.seed import FLOW, seed
 from service.settings import Settings
 from service.telephony.port import Author, PhoneText
 from service.telephony.simulator import SimulatedPhones, Simulator, build
+from service.telephony.simulator.provider import STOP_WORDS
 
 LAID_OUT = timedelta(days=6)
 """How far back texts lie on the telephones when the demo starts."""
@@ -89,11 +90,12 @@ class Demo:
 
 
 def lay_out(phones: SimulatedPhones, said: list[Said], silenced: list[str]) -> None:
-    """Puts texts that were exchanged before onto the telephones, oldest first; blocks those that have said STOP."""
+    """Puts texts that were exchanged before onto the telephones, oldest first; blocks those that opted out by the carrier's own word."""
     for one in said:
         if one.direction == "in":
             phones.put(one.number, PhoneText(str(one.id), Author.PATIENT, one.body, one.at, "received"))
         elif one.status in HANDED_OVER:
             phones.put(one.number, PhoneText(str(one.id), Author.SERVICE, one.body, one.at, one.status))
-    for number in silenced:
+    at_the_carrier = {one.number for one in said if one.direction == "in" and one.body.strip().upper() in STOP_WORDS}
+    for number in at_the_carrier.intersection(silenced):
         phones.block(number, blocked=True)

@@ -126,14 +126,20 @@ def _dov(diary: Diary, anchor: datetime, staff: Mapping[str, UUID]) -> None:
     for day, at in enumerate(days[:-5]):
         usual_day(diary, day, at)
     at = days[-5] + timedelta(minutes=5)
-    stop = diary.heard(at, "STOP")
+    words = "please stop texting me, it is too much"
+    stop = diary.heard(at, words)
+    confirmation = (
+        f"{diary.clinic}: you get no more texts from us, and nobody watches over your answers any more. In an emergency call 911; "
+        "in a crisis call or text 988. To come back, reply START."
+    )
+    diary.said_to(at + PROMPTLY, confirmation, Purpose.OPT_OUT_CONFIRMATION)
     reason = Reason(
         "machine.opted_out",
         Urgency.ROUTINE,
         "Opted out: nobody watches over this patient by text any more",
         "FCC 64.1200(a)(10)",
         stop,
-        (0, 4),
+        _span("stop texting me", words),
     )
     item = diary.item(at, Urgency.ROUTINE, at + timedelta(days=1), [reason], reached=Reached.NONE_NEEDED)
     note = "Called Dov. Daily texts are too many for him. Agreed: I call every Monday at 10. He knows the 911 signs."

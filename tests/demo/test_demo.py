@@ -98,10 +98,12 @@ async def test_an_answer_on_a_telephone_becomes_an_item_in_the_own_teams_queue(d
         assert "Ana Alvarez" not in await page(other, "/queue")
 
 
-async def test_chest_pain_from_a_stranger_is_answered_and_pages_the_nurse_on_call(demo: Demo, visitor: aiohttp.ClientSession) -> None:
-    await say(demo, visitor, UNKNOWN_NUMBER, "I have chest pain")
-    await until(lambda: bool(said(demo, UNKNOWN_NUMBER)), "a safety text")
-    assert "911" in said(demo, UNKNOWN_NUMBER)[0]
+@pytest.mark.parametrize("number", [UNKNOWN_NUMBER, DOV], ids=["a stranger", "somebody who has opted out"])
+async def test_chest_pain_is_answered_and_pages_the_nurse_on_call(demo: Demo, visitor: aiohttp.ClientSession, number: str) -> None:
+    before = len(said(demo, number))
+    await say(demo, visitor, number, "I have chest pain")
+    await until(lambda: len(said(demo, number)) > before, "a safety text")
+    assert "Call 911 now" in said(demo, number)[-1]
     await until(lambda: bool(said(demo, ON_CALL[TEAM_A]) or said(demo, ON_CALL[TEAM_B])), "a page to the nurse on call")
 
 
@@ -155,10 +157,12 @@ async def test_the_page_shows_the_whole_cast_with_its_sign_in(demo: Demo, visito
 async def test_a_kept_demo_goes_on_where_it_was(tmp_path: Path) -> None:
     async with running_demo(tmp_path) as first:
         await until(lambda: _asked_today(first, ANA), "Ana's check-in")
+        await first.simulator.phones.reply(CHI, "STOP")
         before = said(first, ANA)
     async with running_demo(tmp_path) as second:
         assert said(second, ANA)[-5:] == before[-5:]
-        assert second.simulator.phones.is_blocked(DOV)
+        assert second.simulator.phones.is_blocked(CHI)
+        assert not second.simulator.phones.is_blocked(DOV), "only Rounds knows that he has opted out"
 
 
 @pytest.fixture
@@ -168,9 +172,16 @@ def port() -> int:
         return int(free.getsockname()[1])
 
 
-def test_the_command_prints_where_to_click_and_whom_to_sign_in_as(port: int, tmp_path: Path) -> None:
+def command_of_make_demo(port: int) -> list[str]:
+    """What the Makefile runs, with this port."""
+    recipe = re.search(r"^demo:.*\n\t@exec \$\(BIN\)/rounds (.*)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    assert recipe
+    return recipe[1].replace("$(PORT)", str(port)).split()
+
+
+def test_make_demo_says_which_page_to_open_and_whom_to_sign_in_as(port: int, tmp_path: Path) -> None:
     started = subprocess.Popen(
-        [sys.executable, "-m", "service", "demo", "--port", str(port)],
+        [sys.executable, "-m", "service", *command_of_make_demo(port)],
         cwd=ROOT,
         env={"PATH": os.environ["PATH"], "TMPDIR": str(tmp_path)},
         stdout=subprocess.PIPE,
