@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -12,12 +13,15 @@ from sqlalchemy import (
     LABEL_STYLE_TABLENAME_PLUS_COL,
     Boolean,
     ColumnElement,
+    CompoundSelect,
+    Date,
     Float,
     Row,
     Select,
     String,
     Table,
     and_,
+    bindparam,
     cast,
     func,
     literal_column,
@@ -30,11 +34,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.db.check_in import check_ins, enrollments, flow_sessions
 from service.db.communication import communications
-from service.db.database import among
+from service.db.database import among, listed
 from service.db.escalation import concerns, escalations, pages
 from service.db.observation import observations
 from service.db.organization import coverage_hours, holidays, organizations, teams
 from service.db.patient import conditions, consents, limits, medications, patient_phones, patients, phones
+from service.db.schema import Instant
 from service.domain.communication import Purpose
 from service.domain.coverage import Coverage, Shift
 from service.domain.escalation import Kind, Reached, State
@@ -64,14 +69,14 @@ async def load_contexts(connection: AsyncConnection, patient_ids: Sequence[UUID]
     ids = sorted(set(patient_ids))
     if not ids:
         return {}
-    locked = select(patients).where(among(connection, patients.c.id, ids)).order_by(patients.c.id).with_for_update(key_share=True)
-    rows = (await connection.execute(locked)).all()
+    dialect = connection.dialect.name
+    rows = (await connection.execute(_locked(dialect), {"ids": ids})).all()
     found = [row.id for row in rows]
     team_of = await load_teams(connection, {row.team_id for row in rows})
     numbers = await _phones(connection, found)
     lists = await _lists(connection, found, now)
-    values = await _grouped(connection, _history(connection, found, now))
-    sessions = {row.patient_id: _session(row) for row in (await connection.execute(_waiting(connection, found))).all()}
+    values = await _grouped(connection, _history(dialect), {"ids": found, "since": now - HISTORY})
+    sessions = {row.patient_id: _session(row) for row in (await connection.execute(_waiting(dialect), {"ids": found})).all()}
     items = await _open_items(connection, among(connection, escalations.c.patient_id, found), "patient_id")
     return {
         row.id: PatientContext(
@@ -108,24 +113,16 @@ async def load_phone_items(connection: AsyncConnection, phone_ids: Sequence[UUID
 
 async def load_teams(connection: AsyncConnection, team_ids: set[UUID]) -> dict[UUID, Team]:
     """Teams with their organization and coverage, by id; two statements."""
-    joined = (
-        select(teams, organizations, coverage_hours)
-        .join(organizations, teams.c.organization_id == organizations.c.id)
-        .outerjoin(coverage_hours, coverage_hours.c.team_id == teams.c.id)
-        .where(among(connection, teams.c.id, team_ids))
-        .order_by(coverage_hours.c.id)
-        .set_label_style(LABEL_STYLE_TABLENAME_PLUS_COL)
-    )
     shifts = defaultdict(list)
     rows = {}
-    for row in (await connection.execute(joined)).mappings():
+    for row in (await connection.execute(_teams(connection.dialect.name), {"ids": list(team_ids)})).mappings():
         rows[row["teams_id"]] = row
         if row["coverage_hours_id"] is not None:
             shifts[row["teams_id"]].append(Shift(row["coverage_hours_weekday"], row["coverage_hours_starts"], row["coverage_hours_ends"]))
     closed = await _grouped(
         connection,
         select(holidays).where(among(connection, holidays.c.organization_id, {row["organizations_id"] for row in rows.values()})),
-        "organization_id",
+        key="organization_id",
     )
     return {
         row["teams_id"]: Team(
@@ -162,15 +159,19 @@ def organization_of(row: Any) -> Organization:
     )
 
 
-async def _phones(connection: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, list[tuple[Phone, bool]]]:
-    statement = (
+@functools.cache
+def _phones_statement(dialect: str) -> Select[Any]:
+    return (
         select(phones, patient_phones.c.patient_id, patient_phones.c.confirmed_at)
         .join(patient_phones, patient_phones.c.phone_id == phones.c.id)
-        .where(among(connection, patient_phones.c.patient_id, ids))
+        .where(listed(dialect, patient_phones.c.patient_id, "ids"))
         .order_by(patient_phones.c.patient_id, patient_phones.c.position)
     )
+
+
+async def _phones(connection: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, list[tuple[Phone, bool]]]:
     found = defaultdict(list)
-    for row in (await connection.execute(statement)).all():
+    for row in (await connection.execute(_phones_statement(connection.dialect.name), {"ids": ids})).all():
         found[row.patient_id].append((phone_of(row), row.confirmed_at is not None))
     return found
 
@@ -180,11 +181,38 @@ def phone_of(row: Row[Any]) -> Phone:
     return Phone(row.id, row.number, row.unsafe_since, row.opted_out_at, row.neutral_answer_at)
 
 
-async def _lists(connection: AsyncConnection, ids: Sequence[UUID], now: datetime) -> dict[tuple[UUID, str], list[Row[Any]]]:
-    """The short lists of each patient in one statement, by patient and kind: condition, medication, limit, detail, enrollment.
+@functools.cache
+def _teams(dialect: str) -> Select[Any]:
+    return (
+        select(teams, organizations, coverage_hours)
+        .join(organizations, teams.c.organization_id == organizations.c.id)
+        .outerjoin(coverage_hours, coverage_hours.c.team_id == teams.c.id)
+        .where(listed(dialect, teams.c.id, "ids"))
+        .order_by(coverage_hours.c.id)
+        .set_label_style(LABEL_STYLE_TABLENAME_PLUS_COL)
+    )
 
-    One round trip instead of five; `a`, `b`, `c`, `amount` and `flag` mean what the kind's part of the statement says.
-    """
+
+@functools.cache
+def _locked(dialect: str) -> Select[Any]:
+    return select(patients).where(listed(dialect, patients.c.id, "ids")).order_by(patients.c.id).with_for_update(key_share=True)
+
+
+async def _lists(connection: AsyncConnection, ids: Sequence[UUID], now: datetime) -> dict[tuple[UUID, str], list[Row[Any]]]:
+    """The short lists of each patient by patient and kind (condition, medication, limit, detail, enrollment), in one statement."""
+    found: dict[tuple[UUID, str], list[Row[Any]]] = defaultdict(list)
+    rows = (await connection.execute(_lists_statement(connection.dialect.name), {"ids": ids, "today": now.date()})).all()
+    for row in sorted(rows, key=lambda row: row.id):
+        found[row.patient_id, row.kind].append(row)
+    return found
+
+
+# Statements of the hot paths are made once for each dialect: making one takes longer than executing it.
+
+
+@functools.cache
+def _lists_statement(dialect: str) -> CompoundSelect[Any]:
+    """One round trip instead of five; `a`, `b`, `c`, `amount` and `flag` mean what each kind's part says."""
 
     def part(kind: str, table: Table, *conditions: ColumnElement[bool], a: Any, b: Any, c: Any, amount: Any, flag: Any) -> Select[Any]:
         columns = (a, String, "a"), (b, String, "b"), (c, String, "c"), (amount, Float, "amount"), (flag, Boolean, "flag")
@@ -193,11 +221,11 @@ async def _lists(connection: AsyncConnection, ids: Sequence[UUID], now: datetime
             table.c.patient_id.label("patient_id"),
             table.c.id.label("id"),
             *(cast(column, type_).label(name) for column, type_, name in columns),
-        ).where(among(connection, table.c.patient_id, ids), *conditions)
+        ).where(listed(dialect, table.c.patient_id, "ids"), *conditions)
 
     none = null()
-    still_taken = or_(medications.c.ended_on.is_(None), medications.c.ended_on > now.date())
-    parts = union_all(
+    still_taken = or_(medications.c.ended_on.is_(None), medications.c.ended_on > bindparam("today", type_=Date()))
+    return union_all(
         part("condition", conditions, a=conditions.c.code, b=none, c=none, amount=none, flag=none),
         part("medication", medications, still_taken, a=medications.c.kind, b=none, c=none, amount=none, flag=medications.c.high_alert),
         part("limit", limits, a=limits.c.name, b=limits.c.unit, c=limits.c.author, amount=limits.c.amount, flag=limits.c.loosens),
@@ -213,13 +241,10 @@ async def _lists(connection: AsyncConnection, ids: Sequence[UUID], now: datetime
             flag=enrollments.c.high_risk,
         ),
     )
-    found: dict[tuple[UUID, str], list[Row[Any]]] = defaultdict(list)
-    for row in sorted((await connection.execute(parts)).all(), key=lambda row: row.id):
-        found[row.patient_id, row.kind].append(row)
-    return found
 
 
-def _history(connection: AsyncConnection, ids: Sequence[UUID], now: datetime) -> Select[Any]:
+@functools.cache
+def _history(dialect: str) -> Select[Any]:
     """The newest MAXIMUM_VALUES of each patient: one patient's many values take nothing from another's."""
     newest = func.row_number().over(partition_by=observations.c.patient_id, order_by=observations.c.taken_at.desc()).label("newest")
     numbered = (
@@ -227,22 +252,23 @@ def _history(connection: AsyncConnection, ids: Sequence[UUID], now: datetime) ->
             observations.c.patient_id, observations.c.name, observations.c.value, observations.c.value_2, observations.c.taken_at, newest
         )
         .where(
-            among(connection, observations.c.patient_id, ids),
+            listed(dialect, observations.c.patient_id, "ids"),
             observations.c.kind == "value",
             observations.c.value.is_not(None),
-            observations.c.taken_at > now - HISTORY,
+            observations.c.taken_at > bindparam("since", type_=Instant()),
         )
         .subquery()
     )
     return select(numbered).where(numbered.c.newest <= MAXIMUM_VALUES).order_by(numbered.c.patient_id, numbered.c.newest)
 
 
-def _waiting(connection: AsyncConnection, ids: Sequence[UUID]) -> Select[Any]:
+@functools.cache
+def _waiting(dialect: str) -> Select[Any]:
     return (
         select(flow_sessions, enrollments.c.programme, check_ins.c.useful_until)
         .outerjoin(enrollments, flow_sessions.c.enrollment_id == enrollments.c.id)
         .outerjoin(check_ins, flow_sessions.c.check_in_id == check_ins.c.id)
-        .where(among(connection, flow_sessions.c.patient_id, ids), flow_sessions.c.status == "waiting")
+        .where(listed(dialect, flow_sessions.c.patient_id, "ids"), flow_sessions.c.status == "waiting")
     )
 
 
@@ -275,7 +301,7 @@ async def _open_items(connection: AsyncConnection, whose: Any, key: str) -> dict
         select(concerns.c.escalation_id, concerns.c.rule, concerns.c.communication_id).where(
             among(connection, concerns.c.escalation_id, ids)
         ),
-        "escalation_id",
+        key="escalation_id",
     )
     paged = (
         select(pages.c.escalation_id, func.max(pages.c.step))
@@ -288,7 +314,7 @@ async def _open_items(connection: AsyncConnection, whose: Any, key: str) -> dict
         select(communications.c.escalation_id, communications.c.reason, communications.c.created_at)
         .where(among(connection, communications.c.escalation_id, ids), communications.c.purpose == Purpose.SAFETY)
         .order_by(communications.c.created_at),
-        "escalation_id",
+        key="escalation_id",
     )
     return {
         getattr(row, key): OpenItem(
@@ -307,8 +333,10 @@ async def _open_items(connection: AsyncConnection, whose: Any, key: str) -> dict
     }
 
 
-async def _grouped(connection: AsyncConnection, statement: Select[Any], key: str = "patient_id") -> dict[UUID, list[Row[Any]]]:
+async def _grouped(
+    connection: AsyncConnection, statement: Select[Any], parameters: Mapping[str, Any] | None = None, *, key: str = "patient_id"
+) -> dict[UUID, list[Row[Any]]]:
     found: dict[UUID, list[Row[Any]]] = defaultdict(list)
-    for row in (await connection.execute(statement)).all():
+    for row in (await connection.execute(statement, parameters)).all():
         found[getattr(row, key)].append(row)
     return found

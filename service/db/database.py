@@ -248,6 +248,13 @@ def among(connection: AsyncConnection, column: Column[Any], values: Iterable[Any
     return column.in_(list(values))
 
 
+def listed(dialect: str, column: Column[Any], parameter: str) -> ColumnElement[bool]:
+    """The same for a statement that is made once for a dialect and executed often: `parameter` takes the list."""
+    if dialect == "postgresql":
+        return column == any_(bindparam(parameter, type_=ARRAY(_uncut(column.type))))
+    return column.in_(bindparam(parameter, expanding=True))
+
+
 def _uncut(type_: TypeEngine[Any]) -> TypeEngine[Any]:
     """The type of an array's elements: a cast to VARCHAR(64) would cut a longer text in silence instead of refusing it."""
     return String() if isinstance(type_, String) else type_
