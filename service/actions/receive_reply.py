@@ -24,6 +24,7 @@ from service.db import communication, inbound, items
 from service.db.changes import Changes
 from service.db.contexts import load_contexts, load_phone_items, load_teams
 from service.db.database import Database
+from service.db.escalation_claims import lock_open_items
 from service.db.inbound import Owners
 from service.db.schema import new_id
 from service.domain.decision import Fired
@@ -152,8 +153,10 @@ async def _load(connection: AsyncConnection, knowledge: Knowledge, senders: Sequ
     phones = await inbound.phones_of(connection, senders, now)
     owners = await inbound.owners_of(connection, [phone.id for phone in phones.values()])
     people = {id for one in owners.values() for id in (*one.patients, *one.related_to)}
-    contexts = await load_contexts(connection, list(people), now)
     unowned = [phone.id for phone in phones.values() if len(owners[phone.id].patients or owners[phone.id].related_to) != 1]
+    if people and unowned:  # two statements below lock items: together they must keep to the order of all who lock several
+        await lock_open_items(connection, people, unowned)
+    contexts = await load_contexts(connection, list(people), now)
     phone_items = await load_phone_items(connection, unowned) if unowned else {}
     teams: dict[UUID, Team] = {}
     for organization_id in {organization_id for organization_id, _ in senders} if unowned else ():

@@ -71,6 +71,16 @@ async def lock_item(connection: AsyncConnection, staff: Staff, item_id: UUID) ->
     return item_of(dict(found)) if found is not None else None
 
 
+async def lock_open_items(connection: AsyncConnection, patient_ids: Iterable[UUID], phone_ids: Iterable[UUID]) -> None:
+    """Locks these patients, then their open items and those of these phones together, in id order, as whoever pages for them does."""
+    ids = sorted(patient_ids)
+    people = select(patients.c.id).where(patients.c.id.in_(ids)).order_by(patients.c.id)
+    await connection.execute(people.with_for_update(key_share=True))
+    whose = escalations.c.patient_id.in_(ids) | (escalations.c.phone_id.in_(sorted(phone_ids)) & escalations.c.patient_id.is_(None))
+    locked = select(escalations.c.id).where(whose, escalations.c.state != State.RESOLVED, escalations.c.kind == Kind.CLINICAL)
+    await connection.execute(locked.order_by(escalations.c.id).with_for_update(key_share=True))
+
+
 async def claim(connection: AsyncConnection, item: Escalation, staff: Staff, until: datetime, now: datetime) -> bool:
     """Gives an item to a nurse until the lease ends; False when it was changed meanwhile. Claiming acknowledges too."""
     values: dict[str, Any] = {"state": State.CLAIMED, "claimed_by": staff.id, "claimed_at": now, "claimed_until": until}
