@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlalchemy import update
 
 from service.db.check_in import check_ins
-from service.db.communication import attempts, communications, inbound_events, inbound_ids
+from service.db.communication import attempts, communication_statuses, communications, inbound_events, inbound_ids
 from service.db.database import Database
 from service.db.due_work import due_work
 from service.db.escalation import concerns, escalations, pages
@@ -79,6 +79,7 @@ class Ledger:
     events: list[Any]
     works: list[Any]
     seen: list[str]
+    doubted: set[UUID]
 
     @classmethod
     async def read(cls, twilio: StandIn, database: Database) -> Ledger:
@@ -97,6 +98,7 @@ class Ledger:
             await rows(database, inbound_events),
             await rows(database, due_work),
             seen,
+            {row.communication_id for row in await rows(database, communication_statuses, communication_statuses.c.status == "unknown")},
         )
 
     def check_inbound(self) -> dict[str, int]:
@@ -138,7 +140,8 @@ class Ledger:
         return {
             "texts_out": len(self.out),
             "accepted_by_the_carrier": len(texts),
-            "never_left_and_shown": len(never),
+            "were_in_doubt": len(self.doubted),
+            "of_these_never_left_and_shown": len(never),
             "pages_accepted": len(paged),
         }
 

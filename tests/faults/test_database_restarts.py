@@ -23,7 +23,7 @@ from tests.story.rows import opened
 from tests.story.served import Served
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(SECONDS_A_TEST)]
-RESTARTS = (2, 20)
+RESTARTS = (1, 20)
 """Sampled, full."""
 
 
@@ -43,7 +43,7 @@ async def test_restarts_of_postgresql_under_load_lose_nothing_and_end_no_process
     restarts = RESTARTS[full_faults]
     url = own_postgres.create_database("story")
     run_to_end(lambda: upgrade(url))
-    people = invented(30 + 3 * restarts)
+    people = invented(16 + 3 * restarts)
     node = Served(url, twilio, tmp_path)
     twilio.options.sms_url = node.sms_url + OVERRIDES
     try:

@@ -20,7 +20,7 @@ from tests.story.rows import opened
 from tests.story.served import Served
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(SECONDS_A_TEST)]
-KILLS = {"postgresql": (5, 200), "sqlite": (3, 50), "two nodes": (3, 60)}
+KILLS = {"postgresql": (4, 200), "sqlite": (2, 50), "two nodes": (2, 60)}
 """Sampled, full."""
 SECONDS_A_KILL = 3.0
 """About; check-ins become due all along."""
@@ -42,7 +42,7 @@ async def test_killing_the_process_at_random_moments_loses_nothing_and_doubles_n
     began = time.monotonic()
     kind, url = kind_and_url
     kills = _kills(kind, full_faults)
-    people = invented(30 + 3 * kills)
+    people = invented(16 + 3 * kills)
     async with opened(url) as database:
         clinic = await set_up(database, people)
         records = [record for record, _ in clinic.patients]
@@ -77,7 +77,7 @@ async def test_of_two_nodes_one_may_die_at_any_moment_and_no_text_is_lost_or_dou
 ) -> None:
     began = time.monotonic()
     kills = _kills("two nodes", full_faults)
-    people = invented(30 + 3 * kills)
+    people = invented(16 + 3 * kills)
     async with opened(durable_postgres_url) as database:
         clinic = await set_up(database, people)
         records = [record for record, _ in clinic.patients]

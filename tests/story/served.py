@@ -32,7 +32,7 @@ def free_port() -> int:
 
 def environment(database_url: str, port: int, twilio: StandIn | None = None, **more: str) -> dict[str, str]:
     """Everything that `rounds` is told, and of this process's own environment only what a program needs to run at all."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR", "LANG") if name in os.environ}
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR", "LANG", "PYTHONPATH") if name in os.environ}
     told = {"DATABASE_URL": database_url, "PUBLIC_BASE_URL": f"http://127.0.0.1:{port}", "PORT": str(port), **KEYS}
     if twilio is not None:
         told |= {
