@@ -19,7 +19,7 @@ from service.actions.settle_communications import Word, settle_communications
 from service.actions.settle_pages import settle_pages
 from service.db import outbox, parked
 from service.db.database import Database
-from service.db.failures import is_outage
+from service.db.failures import is_contention, is_outage
 from service.domain.communication import Status
 from service.telephony.port import DeliveryUpdate
 
@@ -39,14 +39,14 @@ class Outcome(StrEnum):
 async def receive_delivery_statuses(
     database: Database, knowledge: Knowledge, updates: Sequence[DeliveryUpdate], now: datetime
 ) -> list[Outcome | Exception]:
-    """One outcome for each update, in order; one transaction for all. When it fails, each is tried alone.
+    """One outcome for each update, in order; one transaction for all texts, one for all pages. When it fails, each is tried alone.
 
     An exception in the list is that update's own (it is not stored). An outage of the database raises.
     """
     try:
         return [*await _together(database, knowledge, updates, now)]
     except Exception as error:
-        if is_outage(error):
+        if is_outage(error) and not is_contention(error):
             raise
         _log.error("status_batch_failed", updates=len(updates), error=type(error).__name__)
     outcomes: list[Outcome | Exception] = []
@@ -66,15 +66,20 @@ async def _together(database: Database, knowledge: Knowledge, updates: Sequence[
     telling = [(place, update) for place, update in enumerate(updates) if update.status is not None]
     if not telling:
         return outcomes
+    room = True
     async with database.transaction() as connection:
         texts, pages, nobodys = await _match(connection, telling, now)
         for place, moved in zip(texts, await settle_communications(connection, list(texts.values()), now), strict=True):
             outcomes[place] = Outcome.APPLIED if moved else Outcome.KEPT
-        for place, moved in zip(pages, await settle_pages(connection, knowledge, list(pages.values()), now), strict=True):
-            outcomes[place] = Outcome.APPLIED if moved else Outcome.KEPT
-        room = await parked.park(connection, list(nobodys.values()))
-        for place in nobodys:
-            outcomes[place] = Outcome.PARKED if room else Outcome.DROPPED
+        if nobodys:
+            room = await parked.park(connection, list(nobodys.values()))
+            for place in nobodys:
+                outcomes[place] = Outcome.PARKED if room else Outcome.DROPPED
+    if pages:
+        # On their own: texts lock patients before items, pages lock items alone.
+        async with database.transaction() as connection:
+            for place, moved in zip(pages, await settle_pages(connection, knowledge, list(pages.values()), now), strict=True):
+                outcomes[place] = Outcome.APPLIED if moved else Outcome.KEPT
     if not room:
         _log.error("statuses_dropped", updates=len(nobodys))
     return outcomes

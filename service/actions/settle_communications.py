@@ -13,7 +13,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.db import outbox, parked
+from service.db import outbox, pages, parked
 from service.db.changes import Changes
 from service.db.check_in import check_ins, flow_sessions
 from service.db.communication import communication_statuses, communications
@@ -62,7 +62,7 @@ async def settle_communications(connection: AsyncConnection, words: Sequence[Wor
     """
     if not words:
         return []
-    neighbours = any(word.status in _NOT_ARRIVED or word.status is Status.DELIVERED for word in words)
+    neighbours = any(word.status in _NOT_ARRIVED for word in words)  # these change phones and items of patients
     known = await outbox.lock(connection, [word.communication_id for word in words], neighbours=neighbours)
     waiting = await _parked(connection, words)
     changes = Changes(now)
@@ -98,6 +98,7 @@ async def settle_communications(connection: AsyncConnection, words: Sequence[Wor
     problems = [problem for one, word in settled for problem in _follow(changes, one, word, open_check_ins)]
     await report(connection, changes, problems)
     await outbox.end_attempts(connection, ends, now)
+    await pages.lock_items(connection, changes.updated.get(escalations, {}))
     await changes.write(connection)
     return applied[: len(words)]
 

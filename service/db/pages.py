@@ -95,6 +95,18 @@ async def lost_claims(connection: AsyncConnection, now: datetime, limit: int) ->
     return [(row.id, row.attempt_id) for row in (await connection.execute(statement)).all()]
 
 
+async def lock_items(connection: AsyncConnection, ids: Iterable[UUID]) -> None:
+    """Locks these items in the one order that all take them in: those of patients, then those of phones, each by id."""
+    wanted = sorted(set(ids))
+    if wanted:
+        await connection.execute(
+            select(escalations.c.id).where(escalations.c.id.in_(wanted)).order_by(*_ORDER).with_for_update(key_share=True)
+        )
+
+
+_ORDER = (escalations.c.patient_id.is_(None), escalations.c.id)
+
+
 @dataclass(frozen=True, slots=True)
 class KnownPage:
     """What a page stands at, for judging a word on it."""
@@ -108,12 +120,10 @@ class KnownPage:
 
 
 async def lock(connection: AsyncConnection, ids: Iterable[UUID]) -> dict[UUID, KnownPage]:
-    """These pages, their items locked first, both in id order."""
+    """These pages, locked in id order, their items before them."""
     wanted = sorted(set(ids))
-    items = select(pages.c.escalation_id).where(pages.c.id.in_(wanted))
-    await connection.execute(
-        select(escalations.c.id).where(escalations.c.id.in_(items)).order_by(escalations.c.id).with_for_update(key_share=True)
-    )
+    whose = select(pages.c.escalation_id).where(pages.c.id.in_(wanted))
+    await lock_items(connection, (await connection.scalars(whose)).all())
     statement = select(pages).where(pages.c.id.in_(wanted)).order_by(pages.c.id).with_for_update(key_share=True)
     return {
         row.id: KnownPage(row.id, row.organization_id, row.escalation_id, row.step, Status(row.status), row.attempts)
@@ -138,7 +148,7 @@ class Ladder:
 
 
 async def ladders(connection: AsyncConnection, escalation_ids: Iterable[UUID], now: datetime) -> dict[UUID, Ladder]:
-    """Those of these items that still need paging (emergency, not resolved, not acknowledged), locked in id order."""
+    """Those of these items that still need paging (emergency, not resolved, not acknowledged), locked."""
     statement = (
         select(escalations.c.id, escalations.c.organization_id, escalations.c.team_id, teams.c.on_call_phone)
         .join(teams, escalations.c.team_id == teams.c.id)
@@ -148,7 +158,7 @@ async def ladders(connection: AsyncConnection, escalation_ids: Iterable[UUID], n
             escalations.c.state != State.RESOLVED,
             escalations.c.acknowledged_at.is_(None),
         )
-        .order_by(escalations.c.id)
+        .order_by(*_ORDER)
         .with_for_update(key_share=True, of=escalations)
     )
     items = (await connection.execute(statement)).all()
