@@ -80,7 +80,6 @@ async def test_a_new_item_is_on_the_open_page_at_once_without_reload(
     clinic: Clinic,
     database: Database,
     monkeypatch: pytest.MonkeyPatch,
-    record_property: Callable[..., None],
 ) -> None:
     monkeypatch.setattr(live_pages, "POLL_SECONDS", 600.0)  # so that only the wake-up can bring it
     page = await open_page()
