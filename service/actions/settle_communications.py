@@ -96,9 +96,10 @@ async def settle_communications(connection: AsyncConnection, words: Sequence[Wor
     asked = [one.check_in_id for one, _ in settled if _ends_conversation(one) and one.check_in_id is not None]
     open_check_ins = await outbox.unanswered(connection, asked) if asked else set()
     problems = [problem for one, word in settled for problem in _follow(changes, one, word, open_check_ins)]
+    # Patients' items first, then the organization's row and its operational items: the order of all who take both.
+    await pages.lock_items(connection, changes.updated.get(escalations, {}))
     await report(connection, changes, problems)
     await outbox.end_attempts(connection, ends, now)
-    await pages.lock_items(connection, changes.updated.get(escalations, {}))
     await changes.write(connection)
     return applied[: len(words)]
 
