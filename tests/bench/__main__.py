@@ -16,10 +16,12 @@ from tests.bench import dispatch, outbox, reading, webhooks
 from tests.bench.cohort import seed
 from tests.bench.databases import opened, servers
 from tests.bench.processes import ROOT, started
-from tests.bench.results import Row, machine, table
+from tests.bench.results import Row, machine, markdown, table
 from tests.bench.scale import QUICK, WHOLE, Scale
 
 WRITTEN_TO = ROOT / "build" / "bench.json"
+README = ROOT / "README.md"
+BEGINS, ENDS = "<!-- bench -->", "<!-- /bench -->"
 _begun = time.monotonic()
 
 
@@ -59,10 +61,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description="Rates of Rounds beside their bare equivalents.")
     parser.add_argument("--quick", action="store_true", help="a look in half a minute; too short to quote")
     parser.add_argument("--only", default="", help="postgresql or sqlite")
+    parser.add_argument("--readme", action="store_true", help="put the table into README.md too")
     parser.add_argument("--profile", type=Path, help="write a cProfile of the application under the webhooks to this file")
     asked = parser.parse_args()
     configure("error")
     before = machine()
+    if before["load_before"][0] > (before["cores"] or 1) / 2:
+        print(f"This machine is busy (load {before['load_before'][0]}, {before['cores']} cores): only the ratios mean something.")
     scale = QUICK if asked.quick else WHOLE
     rows = [row.to_json() for row in asyncio.run(measure(scale, asked.only, asked.profile))]
     say("done")
@@ -70,6 +75,9 @@ def main() -> None:
     WRITTEN_TO.parent.mkdir(exist_ok=True)
     written = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "quick": asked.quick, "machine": before, "rows": rows}
     WRITTEN_TO.write_text(json.dumps(written, indent=2) + "\n", encoding="utf-8")
+    if asked.readme:
+        before_it, _, rest = README.read_text(encoding="utf-8").partition(BEGINS)
+        README.write_text(f"{before_it}{BEGINS}\n{markdown(written)}\n{ENDS}{rest.partition(ENDS)[2]}", encoding="utf-8")
     print(f"written to {WRITTEN_TO.relative_to(ROOT)}")
 
 

@@ -86,6 +86,22 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+def markdown(written: Mapping[str, Any]) -> str:
+    """The same for the README, with the machine and the date."""
+    machine = written["machine"]
+    lines = ["| | database | Rounds, a second | p50 / p99 ms | bare, a second | p50 / p99 ms | ratio |", "|---|---|---|---|---|---|---|"]
+    for row in written["rows"]:
+        real, bare = row["real"], row["bare"] or {}
+        rates = [f"{found['per_second']:,.0f}" if found else "" for found in (real, bare)]
+        times = [f"{found['p50_ms']:.1f} / {found['p99_ms']:.1f}" if "p50_ms" in found else "" for found in (real, bare)]
+        ratio = f"{row['ratio_of_rates']:.2f}" if "ratio_of_rates" in row else ""
+        database = row["database"] if row["database"] != "none" else ""
+        lines.append(f"| {row['name']} | {database} | {rates[0]} | {times[0]} | {rates[1]} | {times[1]} | {ratio} |")
+    said = f"{written['at'][:10]}, {machine['processor']}, {machine['cores']} cores, Python {machine['python']}"
+    load = f"load before the run {machine['load_before'][0]}; server, database and load generator share the cores"
+    return "\n".join([*lines, "", f"Medians. {said}; {load}."])
+
+
 def _cells(found: Mapping[str, Any]) -> str:
     if not found:
         return " " * 28

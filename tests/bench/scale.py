@@ -17,5 +17,5 @@ class Scale:
     replies_read: int
 
 
-WHOLE = Scale(waves=5, patients_a_wave=500, repetitions=3, burst_seconds=2.5, warm_up_seconds=1.0, replies_read=4_000)
+WHOLE = Scale(waves=5, patients_a_wave=400, repetitions=3, burst_seconds=2.0, warm_up_seconds=1.0, replies_read=4_000)
 QUICK = Scale(waves=2, patients_a_wave=150, repetitions=1, burst_seconds=1.0, warm_up_seconds=0.3, replies_read=500)

@@ -1,8 +1,12 @@
-"""A provider that answers every create after a fixed time, in a process of its own and with as little work as Python allows."""
+"""A provider that answers after a fixed time, in a process of its own and with as little work as Python allows.
+
+A create is accepted; a list is empty.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import sys
 from urllib.parse import parse_qs
@@ -29,22 +33,33 @@ class Answering(asyncio.Protocol):
         length = int(self._buffer[at + 15 : end].split(b"\r\n", 1)[0]) if at >= 0 else 0
         if len(self._buffer) < end + 4 + length:
             return
+        is_create = self._buffer.startswith(b"POST")
         form = parse_qs(self._buffer[end + 4 : end + 4 + length].decode())
         self._buffer = b""
-        asyncio.get_running_loop().call_later(self._seconds, self._answer, form.get("To", [""])[0])
+        content = _created(form.get("To", [""])[0]) if is_create else _EMPTY_LIST
+        asyncio.get_running_loop().call_later(self._seconds, self._answer, content, 201 if is_create else 200)
 
-    def _answer(self, to: str) -> None:
-        global made
-        made += 1
-        content = json.dumps(
-            {"sid": f"SM{made:032x}", "to": to, "status": "queued", "error_code": None, "num_segments": "1", "direction": "outbound-api"}
-        ).encode()
-        head = f"HTTP/1.1 201 Created\r\nContent-Type: application/json\r\nContent-Length: {len(content)}\r\n\r\n"
+    def _answer(self, content: bytes, status: int) -> None:
+        head = f"HTTP/1.1 {status} OK\r\nContent-Type: application/json\r\nContent-Length: {len(content)}\r\n\r\n"
         if self._transport is not None and not self._transport.is_closing():
             self._transport.write(head.encode() + content)
 
 
-made = 0
+_numbers = itertools.count(1)
+_EMPTY_LIST = json.dumps({"messages": [], "page": 0, "page_size": 50, "next_page_uri": None}).encode()
+
+
+def _created(to: str) -> bytes:
+    return json.dumps(
+        {
+            "sid": f"SM{next(_numbers):032x}",
+            "to": to,
+            "status": "queued",
+            "error_code": None,
+            "num_segments": "1",
+            "direction": "outbound-api",
+        }
+    ).encode()
 
 
 async def main() -> None:
