@@ -99,7 +99,7 @@ async def _verified(request: web.Request, webhooks: Webhooks) -> tuple[Receiver,
     try:
         form = receiver.verify(url=webhooks.public_base_url + request.raw_path, headers=request.headers, body=body)
     except SignatureRefused as refusal:
-        _log.warning("webhook refused", provider=receiver.name, why=str(refusal))
+        _log.warning("webhook refused", provider=receiver.name, why=str(refusal).replace(" ", "_"))
         raise web.HTTPForbidden from None
     return receiver, form
 

@@ -59,6 +59,7 @@ async def test_wrong_missing_and_foreign_signatures_leave_no_row(house: House) -
         url = base + paths[0]
         async with session.post(url, data=form, headers={"X-Twilio-Signature": _signed(url, form, options.auth_token)}) as response:
             assert response.status == 200
+    assert "foreign_account" in house.served.log.read_text(), "the log tells operators why, in a code"
     after = await counts(house.database)
     assert after["inbound_events"] == before["inbound_events"] + 1, "the very same form is taken with the right signature"
 
