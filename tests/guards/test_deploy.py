@@ -116,6 +116,19 @@ def test_the_proxys_file_is_one_that_caddy_takes() -> None:
     assert "node2:8080" in done.stdout
 
 
+def test_the_unit_is_one_that_systemd_takes(tmp_path: Path) -> None:
+    program = shutil.which("systemd-analyze")
+    if program is None:
+        pytest.skip("no systemd-analyze on PATH: install systemd to have deploy/rounds.service checked")
+    unit = tmp_path / "rounds.service"
+    unit.write_text(
+        (DEPLOY / "rounds.service").read_text(encoding="utf-8").replace("/opt/rounds/bin/rounds", "/bin/true"), encoding="utf-8"
+    )
+    done = subprocess.run([program, "verify", "--recursive-errors=no", str(unit)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert str(unit) not in done.stderr, done.stderr
+
+
 @pytest.fixture(scope="module")
 def clinics_server() -> Iterator[Server]:
     """A server on which deploy/roles.sql has been run by psql, and the schema migrated by its owner."""
