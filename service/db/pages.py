@@ -96,15 +96,12 @@ async def lost_claims(connection: AsyncConnection, now: datetime, limit: int) ->
 
 
 async def lock_items(connection: AsyncConnection, ids: Iterable[UUID]) -> None:
-    """Locks these items in the one order that all take them in: those of patients, then those of phones, each by id."""
+    """Locks these items in id order, as all who hold several do."""
     wanted = sorted(set(ids))
     if wanted:
         await connection.execute(
-            select(escalations.c.id).where(escalations.c.id.in_(wanted)).order_by(*_ORDER).with_for_update(key_share=True)
+            select(escalations.c.id).where(escalations.c.id.in_(wanted)).order_by(escalations.c.id).with_for_update(key_share=True)
         )
-
-
-_ORDER = (escalations.c.patient_id.is_(None), escalations.c.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +155,7 @@ async def ladders(connection: AsyncConnection, escalation_ids: Iterable[UUID], n
             escalations.c.state != State.RESOLVED,
             escalations.c.acknowledged_at.is_(None),
         )
-        .order_by(*_ORDER)
+        .order_by(escalations.c.id)
         .with_for_update(key_share=True, of=escalations)
     )
     items = (await connection.execute(statement)).all()
