@@ -24,12 +24,13 @@ _LONGEST_DAY = timedelta(hours=26)
 async def judge_texts(connection: AsyncConnection, texts: Sequence[Outgoing], now: datetime) -> list[tuple[Outgoing, Ruling]]:
     """A ruling for each text, in order. ValueError when a zone is unknown."""
     patient_ids = {one.patient_id for one in texts if one.patient_id is not None}
-    consents = await outbox.consents_of(connection, patient_ids) if patient_ids else {}
+    nobodys = {one.phone_id for one in texts if one.patient_id is None}
+    consents = await outbox.consents_of(connection, patient_ids, nobodys) if texts else {}
     asked = {one.patient_id for one in texts if one.purpose is Purpose.CHECK_IN and one.patient_id is not None}
     sent = await outbox.check_ins_sent(connection, asked, now - _LONGEST_DAY) if asked else {}
     rulings = []
     for one in texts:
-        owned = consents.get(one.patient_id, []) if one.patient_id is not None else []
+        owned = consents.get(one.patient_id or one.phone_id, [])  # on a shared phone anybody's consent for it lets us ask who writes
         earlier = sent.get(one.patient_id, []) if one.patient_id is not None else []
         ruling = may_send(_circumstances(one, owned, earlier, now), now)
         rulings.append((one, ruling))

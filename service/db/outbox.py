@@ -129,13 +129,19 @@ async def load(connection: AsyncConnection, ids: Sequence[UUID]) -> list[Outgoin
     ]
 
 
-async def consents_of(connection: AsyncConnection, patient_ids: Iterable[UUID]) -> dict[UUID, list[tuple[Consent, int]]]:
-    """Every consent of these patients with the prompts a day that it allows; a withdrawn one says when."""
+async def consents_of(
+    connection: AsyncConnection, patient_ids: Iterable[UUID], phone_ids: Iterable[UUID]
+) -> dict[UUID, list[tuple[Consent, int]]]:
+    """Every consent of these patients and for these phones, by patient and by phone, with the prompts a day that it allows.
+
+    A withdrawn one says when.
+    """
     found: dict[UUID, list[tuple[Consent, int]]] = defaultdict(list)
-    statement = select(consents).where(consents.c.patient_id.in_(sorted(patient_ids)))
+    statement = select(consents).where(or_(consents.c.patient_id.in_(sorted(patient_ids)), consents.c.phone_id.in_(sorted(phone_ids))))
     for row in (await connection.execute(statement)).all():
         consent = Consent(row.patient_id, row.phone_id, Channel(row.channel), row.programme, row.given_at, row.revoked_at, row.detail)
         found[row.patient_id].append((consent, row.per_day))
+        found[row.phone_id].append((consent, row.per_day))
     return found
 
 

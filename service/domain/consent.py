@@ -22,11 +22,14 @@ class Consent:
     detail: bool = False
 
     def covers(self, phone_id: UUID, channel: Channel, programme: str, now: datetime) -> bool:
-        """True when it allows a message to this number on this channel for this programme at `now`."""
+        """True when it allows a message to this number on this channel for this programme at `now`.
+
+        A message that belongs to no programme (an answer, a nurse's own words) needs any consent for the number.
+        """
         return (
             self.phone_id == phone_id
             and self.channel is channel
-            and self.programme in ("", programme)
+            and (not programme or self.programme in ("", programme))
             and self.given_at <= now
             and (self.revoked_at is None or now < self.revoked_at)
         )

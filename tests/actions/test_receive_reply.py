@@ -5,14 +5,17 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
+from service.actions.judge_texts import judge_texts
 from service.actions.receive_reply import Receipt, receive_replies
+from service.db import outbox
 from service.db.check_in import flow_sessions
 from service.db.communication import communications, inbound_events
 from service.db.escalation import concerns, escalation_events, escalations, pages
 from service.db.observation import observations
 from service.db.patient import consents, phones
+from service.domain.communication import Lane
 from service.domain.urgency import by_rank
 from service.telephony.port import InboundMessage
 from tests.actions.house import NIGHT, House
@@ -285,3 +288,19 @@ async def test_a_picture_without_words_is_seen_by_a_nurse(house: House) -> None:
     assert await receive_replies(house.database, house.knowledge, house.clock, [message]) == [Receipt.STORED]
     rules = {concern.rule for concern in await house.rows(concerns)}
     assert "machine.media" in rules
+
+
+@pytest.mark.law(4)
+async def test_the_question_who_writes_needs_a_consent_for_the_phone_and_an_answer_any_programme(house: House) -> None:
+    await house.text(house.clinic.fay.number, "good morning")
+    await house.text(house.clinic.chi.number, "can somebody call me please")
+    async with house.database.transaction() as connection:
+        await connection.execute(update(consents).where(consents.c.patient_id == house.clinic.chi.id).values(programme="heart_failure"))
+        due = await outbox.due_ids(connection, Lane.ROUTINE, house.clock.now(), 10)
+        rulings = await judge_texts(connection, await outbox.load(connection, due), house.clock.now())
+    assert len(rulings) >= 1
+    assert {ruling.verdict for _, ruling in rulings} == {"send"}
+    async with house.database.transaction() as connection:
+        await connection.execute(update(consents).values(revoked_at=house.clock.now()))
+        rulings = await judge_texts(connection, await outbox.load(connection, due), house.clock.now())
+    assert [ruling.why for _, ruling in rulings] == ["no_consent"] * len(rulings)
