@@ -1,5 +1,6 @@
 """deploy/: what can be held here without a container engine: its structure, and its roles on a real PostgreSQL."""
 
+import asyncio
 import re
 import shutil
 import subprocess
@@ -11,11 +12,12 @@ from typing import Any
 import asyncpg
 import pytest
 from ruamel.yaml import YAML
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.exc import ProgrammingError
 
 from service.db import migrate
 from service.db.database import Database
+from service.db.patient import patients
 from service.settings import SETTINGS
 from tests.guards.source import ROOT
 from tests.postgres import SUPERUSER, Server, run_to_end, running
@@ -185,3 +187,37 @@ async def test_the_services_role_reads_and_writes_rows_and_can_do_no_more(clinic
                     await connection.execute(text(forbidden))
     finally:
         await database.close()
+
+
+@pytest.mark.postgres
+async def test_a_dump_restores_as_the_readme_says_and_the_service_works_on(clinics_server: Server, tmp_path: Path) -> None:
+    connect = ["-h", str(clinics_server.socket_folder), "-U", "admin"]
+    dump = tmp_path / "rounds.dump"
+    database = Database.open(f"postgresql+asyncpg://rounds@/rounds?host={clinics_server.socket_folder}", KEYRING)
+    try:
+        if not await _patients(database):
+            await seed_clinic(database, NOW)
+        before = await _patients(database)
+        await database.engine.dispose()
+        for command in (
+            ["pg_dump", *connect, "--format=custom", f"--file={dump}", "rounds"],
+            ["psql", *connect, "--quiet", "--dbname=rounds", "--command=TRUNCATE organizations CASCADE"],
+            ["pg_restore", *connect, "--clean", "--if-exists", "--exit-on-error", "--dbname=rounds", str(dump)],
+        ):
+            await asyncio.to_thread(_run, [str(clinics_server.bin_folder / command[0]), *command[1:]])
+        assert before
+        assert await _patients(database) == before
+        async with database.transaction() as connection:
+            await connection.execute(text("UPDATE patients SET status = 'paused'"))
+    finally:
+        await database.close()
+
+
+def _run(command: list[str]) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+async def _patients(database: Database) -> list[str]:
+    async with database.reading() as connection:
+        return sorted((await connection.scalars(select(patients.c.name))).all())
