@@ -91,6 +91,12 @@ class Served:
         """True while the process runs."""
         return self._process is not None and self._process.returncode is None
 
+    @property
+    def pid(self) -> int:
+        """The process's id, which stands in the name that it claims work by."""
+        assert self._process is not None
+        return self._process.pid
+
     def signal(self, number: signal.Signals) -> None:
         """Sends a signal to this process only."""
         assert self._process is not None

@@ -17,7 +17,7 @@ STRANGER = "+12025550150"
 WORDS = "I have chest pain"
 
 
-@pytest.mark.law(1, 2)
+@pytest.mark.law(1, 2, 4)
 async def test_an_emergency_is_answered_and_paged_and_its_item_says_whether_the_answer_arrived(house: House) -> None:
     twilio = house.twilio
     twilio.outcomes[BEN] = ("undelivered", 30003)
@@ -25,6 +25,8 @@ async def test_an_emergency_is_answered_and_paged_and_its_item_says_whether_the_
     stop = await twilio.inbound(DOV, "STOP")
     assert stop is not None
     assert stop.status == 200
+
+    before_stop = house.texts_to(DOV)
 
     for raised, number in enumerate((ANA, BEN, DOV, STRANGER), start=1):
         answer = await twilio.inbound(number, WORDS)
@@ -47,6 +49,7 @@ async def test_an_emergency_is_answered_and_paged_and_its_item_says_whether_the_
         flagged = {row for row in (await nora.queue()).values() if "No answer has reached the patient" in row}
         assert len(flagged) == 2
 
+    assert house.texts_to(DOV) == before_stop, "something left for him after STOP"
     assert twilio.store.refused["21610"] == 1, "one attempt after STOP, and no more"
     safety = [concern for concern in await rows(house.database, concerns) if concern.urgency_rank == 0]
     assert len({concern.escalation_id for concern in safety}) == 4
