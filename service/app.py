@@ -20,6 +20,7 @@ from service.jobs.work import Surroundings
 from service.settings import TWILIO_API_BASE, Settings
 from service.telephony.port import DeliveryUpdate, Provider, Receiver
 from service.telephony.twilio import TwilioProvider, TwilioReceiver
+from service.web.client_address import address_behind
 from service.web.keys import CLOCK, DATABASE
 from service.web.routes import Route
 from service.web.setup import setup as set_up_pages
@@ -60,6 +61,7 @@ def create_app(
         templates=content_root() / "templates",
         public_base_url=settings.public_base_url,
         extra=extra_routes,
+        client_address=address_behind(settings.trusted_proxies),
     )
     set_up_webhooks(
         app,

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from service.db.database import DatabaseUrlError, create_engine
 from service.db.encryption import Keyring, KeyringError
 
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 DEFAULT_DATABASE_URL = "sqlite+aiosqlite:///var/rounds.sqlite3"
 TWILIO_API_BASE = "https://api.twilio.com"
 
@@ -70,6 +71,13 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("TWILIO_API_BASE", "The provider's address; another one only for tests and contract checks.", TWILIO_API_BASE),
     Setting("HOST", "The address this process listens on; a TLS proxy stands in front of it.", "127.0.0.1"),
     Setting("PORT", "The port this process listens on.", "8080"),
+    Setting(
+        "TRUSTED_PROXIES",
+        "Networks of the proxies in front, separated by commas: only from them is X-Forwarded-For believed "
+        "(sign-in failures are counted by address). Empty: no proxy.",
+        "",
+        example="172.16.0.0/12",
+    ),
     Setting("LOG_LEVEL", "debug, info, warning or error. Logs never hold names, numbers or words of patients.", "info"),
     Setting("SEND_RATE", "Texts a second this process hands to the provider, for its routine lane (1 for a US long code).", "10"),
 )
@@ -90,6 +98,7 @@ class Settings:
     port: int = 8080
     log_level: str = "info"
     send_rate: float = 10.0
+    trusted_proxies: tuple[Network, ...] = ()
 
     @property
     def has_twilio(self) -> bool:
@@ -120,6 +129,7 @@ class Settings:
             **_twilio(values),
             host=_host(values["HOST"]),
             port=_number("PORT", values["PORT"], int, 0, 65535),
+            trusted_proxies=_networks(values["TRUSTED_PROXIES"]),
             log_level=_one_of("LOG_LEVEL", values["LOG_LEVEL"].lower(), ("debug", "info", "warning", "error")),
             send_rate=_number("SEND_RATE", values["SEND_RATE"], float, 0.1, 1000),
         )
@@ -143,6 +153,13 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def _networks(text: str) -> tuple[Network, ...]:
+    try:
+        return tuple(ipaddress.ip_network(part.strip()) for part in text.split(",") if part.strip())
+    except ValueError:
+        raise SettingsError("TRUSTED_PROXIES must be networks such as 172.16.0.0/12, separated by commas") from None
 
 
 def _host(text: str) -> str:

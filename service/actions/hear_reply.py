@@ -153,7 +153,7 @@ def _keep(changes: Changes, context: PatientContext, heard: Heard, reading: Read
             flow_session_id=session.id if session else None,
             check_in_id=session.check_in_id if session else None,
         )
-    patient.heard_from(changes, context, heard.phone.id)
+    patient.heard_from(changes, context, None if reading.has(FindingKind.WRONG_NUMBER) else heard.phone.id)
     audit.record(
         changes,
         context.organization.id,

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Boolean, Column, Date, Float, Index, Integer, LargeBinary, String, Table, Text, UniqueConstraint, update
+from sqlalchemy import Boolean, Column, Date, Float, Index, Integer, LargeBinary, String, Table, Text, UniqueConstraint, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.db.changes import Changes
+from service.db.check_in import enrollments
 from service.db.encryption import Encrypted
+from service.db.escalation import concerns, escalations
 from service.db.schema import Instant, Json, id_column, metadata, organization_column, reference
 from service.domain.patient import PatientContext, PatientStatus
 
@@ -148,8 +152,8 @@ limits = Table(
 )
 
 
-def heard_from(changes: Changes, context: PatientContext, phone_id: UUID) -> None:
-    """The patient has written: when, and that this number reaches them."""
+def heard_from(changes: Changes, context: PatientContext, phone_id: UUID | None) -> None:
+    """The patient has written: when, and that this number reaches them (None: it does not, a stranger answered)."""
     changes.update(patients, context.id, last_inbound_at=changes.now)
     if phone_id in context.unconfirmed_phones:
         mine = (patient_phones.c.patient_id == context.id) & (patient_phones.c.phone_id == phone_id)
@@ -178,3 +182,22 @@ def restore_consents(changes: Changes, patient_id: UUID) -> None:
     """Consents that an opt-out ended hold again (START, decisions 12); those ended for another reason do not."""
     mine = (consents.c.patient_id == patient_id) & (consents.c.revoked_why == "opt_out")
     changes.also(update(consents).where(mine).values(revoked_at=None, revoked_why=None))
+
+
+async def never_confirmed(connection: AsyncConnection, enrolled_before: datetime, rule: str, limit: int) -> list[UUID]:
+    """Patients in a programme since then whose first number nobody has confirmed, and who were not told of by `rule` yet."""
+    told = (
+        select(concerns.c.id)
+        .join(escalations, concerns.c.escalation_id == escalations.c.id)
+        .where(concerns.c.rule == rule, escalations.c.patient_id == patients.c.id)
+    )
+    confirmed = select(patient_phones.c.id).where(patient_phones.c.patient_id == patients.c.id, patient_phones.c.confirmed_at.is_not(None))
+    statement = (
+        select(patients.c.id)
+        .join(enrollments, enrollments.c.patient_id == patients.c.id)
+        .where(enrollments.c.status == "active", enrollments.c.created_at < enrolled_before, patients.c.status == PatientStatus.ACTIVE)
+        .where(~confirmed.exists(), ~told.exists())
+        .distinct()
+        .limit(limit)
+    )
+    return list((await connection.execute(statement)).scalars().all())

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable
 from datetime import date, datetime, timedelta
 from typing import Any
 
-import phonenumbers
 from markupsafe import Markup, escape
 
+from service.domain.phone_number import written_phone_number
 from service.domain.reading import Span
 from service.domain.schedule import to_local
 from service.domain.segments import count_segments
@@ -159,16 +159,6 @@ def day_of(text: str) -> str:
     return f"{day.day} {day:%B %Y}"
 
 
-def phone_number(number: str) -> str:
-    """An E.164 number as people write it: "(202) 555-0101"."""
-    try:
-        parsed = phonenumbers.parse(number)
-    except phonenumbers.NumberParseException:
-        return number
-    kind = phonenumbers.PhoneNumberFormat.NATIONAL if parsed.country_code == 1 else phonenumbers.PhoneNumberFormat.INTERNATIONAL
-    return phonenumbers.format_number(parsed, kind)
-
-
 def marked(words: str, spans: Iterable[Span]) -> Markup:
     """The patient's words, escaped, with these spans in <mark>; spans that overlap are joined, those outside are cut off."""
     joined: list[list[int]] = []
@@ -215,7 +205,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "age": age,
     "clock_time": clock_time,
     "day_of": day_of,
-    "phone_number": phone_number,
+    "phone_number": written_phone_number,
     "marked": marked,
     "texts": texts,
 }

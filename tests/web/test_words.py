@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markupsafe import escape
 
-from service.web.words import age, clock_time, day_of, duration, marked, phone_number, time_left, waiting
+from service.web.words import age, clock_time, day_of, duration, marked, time_left, waiting
 
 NOW = datetime(2026, 11, 16, 15, 4, tzinfo=UTC)
 NEW_YORK = "America/New_York"
@@ -75,10 +75,5 @@ def test_a_moment_is_told_on_the_clock_of_the_place() -> None:
     # Still the 15th in New York, while it is the 16th in UTC.
     assert clock_time(NOW - timedelta(hours=11), NEW_YORK, NOW) == "Sun 15 Nov, 11:04 pm"
 
-
-def test_numbers_and_dates_read_as_people_write_them() -> None:
-    assert phone_number("+12025550101") == "(202) 555-0101"
-    assert phone_number("+442079460000") == "+44 20 7946 0000"
-    assert phone_number("not a number") == "not a number"
     assert day_of("1950-03-01") == "1 March 1950"
     assert day_of("x") == ""

@@ -1,0 +1,62 @@
+"""A number that nobody has ever confirmed: no answer from it says anything about the patient."""
+
+from __future__ import annotations
+
+from datetime import date, time, timedelta
+from uuid import UUID
+
+import pytest
+from sqlalchemy import insert, update
+
+from service.actions.notice_unconfirmed import RULE, notice_unconfirmed
+from service.db.check_in import enrollments
+from service.db.escalation import concerns
+from service.db.patient import patient_phones
+from service.db.schema import new_id
+from tests.actions.house import House
+
+
+async def enroll(house: House, patient_id: UUID) -> None:
+    """Enrolled now, with a number that is not confirmed."""
+    now = house.clock.now()
+    async with house.database.transaction() as connection:
+        await connection.execute(update(patient_phones).where(patient_phones.c.patient_id == patient_id).values(confirmed_at=None))
+        await connection.execute(
+            insert(enrollments).values(
+                id=new_id(now),
+                organization_id=house.clinic.organization_id,
+                patient_id=patient_id,
+                programme="heart_failure",
+                flow="daily",
+                rule="daily",
+                wall_time=time(9),
+                high_risk=False,
+                starts_on=date(2026, 11, 1),
+                stops_on=date(2026, 12, 31),
+                status="active",
+                created_at=now,
+            )
+        )
+
+
+@pytest.mark.law(2)
+async def test_an_unconfirmed_number_is_an_item_after_a_day_and_only_once(house: House) -> None:
+    await enroll(house, house.clinic.ana.id)
+    assert await notice_unconfirmed(house.database, house.knowledge, house.clock.now() + timedelta(hours=23)) == 0
+    later = house.clock.now() + timedelta(hours=25)
+    assert await notice_unconfirmed(house.database, house.knowledge, later) == 1
+    assert await notice_unconfirmed(house.database, house.knowledge, later) == 0
+    assert [concern.rule for concern in await house.rows(concerns)] == [RULE]
+
+
+async def test_the_patients_own_text_confirms_the_number_but_a_strangers_does_not(house: House) -> None:
+    ana, ben = house.clinic.ana, house.clinic.ben
+    await enroll(house, ana.id)
+    await enroll(house, ben.id)
+    await house.text(ana.number, "good morning")
+    await house.text(ben.number, "wrong number, I don't know any Ben")
+    later = house.clock.now() + timedelta(hours=25)
+    confirmed = {row.patient_id for row in await house.rows(patient_phones, patient_phones.c.confirmed_at.is_not(None))}
+    assert ana.id in confirmed
+    assert ben.id not in confirmed
+    assert await notice_unconfirmed(house.database, house.knowledge, later) == 1
