@@ -17,8 +17,7 @@ from tests.story.served import Served
 CARRIER_SECONDS = 2.0
 LOOKS = 20
 _OPEN = text(
-    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND xact_start IS NOT NULL "
-    "AND now() - xact_start > interval '200 milliseconds'"
+    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND xact_start IS NOT NULL"
 )
 
 
@@ -38,11 +37,11 @@ async def test_no_transaction_is_open_while_the_carrier_is_being_called(durable_
             called = {chi, ON_CALL}  # the safety text and the page, both on their way and not answered yet
             await until(lambda: called <= {message.to for message in twilio.store.accepted})
             looks = [await _open_transactions(database) for _ in range(LOOKS)]
-            assert 0 in looks, "a transaction stays open during a provider call"  # a slow machine may show one for a moment
+            assert 0 in looks, "a transaction is open all the while that the provider is called"
 
 
 async def _open_transactions(database: Database) -> int:
-    """Transactions of other connections that have lasted longer than any of ours should."""
+    """How many transactions other connections have open at this moment; those of the jobs come and go."""
     await asyncio.sleep(CARRIER_SECONDS / 2 / LOOKS)
     async with database.reading() as connection:
         return int(await connection.scalar(_OPEN) or 0)
