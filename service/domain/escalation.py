@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -121,6 +122,30 @@ class Escalation:
     last_patient_event_at: datetime | None = None
     resolved_at: datetime | None = None
     disposition: Disposition | None = None
+
+
+def by_words(concerns: Sequence[Concern]) -> list[tuple[Concern, ...]]:
+    """Concerns that several rules raised over the same words, together; the most urgent leads its group and the list.
+
+    A nurse reads and answers a patient's words once, however many rules saw them; every rule that fired stays listed.
+    """
+    groups: list[list[Concern]] = []
+    for concern in sorted(concerns, key=lambda one: (one.urgency.rank, one.raised_at)):
+        for group in groups:
+            if _same_words(group[0], concern):
+                group.append(concern)
+                break
+        else:
+            groups.append([concern])
+    return [tuple(group) for group in groups]
+
+
+def _same_words(lead: Concern, other: Concern) -> bool:
+    if lead.communication_id is None or lead.communication_id != other.communication_id:
+        return False
+    if (lead.answered_at is None) != (other.answered_at is None):
+        return False
+    return any(start < last and first < end for start, end in lead.spans for first, last in other.spans)
 
 
 def why_not_resolvable(urgency: Urgency, disposition: str, note: str, spoke_to: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -19,7 +19,7 @@ from service.actions.resolve_escalation import Closing, resolve_escalation
 from service.actions.view_item import view_item
 from service.actions.write_note import write_note
 from service.db.item import ItemPage
-from service.domain.escalation import Disposition, SpokeTo
+from service.domain.escalation import Concern, Disposition, SpokeTo, by_words
 from service.domain.patient import Phone
 from service.domain.reading import Span
 from service.domain.schedule import quiet
@@ -107,7 +107,7 @@ async def resolve(request: web.Request) -> web.Response:
     """POST /items/{id}/resolve."""
     item_id, form = _id(request), await request.post()
     try:
-        answered = {UUID(str(value)) for value in form.getall("answered", [])[:MOST_CONCERNS]}
+        answered = {UUID(id) for value in form.getall("answered", [])[:MOST_CONCERNS] for id in str(value).split()[:MOST_CONCERNS]}
         version = int(await _text(request, "version"))
     except ValueError:
         raise web.HTTPNotFound from None
@@ -142,10 +142,12 @@ def _back(item_id: UUID, part: str = "") -> web.Response:
 async def _item_page(request: web.Request, *, error: str = "", filled: Mapping[str, Any] | None = None, status: int = 200) -> web.Response:
     staff, now = request[WEB_SESSION].staff, request.app[CLOCK].now()
     found = await view_item(request.app[DATABASE], staff, _id(request), now)
+    groups = by_words(found.concerns)
     context = {
         "page": found,
         "item": found.item,
-        "spans": _spans(found),
+        "groups": groups,
+        "spans": _spans(groups),
         "words": {row.id: row.body for row in found.conversation},
         "mine": found.item.claimed_by == staff.id and found.item.state == "claimed",
         "reason_needed": reason_needed(found.item, found.place.zone, found.place.quiet_start, found.place.quiet_end, now),
@@ -172,9 +174,10 @@ def _refusal(found: ItemPage, now: datetime) -> str:
     return why_refused(found.item, Phone(row.id, row.number, row.unsafe_since, row.opted_out_at), found.consents, now) if row else ""
 
 
-def _spans(found: ItemPage) -> dict[UUID, list[Span]]:
+def _spans(groups: Sequence[Sequence[Concern]]) -> dict[UUID, list[Span]]:
+    """What to mark in the conversation: the words of each group's leading concern."""
     spans: dict[UUID, list[Span]] = defaultdict(list)
-    for concern in found.concerns:
-        if concern.communication_id is not None:
-            spans[concern.communication_id] += concern.spans
+    for lead, *_ in groups:
+        if lead.communication_id is not None:
+            spans[lead.communication_id] += lead.spans
     return spans
