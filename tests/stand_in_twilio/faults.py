@@ -90,6 +90,6 @@ async def after(kind: str, request: web.Request, good: dict[str, object], hold_s
 
 
 def _reset(request: web.Request) -> web.Response:
-    assert request.transport is not None
-    request.transport.abort()
+    if request.transport is not None:  # None: the caller has died meanwhile
+        request.transport.abort()
     return web.Response(status=500)
