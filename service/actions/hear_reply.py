@@ -71,7 +71,7 @@ def hear_reply(
     reading = read(knowledge.lexicon, Reply(heard.body, context.language), question)
     decision = decide(knowledge.tables, reading.findings, facts, changes.now, question)
     communication_id = _keep(changes, context, heard, reading)
-    aftermath = _converse(changes, context, flow, heard, reading, decision, communication_id)
+    aftermath = _converse(changes, context, flow, heard, reading, decision, facts, communication_id)
     context = aftermath.context
     observation.record(
         changes,
@@ -100,7 +100,7 @@ def hear_reply(
         items.add_event(changes, context.organization.id, earlier.id, "message", {})
         items.change_item(changes, context.organization.id, earlier.id, last_patient_event_at=changes.now)
     news = context.item is not None and (earlier is None or context.item.urgency.rank < earlier.urgency.rank)
-    context = _answer(changes, knowledge, context, heard, reading, decision, aftermath, communication_id, news=news, choice=follow_through)
+    context = _answer(changes, knowledge, context, facts, heard, reading, decision, aftermath, communication_id, news, follow_through)
     changes.wake(f"patient:{context.id}")
     return context, communication_id
 
@@ -173,6 +173,7 @@ def _converse(
     heard: Heard,
     reading: Reading,
     decision: Decision,
+    facts: Facts,
     communication_id: UUID,
 ) -> Aftermath:
     """Carries the open conversation on. An emergency ends the questions: what was answered is kept, nothing more is asked."""
@@ -180,7 +181,6 @@ def _converse(
     if waiting is None or flow is None or heard.by_related_person:
         return Aftermath(context)
     session, now = Session.from_json(waiting.state), changes.now
-    facts = context.facts(now)
     heard_as = ReplyRead(reading.findings, reading.missing, heard.received_at, decision.urgency, bool(decision.answer))
     session, events = resume(flow, session, heard_as, facts, now)
     aftermath = apply_events(changes, context, waiting, session, events, communication_id=communication_id)
@@ -250,17 +250,17 @@ def _answer(
     changes: Changes,
     knowledge: Knowledge,
     context: PatientContext,
+    facts: Facts,
     heard: Heard,
     reading: Reading,
     decision: Decision,
     aftermath: Aftermath,
     communication_id: UUID,
-    *,
     news: bool,
     choice: Fired | None,
 ) -> PatientContext:
     """Queues what the patient hears: at most one safety text an incident, then the keyword's answer, then the flow's."""
-    facts, item = context.facts(changes.now), context.item
+    item = context.item
     if any(reading.has(kind) for kind in (FindingKind.UNSAFE_TO_CONTACT, FindingKind.DECEASED, FindingKind.HOSPICE)):
         if item is not None and decision.urgency is Urgency.EMERGENCY:
             items.change_item(changes, context.organization.id, item.id, reached=Reached.NOT_REACHED)

@@ -22,7 +22,8 @@ async def add_senders(connection: AsyncConnection, provider: str, sender: str, p
     if len(without) != 1:
         return 0
     rows = [
-        {"id": new_id(now), "organization_id": without[0], "provider": provider, "sender": sender, "purpose": purpose} for purpose in purposes
+        {"id": new_id(now), "organization_id": without[0], "provider": provider, "sender": sender, "purpose": purpose}
+        for purpose in purposes
     ]
     await connection.execute(insert(sender_numbers), rows)
     return 1

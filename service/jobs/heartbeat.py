@@ -22,6 +22,7 @@ _log = structlog.get_logger(__name__)
 
 WATCH_EVERY_SECONDS = 30
 WATCHDOG = "watchdog"
+FIRST_WATCH = timedelta(seconds=10)
 DRAIN_SECONDS = 10.0
 """How long running rounds may end by themselves when the service stops; a provider call takes at most about this long."""
 
@@ -53,6 +54,7 @@ class Heartbeat:
     def start(self) -> None:
         """Begins to tick, with a first round of every job at once; call inside the running loop."""
         watchdog = Job(WATCH_EVERY_SECONDS, self._watch)
+        self._note(WATCHDOG)
         at_once = SystemClock().now()  # APScheduler compares with the machine's clock, whatever clock the jobs are given
         for name in self.limits:
             self._note(name)  # silence is counted from the start
@@ -62,7 +64,7 @@ class Heartbeat:
                 IntervalTrigger(seconds=job.every_seconds, timezone=UTC),
                 args=(name, job.run),
                 id=name,
-                next_run_time=at_once,
+                next_run_time=at_once if name != WATCHDOG else at_once + FIRST_WATCH,  # after the jobs' own first rounds
             )
         self._lane = asyncio.create_task(emergency_lane(self._around, self._note, self._stopping), name="emergency_lane")
         self._scheduler.start()
