@@ -76,8 +76,8 @@ async def test_the_heartbeat_does_all_of_it_by_itself(world: World) -> None:
 
     try:
         await until(sent)
-        assert {row.name for row in await world.rows(heartbeats)} >= {WATCHDOG}
         await heart._watch()
+        assert {row.name for row in await world.rows(heartbeats)} >= {WATCHDOG}
         await until(healthy)
     finally:
         await heart.stop()
