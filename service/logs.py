@@ -1,6 +1,6 @@
 """Structured logs, one JSON object a line: codes, ids and counts only (law 10).
 
-A processor drops what does not look like one: a value is kept when it is a number, a flag, an id or a short code. So a
+A processor replaces everything else: text is kept only under the keys for codes, and only when it looks like one. So a
 name, a telephone number or a patient's words cannot reach a log by accident, and a traceback never does.
 """
 
@@ -19,17 +19,21 @@ import structlog
 
 REMOVED = "[removed]"
 _CODE = re.compile(r"[A-Za-z][A-Za-z0-9_.:/-]{0,79}|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|\d{1,6}")
-_KNOWN_TEXT = frozenset({"event", "level", "timestamp", "logger"})
+_OWN = frozenset({"event", "level", "timestamp"})
+_CODES = frozenset(
+    "at attempt code communication_id error event_id item job kind lane line method node page_id problem provider source state status why".split()
+)
+"""Keys under which a short code or an id may stand; under any other only numbers, flags and instants do."""
 
 
 def only_codes(_logger: Any, _method: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Keeps numbers, flags, ids, instants and short codes; replaces every other value."""
+    """Keeps numbers, flags, ids, instants, and short codes under the keys for codes; replaces every other value."""
     for key, value in entry.items():
-        if key in _KNOWN_TEXT or value is None or isinstance(value, bool | float | UUID | datetime | Enum):
+        if key in _OWN or value is None or isinstance(value, bool | float | UUID | datetime | Enum):
             continue
         if isinstance(value, int):
             entry[key] = value if abs(value) < 10_000_000 else REMOVED
-        elif not (isinstance(value, str) and _CODE.fullmatch(value)):
+        elif not (key in _CODES and isinstance(value, str) and _CODE.fullmatch(value)):
             entry[key] = REMOVED
     return entry
 
@@ -48,14 +52,13 @@ def _no_traceback(_logger: Any, _method: str, entry: MutableMapping[str, Any]) -
     return entry
 
 
-class _Plain(logging.Handler):
-    """Other libraries' records: their name and level; their text only when it is a constant without arguments."""
+class _Foreign(logging.Handler):
+    """Other libraries' records: whose, from which line, how bad. Never their text, which may quote anything."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Passes the record on as a structured entry."""
-        event = record.msg if isinstance(record.msg, str) and not record.args and len(record.msg) < 80 else "library_message"
-        event = event if _CODE.fullmatch(event.replace(" ", "_")) else "library_message"
-        structlog.get_logger(record.name).log(record.levelno, event, exc_info=record.exc_info, source=record.name, line=record.lineno)
+        log = structlog.get_logger()
+        log.log(record.levelno, "library_message", exc_info=record.exc_info, source=record.name, line=record.lineno)
 
 
 def configure(level: str) -> None:
@@ -74,5 +77,5 @@ def configure(level: str) -> None:
         cache_logger_on_first_use=False,
     )
     root = logging.getLogger()
-    root.handlers[:] = [_Plain()]
+    root.handlers[:] = [_Foreign()]
     root.setLevel(max(number, logging.WARNING))

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+import structlog
 from sqlalchemy import (
     ARRAY,
     Column,
@@ -40,7 +40,7 @@ from sqlalchemy.types import TypeEngine
 from service.db.encryption import Keyring, attach
 from service.db.schema import Instant
 
-log = logging.getLogger(__name__)
+_log = structlog.get_logger(__name__)
 
 POOL_SIZE = 8
 BUSY_TIMEOUT_MILLISECONDS = 5000
@@ -172,7 +172,7 @@ class Database:
                             await raw.remove_listener(CHANNEL, heard)
                             raw.remove_termination_listener(ended)
             except Exception as error:  # whatever it was: polls are the net, and this loop must not end
-                log.warning("database_listen_lost", extra={"error": type(error).__name__})
+                _log.warning("database_listen_lost", error=type(error).__name__)
             await asyncio.sleep(1)
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hmac
-import logging
 import traceback
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from urllib.parse import quote, urlsplit
 
+import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
@@ -18,7 +18,7 @@ from service.web.render import fragment
 from service.web.routes import Route
 from service.web.sessions import BACKGROUND, form_token
 
-log = logging.getLogger(__name__)
+_log = structlog.get_logger(__name__)
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -68,8 +68,8 @@ def guard(table: Mapping[web.AbstractRoute, Route], unguarded: Sequence[str], ba
         except ConnectionResetError:
             raise
         except Exception as error:  # a page of its own instead of a trace; the log gets places, never values
-            places = [f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)[-8:]]
-            log.error("page_failed", extra={"error": type(error).__name__, "places": places, "route": _route(request)})
+            places = [f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)[-3:]]
+            _log.error("page_failed", error=type(error).__name__, at="-".join(reversed(places)), method=request.method)
             response = error_page(request, 500)
         return response
 
@@ -122,11 +122,6 @@ def error_page(request: web.Request, status: int) -> web.Response:
     """A page for an error: what happened and what to do, without any detail."""
     title, text = TITLES.get(status, TITLES[404] if status < 500 else TITLES[500])
     return fragment(request, "error.html", {"title": title, "text": text, "status": status}, status=status)
-
-
-def _route(request: web.Request) -> str:
-    resource = request.match_info.route.resource
-    return resource.canonical if resource is not None else ""
 
 
 def add_headers(unguarded: Sequence[str], *, https: bool) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:

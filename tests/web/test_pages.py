@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from markupsafe import escape
 from sqlalchemy import insert, select, update
+from structlog.testing import capture_logs
 
 from service.db.audit import audit_events
 from service.db.database import Database
@@ -374,22 +375,21 @@ def test_vendored_files_are_as_their_authors_published_them() -> None:
     assert {path.name for path in FOLDER.iterdir() if path.suffix in TYPES} == own | {entry["path"] for entry in entries}
 
 
-async def test_an_error_page_shows_no_detail_and_the_log_no_value(
-    browse: NewBrowser, clinic: Clinic, database: Database, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_an_error_page_shows_no_detail_and_the_log_no_value(browse: NewBrowser, clinic: Clinic, database: Database) -> None:
     nora = await browse(clinic.nora)
 
     item_id = await seed_item(database, clinic.chi, NOW)
     async with database.transaction() as connection:
         await connection.execute(update(escalations).values(urgency_rank=9))
-    status, text, _ = await nora.get(f"/items/{item_id}")
+    with capture_logs() as entries:
+        status, text, _ = await nora.get(f"/items/{item_id}")
     assert status == 500
     assert "Something went wrong" in text
     assert "Traceback" not in text
     assert "rank" not in text
-    (record,) = [record for record in caplog.records if record.message == "page_failed"]
-    assert record.error == "ValueError"  # type: ignore[attr-defined]
-    assert record.exc_info is None
+    (entry,) = [entry for entry in entries if entry["event"] == "page_failed"]
+    assert entry["error"] == "ValueError"
+    assert "exc_info" not in entry
 
 
 @pytest.mark.law(10)
