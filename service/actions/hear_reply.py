@@ -23,7 +23,7 @@ from service.domain.decision import Decision, Fired
 from service.domain.escalation import Reached
 from service.domain.event import ReplyRead
 from service.domain.facts import Facts
-from service.domain.patient import PatientContext, PatientStatus, Phone
+from service.domain.patient import OpenItem, PatientContext, PatientStatus, Phone
 from service.domain.reading import Choice, Expects, FindingKind, Question, Reading, Reply
 from service.domain.urgency import Urgency
 from service.domain.wording import Wording
@@ -83,9 +83,11 @@ def hear_reply(
         taken_at=heard.received_at,
     )
     context, machine = _obey(changes, context, heard, reading)
-    follow_through = _follow_through(reading) if question is SAFETY_QUESTION else None
-    fired = _once([*decision.fired, *aftermath.fired, *machine, *([follow_through] if follow_through else [])])
+    followed = follow_through(reading) if question is SAFETY_QUESTION else None
+    fired = _once([*decision.fired, *aftermath.fired, *machine, *([followed] if followed else [])])
     earlier = context.item
+    if followed is not None and earlier is not None and (followed.rule, str(communication_id)) in earlier.concerns:
+        followed = None  # a text from a shared phone that had its answer before we knew whose it is
     if fired:
         item = raise_escalation(
             changes,
@@ -100,7 +102,7 @@ def hear_reply(
         items.add_event(changes, context.organization.id, earlier.id, "message", {})
         items.change_item(changes, context.organization.id, earlier.id, last_patient_event_at=changes.now)
     news = context.item is not None and (earlier is None or context.item.urgency.rank < earlier.urgency.rank)
-    context = _answer(changes, knowledge, context, facts, heard, reading, decision, aftermath, communication_id, news, follow_through)
+    context = _answer(changes, knowledge, context, facts, heard, reading, decision, aftermath, communication_id, news, followed)
     changes.wake(f"patient:{context.id}")
     return context, communication_id
 
@@ -121,10 +123,17 @@ def known(facts: Facts) -> dict[str, Any]:
 def _question(context: PatientContext, flow: Flow | None, heard: Heard) -> Question | None:
     if context.session is not None and flow is not None and not heard.by_related_person:
         return question_of(flow, Session.from_json(context.session.state))
-    item = context.item
-    if item is not None and item.safety_text_at is not None and heard.received_at - item.safety_text_at <= FOLLOW_THROUGH:
-        return SAFETY_QUESTION
-    return None
+    return SAFETY_QUESTION if asked_for_safety(context.item, heard.received_at) else None
+
+
+def asked_for_safety(item: OpenItem | None, at: datetime) -> bool:
+    """Whether a bare 1, 2 or 3 at this time answers a safety text of this item."""
+    return item is not None and item.safety_text_at is not None and at - item.safety_text_at <= FOLLOW_THROUGH
+
+
+def owes_safety_answer(item: OpenItem | None, at: datetime) -> bool:
+    """As `asked_for_safety`, while none has come."""
+    return item is not None and asked_for_safety(item, at) and not any(rule.startswith("safety.") for rule, _ in item.concerns)
 
 
 def _keep(changes: Changes, context: PatientContext, heard: Heard, reading: Reading) -> UUID:
@@ -215,7 +224,7 @@ def _obey(changes: Changes, context: PatientContext, heard: Heard, reading: Read
     return context, fired
 
 
-def _follow_through(reading: Reading) -> Fired | None:
+def follow_through(reading: Reading) -> Fired | None:
     """What the answer to the safety text means for the nurse (decisions 6)."""
     choice = reading.first(FindingKind.CHOICE)
     if choice is None:
@@ -226,6 +235,12 @@ def _follow_through(reading: Reading) -> Fired | None:
         "not_an_emergency": (Urgency.SAME_DAY, "Says that it is not an emergency: check"),
     }[choice.name]
     return Fired(f"safety.{choice.name}", MACHINE, urgency, reason, "Answer to the safety text", (choice.span,))
+
+
+def follow_through_text(wording: Wording, choice: Fired, facts: Facts) -> tuple[str, str]:
+    """(key, text) of what a sender hears who has answered the safety text."""
+    key = {"called": "emergency_called", "cannot": "emergency_cannot", "not_an_emergency": "emergency_not"}[choice.rule.partition(".")[2]]
+    return key, wording.for_patient(key, facts, Urgency.URGENT)
 
 
 def _once(fired: Sequence[Fired]) -> list[Fired]:
@@ -292,10 +307,8 @@ def _answer(
                 say(wording.for_patient("out_of_hours", facts, Urgency.EMERGENCY), Purpose.ANSWER, Lane.EMERGENCY)
         return context
     if choice is not None:
-        key = {"called": "emergency_called", "cannot": "emergency_cannot", "not_an_emergency": "emergency_not"}[
-            choice.rule.partition(".")[2]
-        ]
-        say(wording.for_patient(key, facts, Urgency.URGENT), Purpose.SAFETY, Lane.EMERGENCY, key)
+        key, text = follow_through_text(wording, choice, facts)
+        say(text, Purpose.SAFETY, Lane.EMERGENCY, key)
         return context
     if heard.keyword and heard.provider_answered:
         return context

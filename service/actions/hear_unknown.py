@@ -11,7 +11,15 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from uuid import UUID
 
-from service.actions.hear_reply import MACHINE, Heard
+from service.actions.hear_reply import (
+    MACHINE,
+    SAFETY_QUESTION,
+    Heard,
+    asked_for_safety,
+    follow_through,
+    follow_through_text,
+    owes_safety_answer,
+)
 from service.actions.knowledge import Knowledge
 from service.actions.raise_escalation import Whose, raise_escalation
 from service.db import audit, communication, items, patient
@@ -47,10 +55,11 @@ def hear_unknown(changes: Changes, knowledge: Knowledge, nobody: Nobody, heard: 
     """The phone as it stands after this text, and the id of the communication that keeps it."""
     now, organization = changes.now, nobody.team.organization
     language = nobody.candidates[0].language if nobody.candidates else "en"
-    reading = read(knowledge.lexicon, Reply(heard.body, language), None)
+    question = SAFETY_QUESTION if asked_for_safety(nobody.item, heard.received_at) else None
+    reading = read(knowledge.lexicon, Reply(heard.body, language), question)
     language = reading.language or language
     facts = Facts(language=language, **surroundings(nobody.team, language, organization.zone, now))
-    decision = decide(knowledge.tables, reading.findings, facts, now, None)
+    decision = decide(knowledge.tables, reading.findings, facts, now, question)
     communication_id = communication.inbound(
         changes,
         organization_id=organization.id,
@@ -68,7 +77,8 @@ def hear_unknown(changes: Changes, knowledge: Knowledge, nobody: Nobody, heard: 
         received_at=heard.received_at,
     )
     audit.record(changes, organization.id, "reply_received", actor="patient", object_kind="communication", object_id=communication_id)
-    fired = [*decision.fired, _unattributed(nobody)]
+    choice = follow_through(reading) if question is SAFETY_QUESTION else None
+    fired = [*decision.fired, *([choice] if choice else []), _unattributed(nobody)]
     stops = reading.has(FindingKind.OPT_OUT) or heard.keyword == "STOP"
     if stops or reading.has(FindingKind.OPT_IN) or heard.keyword == "START":
         _heed_keyword(changes, nobody, heard.phone, stops=stops)
@@ -80,7 +90,7 @@ def hear_unknown(changes: Changes, knowledge: Knowledge, nobody: Nobody, heard: 
     nobody = replace(nobody, item=item)
     if not unsafe:
         key = decision.answer if decision.urgency is Urgency.EMERGENCY else ""
-        nobody = _answer(changes, knowledge, nobody, heard, facts, key, communication_id, stops=stops)
+        nobody = _answer(changes, knowledge, nobody, heard, facts, key, choice, communication_id, stops=stops)
     return nobody, communication_id
 
 
@@ -103,7 +113,16 @@ def _heed_keyword(changes: Changes, nobody: Nobody, phone: Phone, *, stops: bool
 
 
 def _answer(
-    changes: Changes, knowledge: Knowledge, nobody: Nobody, heard: Heard, facts: Facts, safety: str, communication_id: UUID, *, stops: bool
+    changes: Changes,
+    knowledge: Knowledge,
+    nobody: Nobody,
+    heard: Heard,
+    facts: Facts,
+    safety: str,
+    choice: Fired | None,
+    communication_id: UUID,
+    *,
+    stops: bool,
 ) -> Nobody:
     item = nobody.item
     if item is None:
@@ -132,11 +151,17 @@ def _answer(
             items.change_item(changes, nobody.team.organization.id, item.id, reached=Reached.ON_ITS_WAY)
             item = replace(item, safety_texts=(*item.safety_texts, safety), safety_text_at=changes.now, reached=Reached.ON_ITS_WAY)
         return replace(nobody, item=item)
+    if choice is not None:
+        key, text = follow_through_text(wording, choice, facts)
+        say(text, Purpose.SAFETY, Lane.EMERGENCY, key)
+        return nobody
     if heard.keyword and heard.provider_answered:
         return nobody
     if stops:
         say(wording.for_patient("opt_out_confirmation", facts), Purpose.OPT_OUT_CONFIRMATION)
         return nobody
+    if nobody.candidates and owes_safety_answer(item, changes.now):
+        return nobody  # two questions that are both answered by a number would be one too many; a nurse is on it
     if nobody.candidates:
         choices = choices_text(nobody.candidates, facts.language)
         say(wording.for_patient("shared_phone_question", facts, choices=choices), Purpose.ANSWER)

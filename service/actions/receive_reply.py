@@ -15,7 +15,7 @@ from uuid import UUID
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.actions.hear_reply import MACHINE, Heard, hear_reply
+from service.actions.hear_reply import MACHINE, Heard, hear_reply, owes_safety_answer
 from service.actions.hear_unknown import IDENTITY_WITHIN, Nobody, chosen, hear_unknown
 from service.actions.knowledge import Knowledge
 from service.actions.raise_escalation import Whose, raise_escalation
@@ -191,7 +191,8 @@ async def _hear(
     candidates = owners.patients or owners.related_to
     if len(candidates) == 1:
         return _one_patient(changes, knowledge, desk, candidates[0], replace(heard, by_related_person=not owners.patients))
-    if len(candidates) > 1 and (who := chosen(message.body, [desk.contexts[id] for id in candidates])) is not None:
+    owes = owes_safety_answer(desk.phone_items.get(phone.id), changes.now)  # a 2 is "I can't or I'm alone" then, and nobody's name
+    if len(candidates) > 1 and not owes and (who := chosen(message.body, [desk.contexts[id] for id in candidates])) is not None:
         waiting = await inbound.waiting_for_identity(connection, phone.id, changes.now, IDENTITY_WITHIN)
         if waiting is not None:
             return _identified(changes, knowledge, desk, who.id, heard, waiting)

@@ -235,13 +235,14 @@ async def test_two_patients_on_one_phone_are_asked_and_never_guessed(house: Hous
     assert kept.patient_id is None
     [item] = await house.rows(escalations)
     assert (by_rank(item.urgency_rank), item.patient_id) == ("emergency", None)
+    await house.text(fay.number, "1")  # the answer to the safety text, not a name
     await house.text(fay.number, "my weight is 180")
     [question] = await house.sent("answer")
     assert "1 for F." in question.body
     assert "2 for G." in question.body
     await house.text(fay.number, "2")
     said = await house.rows(communications, communications.c.direction == "in")
-    assert [one.patient_id for one in said] == [gus.id] * 3
+    assert [one.patient_id for one in said] == [gus.id] * 4
     [item] = await house.rows(escalations)
     assert item.patient_id == gus.id
     assert {one.patient_id for one in await house.rows(observations)} == {gus.id}
