@@ -23,13 +23,17 @@ async def watch(
     database: Database,
     knowledge: Knowledge,
     node: str,
-    runs: Mapping[str, datetime],
+    finished: Mapping[str, datetime],
+    heard: Mapping[str, datetime],
     limits: Mapping[str, timedelta],
     now: datetime,
 ) -> Health:
-    """Writes when each job last ran to its end, pages what the ladder has missed, and says how this node does."""
+    """Writes when each job last ran to its end (`finished`), pages what the ladder has missed, and says how this node does.
+
+    `heard` adds the jobs that have yet to run since the node began: they are not silent, but nothing has been done by them.
+    """
     async with database.transaction() as connection:
-        await health.beat(connection, node, runs)
+        await health.beat(connection, node, finished)
         await health.forget_nodes(connection, now - NODES_KEPT_FOR)
         changes = Changes(now)
         missed = await pages.unpaged(connection, now, 100)
@@ -38,7 +42,7 @@ async def watch(
         await page_again(connection, changes, knowledge, missed)
         await changes.write(connection)
     async with database.reading() as connection:
-        found = await health.health(connection, now, limits, node)
+        found = await health.health(connection, now, limits, node, heard)
     for problem in found.problems:
         _log.error("unhealthy", problem=problem)
     return found

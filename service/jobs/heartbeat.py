@@ -34,6 +34,9 @@ class Heartbeat:
         self._around = around
         self._jobs = registry(around)
         self._ran: dict[str, datetime] = {}
+        """When each job last ran to its end, or this node began to wait for it: what silence is counted from."""
+        self._finished: dict[str, datetime] = {}
+        """Only rounds that did run to their end: what other rounds may count on (`recover_replies` begins where one ended)."""
         self._lane: asyncio.Task[None] | None = None
         self._running: set[asyncio.Task[None]] = set()
         self._stopping = asyncio.Event()
@@ -57,7 +60,7 @@ class Heartbeat:
         self._note(WATCHDOG)
         at_once = SystemClock().now()  # APScheduler compares with the machine's clock, whatever clock the jobs are given
         for name in self.limits:
-            self._note(name)  # silence is counted from the start
+            self._ran[name] = self._around.clock.now()
         for name, job in {**self._jobs, WATCHDOG: watchdog}.items():
             self._scheduler.add_job(
                 self._tick,
@@ -104,11 +107,10 @@ class Heartbeat:
             self._note(name)
 
     def _note(self, name: str) -> None:
-        self._ran[name] = self._around.clock.now()
+        self._ran[name] = self._finished[name] = self._around.clock.now()
 
     async def _watch(self) -> None:
         """Writes the heartbeats; the watchdog's own stands among them, so that its silence shows too."""
         self._note(WATCHDOG)
         around = self._around
-        runs = dict(self._ran)
-        await watch(around.database, around.knowledge, around.node, runs, self.limits, around.clock.now())
+        await watch(around.database, around.knowledge, around.node, dict(self._finished), dict(self._ran), self.limits, around.clock.now())

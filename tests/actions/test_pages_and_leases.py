@@ -163,11 +163,11 @@ async def test_a_page_whose_outcome_is_unknown_is_not_repeated_but_the_ladder_go
 async def test_the_watchdog_pages_what_the_ladder_has_lost(world: World) -> None:
     await emergency(world, paged=False)
     for _ in range(2):
-        await watch(world.database, world.knowledge, "node-1", {}, {}, world.now)
+        await watch(world.database, world.knowledge, "node-1", {}, {}, {}, world.now)
     assert await world.rows(pages) == []  # five minutes are not over
     world.clock.forward(minutes=7)
     for _ in range(2):
-        await watch(world.database, world.knowledge, "node-1", {}, {}, world.now)
+        await watch(world.database, world.knowledge, "node-1", {}, {}, {}, world.now)
     await lane(world)
     [call] = world.provider.calls
     assert "Chi" not in call.body

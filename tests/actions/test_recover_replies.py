@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from service.actions.receive_reply import receive_replies
-from service.actions.recover_replies import recover_replies
+from service.actions.recover_replies import NotRecovered, recover_replies
 from service.clock import SystemClock
 from service.db.communication import communications, inbound_events
 from service.db.escalation import escalations
+from service.domain.communication import Status
 from service.domain.urgency import by_rank
-from service.telephony.port import InboundMessage
+from service.telephony.port import InboundMessage, RemoteText
 from service.telephony.twilio import TwilioProvider
 from tests.actions.house import House
 from tests.seed import SENDER
@@ -66,3 +68,39 @@ async def test_a_text_that_came_by_webhook_is_not_taken_again_from_the_list(
     message = InboundMessage("twilio", provider.account, listed.provider_id, listed.sender, listed.to, listed.body, raw={})
     await receive_replies(house.database, house.knowledge, SystemClock(), [message])
     assert await recover_replies(house.database, {provider.name: provider}, house.knowledge, SystemClock()) == 0
+
+
+class Lister:
+    """A provider that only lists: inbound texts of the last hours, newest first."""
+
+    name, account = "twilio", "AC1"
+
+    def __init__(self, texts: Sequence[RemoteText]) -> None:
+        self.texts = texts
+
+    async def list_texts(self, *, to: str | None, since: datetime, limit: int = 200) -> Sequence[RemoteText]:
+        return [text for text in self.texts if text.created_at >= since][:limit]
+
+
+def _lost(house: House, number: str, hours_ago: int, place: int) -> RemoteText:
+    at = house.clock.now() - timedelta(hours=hours_ago)
+    return RemoteText(f"SM{place:032x}", SENDER, number, "can you call me please", Status.RECEIVED, "received", at, inbound=True)
+
+
+@pytest.mark.law(2)
+async def test_a_lost_text_that_cannot_be_stored_is_looked_at_again_in_the_next_round(house: House) -> None:
+    endless = RemoteText("9" * 80, SENDER, house.clinic.ana.number, "hello", Status.RECEIVED, "received", house.clock.now(), inbound=True)
+    lister: Any = Lister([endless, _lost(house, house.clinic.chi.number, 1, 1)])
+    if not house.database.is_postgresql:
+        pytest.skip("SQLite stores ids of any length")
+    for _ in range(2):
+        with pytest.raises(NotRecovered, match="1 of"):
+            await recover_replies(house.database, {"twilio": lister}, house.knowledge, house.clock)
+    assert len(await house.rows(inbound_events)) == 1  # its neighbour was taken, once
+
+
+@pytest.mark.law(2)
+async def test_after_a_long_standstill_more_is_read_than_a_usual_round_reads(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("service.actions.recover_replies.USUAL", 3)
+    lister: Any = Lister([_lost(house, house.clinic.chi.number, hours, hours) for hours in range(1, 9)])
+    assert await recover_replies(house.database, {"twilio": lister}, house.knowledge, house.clock) == 8

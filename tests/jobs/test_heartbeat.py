@@ -18,14 +18,14 @@ from service.clock import SystemClock
 from service.db.communication import communications
 from service.db.database import notify
 from service.db.due_work import due_work, heartbeats
-from service.db.health import beat, health
+from service.db.health import beat, health, last_run
 from service.db.organization import organizations
 from service.domain.communication import Purpose
 from service.domain.schedule import to_local
 from service.jobs.emergency import PATIENTS, STAFF, emergency_lane
 from service.jobs.heartbeat import WATCHDOG, Heartbeat
 from service.jobs.work import Surroundings, handlers, new_node_name, registry
-from service.telephony.port import OutgoingText
+from service.telephony.port import OutgoingText, TransientFailure
 from tests.guards.source import ROOT, imported, modules
 from tests.jobs.world import World
 from tests.seed import seed_item
@@ -102,6 +102,27 @@ async def test_a_job_that_fails_does_not_stop_itself_or_the_others(world: World)
     assert rounds == ["fail", "work", "fail", "work"]
     assert "working" in heart._ran
     assert "failing" not in heart._ran
+
+
+@pytest.mark.law(2)
+async def test_a_job_that_has_not_run_yet_is_not_written_as_done(world: World) -> None:
+    """Lost replies are looked for from where the last round ended: a first round that failed must not move that point."""
+
+    def unreachable() -> None:
+        raise TransientFailure("not_connected", "no answer from the provider")
+
+    world.provider.listing = unreachable
+    heart = Heartbeat(world.around)
+    heart.start()
+    try:
+        await until(lambda: _true("send_routine" in heart._finished))
+        await heart._watch()
+        async with world.database.reading() as connection:
+            assert await last_run(connection, "recover_replies") is None
+            assert await last_run(connection, "send_routine") is not None
+            assert (await heart.health(connection, world.now)).ok  # it is waited for, not silent yet
+    finally:
+        await heart.stop()
 
 
 @pytest.mark.law(11)
