@@ -36,6 +36,7 @@ HEADERS = {
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 SIGN_IN = "/sign-in"
 TITLES = {
+    400: ("Not understood", "What was sent could not be read. Go back, reload the page and try again."),
     403: ("Not allowed", "This page is not part of your work, or the form was too old. Go back, reload the page and try again."),
     404: ("Not found", "There is no such page, or it belongs to another team."),
     405: ("Not found", "There is no such page, or it belongs to another team."),
@@ -104,7 +105,10 @@ async def _check_origin(request: web.Request, token: str, base_host: str) -> Non
         ours = origin is not None and urlsplit(origin).netloc in (request.host, base_host)
     if not ours:
         raise web.HTTPForbidden
-    given = (await request.post()).get("form_token")
+    try:
+        given = (await request.post()).get("form_token")
+    except (ValueError, LookupError):  # no UTF-8, a character set that nobody knows, a multipart form without its boundary
+        raise web.HTTPBadRequest from None
     if not token or not isinstance(given, str) or not hmac.compare_digest(given.encode(), form_token(token).encode()):
         raise web.HTTPForbidden
 

@@ -132,7 +132,7 @@ def _id(request: web.Request) -> UUID:
 
 async def _text(request: web.Request, name: str) -> str:
     value = (await request.post()).get(name, "")
-    return value.replace("\r\n", "\n")[:TOO_LONG] if isinstance(value, str) else ""
+    return value.replace("\r\n", "\n").replace("\0", "")[:TOO_LONG] if isinstance(value, str) else ""
 
 
 def _back(item_id: UUID, part: str = "") -> web.Response:
