@@ -6,6 +6,7 @@ provider. If reading or the engine fails, the raw event is stored all the same a
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -25,6 +26,7 @@ from service.db.changes import Changes
 from service.db.contexts import load_contexts, load_phone_items, load_teams
 from service.db.database import Database
 from service.db.escalation_claims import lock_open_items
+from service.db.failures import is_contention, is_outage
 from service.db.inbound import Owners
 from service.db.schema import new_id
 from service.domain.decision import Fired
@@ -35,6 +37,9 @@ from service.telephony.port import InboundMessage
 
 _log = structlog.get_logger(__name__)
 
+PAUSES_SECONDS = (0.01, 0.05, 0.2)
+"""Before a batch that met another transaction is tried again."""
+
 
 class Receipt(StrEnum):
     """What became of one message."""
@@ -42,7 +47,7 @@ class Receipt(StrEnum):
     STORED = "stored"
     DUPLICATE = "duplicate"
     NOT_READ = "not_read"  # stored, reading failed, a nurse looks
-    NOT_OURS = "not_ours"  # stored raw: the number it came to belongs to no organization
+    NOT_OURS = "not_ours"  # stored raw: the number it came to belongs to no organization, or to one without a team
 
 
 async def receive_replies(
@@ -51,24 +56,47 @@ async def receive_replies(
     """One entry a message, in order, after the commit; an exception means that nothing of it was stored.
 
     A batch that fails is taken apart and retried one message at a time, in order, so that one bad message cannot fail
-    its neighbours; a single one that fails again is stored raw with a work item, without reading it.
+    its neighbours; a single one that fails again is stored raw with a work item, without reading it. When the database
+    cannot be asked at all nothing is tried again here: the provider calls again, and its list is read later.
     """
     now = clock.now()
     try:
-        return [*await _receive(database, knowledge, now, messages)]
+        return [*await _patiently(database, knowledge, now, messages)]
     except Exception as error:
         _log.error("receive_replies_failed", error=type(error).__name__, messages=len(messages))
-    receipts: list[Receipt | Exception] = []
-    for message in messages:
+        if is_outage(error) and not is_contention(error):
+            raise
+        if is_outage(error):
+            return [error] * len(messages)
+    return [await _alone(database, knowledge, now, message) for message in messages]
+
+
+async def _alone(database: Database, knowledge: Knowledge, now: datetime, message: InboundMessage) -> Receipt | Exception:
+    try:
+        return (await _patiently(database, knowledge, now, [message]))[0]
+    except Exception as error:
+        _log.error("reply_not_stored", error=type(error).__name__)
+        if is_outage(error):
+            return error
+    try:
+        return (await _patiently(database, knowledge, now, [message], blindly=True))[0]
+    except Exception as error:
+        _log.error("reply_not_stored_raw", error=type(error).__name__)
+        return error
+
+
+async def _patiently(
+    database: Database, knowledge: Knowledge, now: datetime, messages: Sequence[InboundMessage], *, blindly: bool = False
+) -> list[Receipt]:
+    """`_receive`, again when another transaction was in the way: that says nothing about the messages."""
+    for pause_seconds in PAUSES_SECONDS:
         try:
-            receipts += await _receive(database, knowledge, now, [message])
-        except Exception:
-            try:
-                receipts += await _receive(database, knowledge, now, [message], blindly=True)
-            except Exception as error:
-                _log.error("reply_not_stored", error=type(error).__name__)
-                receipts.append(error)
-    return receipts
+            return await _receive(database, knowledge, now, messages, blindly=blindly)
+        except Exception as error:
+            if not is_contention(error):
+                raise
+        await asyncio.sleep(pause_seconds)
+    return await _receive(database, knowledge, now, messages, blindly=blindly)
 
 
 @dataclass(slots=True)
@@ -81,6 +109,11 @@ class _Desk:
     phone_items: dict[UUID, OpenItem]
     teams: dict[UUID, Team]
     flows: dict[UUID, Flow]
+
+    def has_queue(self, organization_id: UUID, phone: Phone) -> bool:
+        """Whether somebody would see what comes from this phone: a patient's team, else the organization's first."""
+        owners = self.owners[phone.id]
+        return bool(owners.patients or owners.related_to) or organization_id in self.teams
 
     def nobody(self, organization_id: UUID, phone: Phone, candidates: Sequence[UUID]) -> Nobody:
         """The phone as one without a known patient."""
@@ -115,12 +148,15 @@ async def _receive(
             organization_id = organization_of.get(message.recipient)
             failure = ""
             communication_id: UUID | None = None
-            if organization_id is None:
+            phone = desk.phones[organization_id, message.sender] if organization_id is not None else None
+            if organization_id is None or phone is None:
                 receipts[index], failure = Receipt.NOT_OURS, "unknown recipient"
                 _log.error("reply_to_unknown_recipient", provider=message.provider)
+            elif not desk.has_queue(organization_id, phone):
+                receipts[index], failure = Receipt.NOT_OURS, "no team"
+                _log.error("reply_without_a_queue", provider=message.provider)
             else:
                 receipts[index] = Receipt.STORED
-                phone = desk.phones[organization_id, message.sender]
                 try:
                     if blindly:
                         raise RuntimeError("its batch could not be written")
@@ -195,7 +231,7 @@ async def _hear(
     if len(candidates) > 1 and not owes and (who := chosen(message.body, [desk.contexts[id] for id in candidates])) is not None:
         waiting = await inbound.waiting_for_identity(connection, phone.id, changes.now, IDENTITY_WITHIN)
         if waiting is not None:
-            return _identified(changes, knowledge, desk, who.id, heard, waiting)
+            return _identified(changes, knowledge, desk, who.id, replace(heard, by_related_person=not owners.patients), waiting)
     nobody, communication_id = hear_unknown(changes, knowledge, desk.nobody(organization_id, phone, candidates), heard)
     if nobody.item is not None:
         desk.phone_items[phone.id] = nobody.item

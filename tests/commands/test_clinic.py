@@ -209,7 +209,10 @@ def test_a_list_becomes_patients_with_numbers_consent_and_medicines(a_clinic: Ru
 
     async def consents(connection: object) -> object:
         ids = [row[0] for row in (await connection.execute(select(patients.c.id))).all()]  # type: ignore[attr-defined]
-        return await consents_of(connection, ids)  # type: ignore[arg-type]
+        return await consents_of(connection, ids, [])  # type: ignore[arg-type]
 
     given = ask(environment, consents)
-    assert sorted((one.detail, per_day) for each in given.values() for one, per_day in each) == [(False, 1), (True, 2)]  # type: ignore[attr-defined]
+    assert sorted((one.detail, per_day) for id in given for one, per_day in given[id] if one.patient_id == id) == [
+        (False, 1),
+        (True, 2),
+    ]  # type: ignore[attr-defined]
