@@ -29,7 +29,7 @@ from service.domain.urgency import Urgency
 from service.domain.wording import Wording
 from service.engine import Flow, Session, question_of, resume
 from service.engine.session import finding_to_json
-from service.replies import read
+from service.replies import is_pleasantry, read
 from service.triage import decide
 
 FOLLOW_THROUGH = timedelta(minutes=60)
@@ -85,6 +85,8 @@ def hear_reply(
     context, machine = _obey(changes, context, heard, reading)
     followed = follow_through(reading) if question is SAFETY_QUESTION else None
     fired = _once([*decision.fired, *aftermath.fired, *machine, *([followed] if followed else [])])
+    if not fired and not _consumed(knowledge, context, heard, reading, question):
+        fired = [_unread(heard)]
     earlier = context.item
     if followed is not None and earlier is not None and (followed.rule, str(communication_id)) in earlier.concerns:
         followed = None  # a text from a shared phone that had its answer before we knew whose it is
@@ -105,6 +107,25 @@ def hear_reply(
     context = _answer(changes, knowledge, context, facts, heard, reading, decision, aftermath, communication_id, news, followed)
     changes.wake(f"patient:{context.id}")
     return context, communication_id
+
+
+def _consumed(knowledge: Knowledge, context: PatientContext, heard: Heard, reading: Reading, question: Question | None) -> bool:
+    """Whether a text that no rule fired on needs no person: a check-in took it in, a keyword was heeded, or it only says thanks."""
+    in_a_check_in = question is not None and question is not SAFETY_QUESTION
+    heeded = any(reading.has(kind) for kind in _HEEDED) or bool(heard.keyword)
+    return in_a_check_in or heeded or is_pleasantry(knowledge.lexicon, Reply(heard.body, context.language))
+
+
+_HEEDED = (FindingKind.OPT_IN, FindingKind.TAPBACK, FindingKind.AUTO_REPLY)
+
+
+def _unread(heard: Heard) -> Fired:
+    """Every text that no rule has taken in is read by a person (safety rule 10): "worse", a lone number, a late "yes"."""
+    who = "A relative or carer wrote" if heard.by_related_person else "Wrote outside any check-in"
+    spans = ((0, len(heard.body)),) if heard.body else ()
+    return Fired(
+        "machine.not_read_yet", MACHINE, Urgency.SAME_DAY, f"{who}: read it", "Rounds' own rule, see the clinical safety notice", spans
+    )
 
 
 def known(facts: Facts) -> dict[str, Any]:
@@ -134,6 +155,11 @@ def asked_for_safety(item: OpenItem | None, at: datetime) -> bool:
 def owes_safety_answer(item: OpenItem | None, at: datetime) -> bool:
     """As `asked_for_safety`, while none has come."""
     return item is not None and asked_for_safety(item, at) and not any(rule.startswith("safety.") for rule, _ in item.concerns)
+
+
+def may_say_again(item: OpenItem, key: str, at: datetime) -> bool:
+    """One safety text an incident (decisions 6): the same one again only when the last lies an hour back, on an item still open."""
+    return key not in item.safety_texts or not asked_for_safety(item, at)
 
 
 def _keep(changes: Changes, context: PatientContext, heard: Heard, reading: Reading) -> UUID:
@@ -209,10 +235,16 @@ def _obey(changes: Changes, context: PatientContext, heard: Heard, reading: Read
     if reading.has(FindingKind.UNSAFE_TO_CONTACT):
         context = freeze_number(changes, context, heard.phone)
         flag("unsafe_to_contact", "Not safe to contact on this number: do not call or text it", FindingKind.UNSAFE_TO_CONTACT)
-    if (reading.has(FindingKind.OPT_OUT) or heard.keyword == "STOP") and not heard.by_related_person:
+    stops, starts = reading.has(FindingKind.OPT_OUT) or heard.keyword == "STOP", reading.has(FindingKind.OPT_IN) or heard.keyword == "START"
+    if stops and heard.by_related_person:
+        patient.set_phone(changes, heard.phone.id, opted_out_at=changes.now)  # their own number; the patient has not asked for it
+        flag("related_opt_out", "A relative or carer wants no more texts on their number", FindingKind.OPT_OUT)
+    elif stops:
         context = opt_out(changes, context)
         flag("opt_out", "Asked to stop the messages: monitoring has ended, clarify what is wanted", FindingKind.OPT_OUT)
-    if (reading.has(FindingKind.OPT_IN) or heard.keyword == "START") and not heard.by_related_person:
+    if starts and heard.by_related_person:
+        patient.set_phone(changes, heard.phone.id, opted_out_at=None)
+    elif starts:
         context = opt_in(changes, context)
     for kind, status in ((FindingKind.DECEASED, PatientStatus.DECEASED), (FindingKind.HOSPICE, PatientStatus.HOSPICE)):
         if reading.has(kind):
@@ -298,7 +330,7 @@ def _answer(
     wording = knowledge.wording
     if item is not None and (safety := _safety_text(wording, decision, aftermath, facts)):
         key, text = safety
-        if key not in item.safety_texts:
+        if may_say_again(item, key, changes.now):
             say(text, Purpose.SAFETY, Lane.EMERGENCY, key)
             items.change_item(changes, context.organization.id, item.id, reached=Reached.ON_ITS_WAY)
             item = replace(item, safety_texts=(*item.safety_texts, key), safety_text_at=changes.now, reached=Reached.ON_ITS_WAY)

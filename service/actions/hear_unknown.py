@@ -18,6 +18,7 @@ from service.actions.hear_reply import (
     asked_for_safety,
     follow_through,
     follow_through_text,
+    may_say_again,
     owes_safety_answer,
 )
 from service.actions.knowledge import Knowledge
@@ -38,6 +39,11 @@ from service.triage import decide
 NEUTRAL_EVERY = timedelta(days=1)
 IDENTITY_WITHIN = timedelta(hours=12)
 """How long the question "who is writing?" stays open."""
+
+
+MOST_ASKED = 10
+"""Texts of one item after which "who is writing?" is not asked again: what answers so often may be a machine. A nurse sees all."""
+_SHARED = "machine.shared_phone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,27 +84,42 @@ def hear_unknown(changes: Changes, knowledge: Knowledge, nobody: Nobody, heard: 
     )
     audit.record(changes, organization.id, "reply_received", actor="patient", object_kind="communication", object_id=communication_id)
     choice = follow_through(reading) if question is SAFETY_QUESTION else None
-    fired = [*decision.fired, *([choice] if choice else []), _unattributed(nobody)]
     stops = reading.has(FindingKind.OPT_OUT) or heard.keyword == "STOP"
     if stops or reading.has(FindingKind.OPT_IN) or heard.keyword == "START":
         _heed_keyword(changes, nobody, heard.phone, stops=stops)
+    fired = [*decision.fired, *([choice] if choice else []), *([_STOPPED] if stops else []), _unattributed(nobody)]
     unsafe = reading.has(FindingKind.UNSAFE_TO_CONTACT) or heard.phone.unsafe_since is not None
     if reading.has(FindingKind.UNSAFE_TO_CONTACT):
         patient.set_phone(changes, heard.phone.id, unsafe_since=now)
     whose = Whose(nobody.team, nobody.item, None, heard.phone.id, do_not_contact=unsafe)
     item = raise_escalation(changes, knowledge, whose, fired, communication_id=communication_id)
     nobody = replace(nobody, item=item)
-    if not unsafe:
-        key = decision.answer if decision.urgency is Urgency.EMERGENCY else ""
+    key = decision.answer if decision.urgency is Urgency.EMERGENCY else ""
+    if unsafe and decision.urgency is Urgency.EMERGENCY:
+        items.change_item(changes, organization.id, item.id, reached=Reached.NOT_REACHED)
+    elif not unsafe and (key or not any(reading.has(kind) for kind in _UNANSWERED)):
+        if reading.has(FindingKind.HELP):
+            heard = replace(heard, keyword=heard.keyword or "HELP")
         nobody = _answer(changes, knowledge, nobody, heard, facts, key, choice, communication_id, stops=stops)
     return nobody, communication_id
+
+
+_UNANSWERED = (FindingKind.DECEASED, FindingKind.HOSPICE, FindingKind.TAPBACK, FindingKind.AUTO_REPLY)
+"""Death gets no cheerful text (decisions 4), and a machine none at all: two that answer each other never end."""
+_STOPPED = Fired(
+    "machine.opt_out",
+    MACHINE,
+    Urgency.SAME_DAY,
+    "Asked to stop the messages to this phone: monitoring by it has ended",
+    "Rounds' own rule, see the clinical safety notice",
+)
 
 
 def _unattributed(nobody: Nobody) -> Fired:
     """The machine's own reason for the item: every text is seen by a person (safety rule 10)."""
     shared = bool(nobody.candidates)
     reason = "A shared phone: who wrote is not known yet" if shared else "A text from a number that belongs to no patient"
-    rule = "machine.shared_phone" if shared else "machine.unknown_sender"
+    rule = _SHARED if shared else "machine.unknown_sender"
     return Fired(rule, MACHINE, Urgency.SAME_DAY, reason, "Rounds' own rule, see the clinical safety notice")
 
 
@@ -109,7 +130,7 @@ def _heed_keyword(changes: Changes, nobody: Nobody, phone: Phone, *, stops: bool
         if stops:
             patient.revoke_consents(changes, candidate.id, "opt_out", phone_id=phone.id)
         else:
-            patient.restore_consents(changes, candidate.id)
+            patient.restore_consents(changes, candidate.id, phone_id=phone.id)
 
 
 def _answer(
@@ -146,7 +167,7 @@ def _answer(
 
     wording = knowledge.wording
     if safety:
-        if safety not in item.safety_texts:
+        if may_say_again(item, safety, changes.now):
             say(wording.for_patient(safety, facts, Urgency.EMERGENCY), Purpose.SAFETY, Lane.EMERGENCY, safety)
             items.change_item(changes, nobody.team.organization.id, item.id, reached=Reached.ON_ITS_WAY)
             item = replace(item, safety_texts=(*item.safety_texts, safety), safety_text_at=changes.now, reached=Reached.ON_ITS_WAY)
@@ -160,8 +181,13 @@ def _answer(
     if stops:
         say(wording.for_patient("opt_out_confirmation", facts), Purpose.OPT_OUT_CONFIRMATION)
         return nobody
+    if heard.keyword == "HELP":
+        say(wording.for_patient("help", facts), Purpose.HELP)
+        return nobody
     if nobody.candidates and owes_safety_answer(item, changes.now):
         return nobody  # two questions that are both answered by a number would be one too many; a nurse is on it
+    if nobody.candidates and sum(rule == _SHARED for rule, _ in item.concerns) > MOST_ASKED:
+        return nobody
     if nobody.candidates:
         choices = choices_text(nobody.candidates, facts.language)
         say(wording.for_patient("shared_phone_question", facts, choices=choices), Purpose.ANSWER)

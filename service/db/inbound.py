@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Integer, Select, Table, func, insert, literal_column, select, union_all
+from sqlalchemy import Integer, Select, Table, insert, literal_column, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.db.communication import communications, inbound_events, inbound_ids
@@ -20,7 +20,7 @@ from service.db.encryption import keyring_of
 from service.db.organization import organizations, sender_numbers, teams
 from service.db.patient import patient_phones, phones, related_persons
 from service.db.schema import new_id
-from service.domain.communication import Direction, Purpose
+from service.domain.communication import Direction, Purpose, Status
 from service.domain.patient import Phone
 
 
@@ -138,17 +138,25 @@ class Pending:
 
 
 async def waiting_for_identity(connection: AsyncConnection, phone_id: UUID, now: datetime, within: timedelta) -> list[Pending] | None:
-    """Texts of this phone that belong to nobody yet, oldest first; None when we have not asked who it is lately."""
-    asked_at = await connection.scalar(
-        select(func.max(communications.c.created_at)).where(
-            communications.c.phone_id == phone_id,
-            communications.c.patient_id.is_(None),
-            communications.c.direction == Direction.OUT,
-            communications.c.purpose == Purpose.ANSWER,
-            communications.c.created_at > now - within,
+    """Texts of this phone that belong to nobody yet, oldest first; None when a bare number does not say who is writing.
+
+    It does only while "who is writing?" is the last thing that went to this phone: after a check-in's question or a safety
+    text the same number answers that one (safety rule 15). Nor does it when no text waits.
+    """
+    last = (
+        await connection.execute(
+            select(communications.c.patient_id, communications.c.purpose)
+            .where(
+                communications.c.phone_id == phone_id,
+                communications.c.direction == Direction.OUT,
+                communications.c.status.not_in(_NEVER_SEEN),
+                communications.c.created_at > now - within,
+            )
+            .order_by(communications.c.created_at.desc(), communications.c.id.desc())
+            .limit(1)
         )
-    )
-    if asked_at is None:
+    ).first()
+    if last is None or last.patient_id is not None or last.purpose != Purpose.ANSWER:
         return None
     statement = (
         select(communications.c.id, communications.c.body, communications.c.created_at)
@@ -158,16 +166,19 @@ async def waiting_for_identity(connection: AsyncConnection, phone_id: UUID, now:
             communications.c.direction == Direction.IN,
             communications.c.created_at > now - within,
         )
-        .order_by(communications.c.created_at)
+        .order_by(communications.c.created_at, communications.c.id)
         .limit(20)
     )
-    return [Pending(row.id, row.body, row.created_at) for row in (await connection.execute(statement)).all()]
+    return [Pending(row.id, row.body, row.created_at) for row in (await connection.execute(statement)).all()] or None
+
+
+_NEVER_SEEN = (Status.HELD, Status.CANCELLED, Status.EXPIRED, Status.FAILED, Status.UNDELIVERED)
 
 
 async def known_ids(connection: AsyncConnection, provider: str, account: str, provider_ids: Sequence[str]) -> set[str]:
     """Which of these provider ids have been received."""
     statement = select(inbound_ids.c.provider_id).where(
-        inbound_ids.c.provider == provider, inbound_ids.c.account == account, inbound_ids.c.provider_id.in_(provider_ids)
+        inbound_ids.c.provider == provider, inbound_ids.c.account == account, among(connection, inbound_ids.c.provider_id, provider_ids)
     )
     return set((await connection.execute(statement)).scalars().all())
 

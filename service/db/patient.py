@@ -178,10 +178,12 @@ def revoke_consents(changes: Changes, patient_id: UUID, why: str, *, phone_id: U
     changes.also(update(consents).where(*which).values(revoked_at=changes.now, revoked_why=why))
 
 
-def restore_consents(changes: Changes, patient_id: UUID) -> None:
-    """Consents that an opt-out ended hold again (START, decisions 12); those ended for another reason do not."""
-    mine = (consents.c.patient_id == patient_id) & (consents.c.revoked_why == "opt_out")
-    changes.also(update(consents).where(mine).values(revoked_at=None, revoked_why=None))
+def restore_consents(changes: Changes, patient_id: UUID, *, phone_id: UUID | None = None) -> None:
+    """Consents that an opt-out ended hold again (START, decisions 12), all or those for one number; others do not."""
+    which = [consents.c.patient_id == patient_id, consents.c.revoked_why == "opt_out"]
+    if phone_id is not None:
+        which.append(consents.c.phone_id == phone_id)
+    changes.also(update(consents).where(*which).values(revoked_at=None, revoked_why=None))
 
 
 async def never_confirmed(connection: AsyncConnection, enrolled_before: datetime, rule: str, limit: int) -> list[UUID]:

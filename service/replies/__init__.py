@@ -3,6 +3,7 @@
 from service.replies.labels import labels
 from service.replies.lexicon import Lexicon, LexiconError
 from service.replies.lexicon import build as build_lexicon
+from service.replies.pleasantry import is_pleasantry
 from service.replies.reader import MOST_CHARACTERS, read
 
-__all__ = ["MOST_CHARACTERS", "Lexicon", "LexiconError", "build_lexicon", "labels", "read"]
+__all__ = ["MOST_CHARACTERS", "Lexicon", "LexiconError", "build_lexicon", "is_pleasantry", "labels", "read"]

@@ -54,7 +54,7 @@ def read(lexicon: Lexicon, reply: Reply, question: Question | None) -> Reading:
     heard = spoken(lexicon, line, reply.language)
     alone = contact.machine_made(line, matches) or contact.keyword(line, matches)
     if alone is not None:
-        found, why = [alone], ""
+        found, why = [alone, *_danger_in(alone, line, matches)], ""
     else:
         counted = numbers(lexicon, line, heard.language, reply.channel, asked=question is not None and question.expects in MEASURE_OF)
         found, why = _content(line, matches, counted, question)
@@ -72,6 +72,17 @@ def read(lexicon: Lexicon, reply: Reply, question: Question | None) -> Reading:
         found.append(Finding(FindingKind.UNEXPLAINED, "too_long", "unexplained.too_long", (0, len(text))))
     found.sort(key=lambda finding: (finding.span[0], finding.kind is not FindingKind.CRISIS))
     return Reading(tuple(found), heard.language, lexicon.version, missing)
+
+
+def _danger_in(alone: Finding, line: Line, matches: Sequence[Match]) -> list[Finding]:
+    """Danger signs beside words that sound like a telephone's own answer ("I'm driving and I have chest pain"): they count.
+
+    What a tapback quotes stays nobody's.
+    """
+    if alone.kind is not FindingKind.AUTO_REPLY:
+        return []
+    told, _ = findings(line, matches, choose(matches), by_carer=False)
+    return [finding for finding in told if finding.present and (finding.kind is FindingKind.CRISIS or "acute" in finding.qualifiers)]
 
 
 def _content(line: Line, matches: Sequence[Match], counted: Sequence[Number], question: Question | None) -> tuple[list[Finding], str]:
