@@ -12,7 +12,7 @@ from typing import Any
 from aiohttp import web
 
 from service import logs
-from service.commands.surroundings import UserError, check_migrated, settings
+from service.commands.surroundings import UserError, check_database, settings
 
 
 def add_parsers(commands: Any) -> None:
@@ -35,7 +35,7 @@ def run_serve(arguments: argparse.Namespace) -> None:
     host = arguments.host or config.host
     port = config.port if arguments.port is None else arguments.port
     config = dataclasses.replace(config, host=host, port=port)
-    asyncio.run(check_migrated(config.database_url))
+    asyncio.run(check_database(config))
     logs.configure(config.log_level)
     app = create_app(config)
     listener = listen(host, port)

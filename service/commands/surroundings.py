@@ -16,6 +16,7 @@ from service.db.clinic import OrganizationRow
 from service.db.database import Database, DatabaseUrlError
 from service.db.encryption import KeyringError
 from service.db.failures import is_outage
+from service.db.key_check import check_keys
 from service.domain.phone_number import parse_phone_number
 from service.settings import DEFAULT_DATABASE_URL, Settings, SettingsError, environment
 
@@ -68,13 +69,21 @@ async def check_migrated(url: str) -> None:
 
 @contextlib.asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[Database]:
-    """The migrated database. Raises NotMigrated."""
+    """The migrated database, with keys that fit it. Raises NotMigrated, KeyringError."""
     await check_migrated(settings.database_url)
     database = Database.open(settings.database_url, settings.keyring)
     try:
+        async with database.reading() as connection:
+            await check_keys(connection)
         yield database
     finally:
         await database.close()
+
+
+async def check_database(settings: Settings) -> None:
+    """Raises NotMigrated or KeyringError unless schema and keys are the database's."""
+    async with opened(settings):
+        pass
 
 
 async def organization(database: Database, name: str | None) -> OrganizationRow:

@@ -183,13 +183,14 @@ def create_engine(url: str) -> AsyncEngine:
     except Exception:
         raise DatabaseUrlError("DATABASE_URL cannot be read: write it as sqlite+aiosqlite:///file.sqlite3") from None
     if parsed.drivername == "sqlite+aiosqlite":
-        engine = create_async_engine(parsed)
+        engine = create_async_engine(parsed, hide_parameters=True)
         event.listen(engine.sync_engine, "connect", _prepare_sqlite)
         event.listen(engine.sync_engine, "begin", _begin_sqlite)
         return engine
     if parsed.drivername == "postgresql+asyncpg":
         return create_async_engine(
             parsed,
+            hide_parameters=True,  # an error's text never carries a row's values (law 10)
             pool_size=POOL_SIZE,
             max_overflow=2,
             pool_pre_ping=False,

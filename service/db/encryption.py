@@ -41,6 +41,8 @@ class Keyring:
             key_id, separator, text = entry.partition(":")
             if not separator or not 0 < len(key_id.encode()) < 256:
                 raise KeyringError("each encryption key must be written as id:base64")
+            if key_id in keys:
+                raise KeyringError(f"encryption key {key_id!r} is there twice: give a new key an id of its own, in front of the old one")
             keys[key_id] = _key(text, f"encryption key {key_id!r}")
         if not keys:
             raise KeyringError("there is no encryption key; make one with `rounds keys`")
