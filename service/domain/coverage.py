@@ -24,6 +24,9 @@ SEARCH_DAYS = 60
 """How far ahead staffed hours are looked for; nothing in this time means "not staffed"."""
 MAX_SHIFTS = 70
 MAX_HOLIDAYS = 400
+_IN_MINUTES = {Urgency.EMERGENCY: (PromiseKind.MINUTES, EMERGENCY_TARGET), Urgency.URGENT: (PromiseKind.HOUR, URGENT_TARGET)}
+SHORTEST_PROMISE = timedelta(minutes=30)
+"""With less time left than this before the team goes home, an urgent answer is promised for when it is back."""
 _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 Interval = tuple[datetime, datetime]
@@ -85,18 +88,25 @@ class Coverage:
     def promise(self, now: datetime, urgency: Urgency, language: str, zone: str = "") -> str:
         """When a nurse will answer, in words: "within 1 hour", "by 6 pm today", "Monday morning".
 
-        Spoken on the clock of `zone` (the patient's), the team's when it is empty. While nobody is there, an urgent
-        promise names when somebody will be, never an hour that only the on-call number keeps.
+        Spoken on the clock of `zone` (the patient's), the team's when it is empty. While nobody is there, an urgent or emergency
+        promise names when somebody will be, never an hour that only the on-call number keeps; nor does it reach past closing.
         """
-        if urgency is Urgency.EMERGENCY:
-            return promise_words(PromiseKind.MINUTES, language)
         opening = self.next_staffed(now)
         if opening is None:
             return promise_words(PromiseKind.UNKNOWN, language)
         local_now = to_local(now, zone or self.zone)
-        if urgency is Urgency.URGENT:
-            if self.staffed(now):
-                return promise_words(PromiseKind.HOUR, language)
+        if urgency in _IN_MINUTES:
+            kind, target = _IN_MINUTES[urgency]
+            closing = self.staffed_until(now)
+            if closing is not None:
+                if closing - now >= target:
+                    return promise_words(kind, language)
+                closes = to_local(closing, zone or self.zone)
+                if closing - now >= SHORTEST_PROMISE and closes.minute % 30 == 0:
+                    return promise_words(PromiseKind.BY_HOUR, language, local_now, closes)
+                opening = self.next_staffed(closing)
+                if opening is None:
+                    return promise_words(PromiseKind.UNKNOWN, language)
             return promise_words(PromiseKind.PART_OF_DAY, language, local_now, to_local(opening, zone or self.zone))
         due = to_local(self.answer_due(now, urgency), zone or self.zone)
         if urgency is Urgency.SAME_DAY and due.date() != local_now.date():

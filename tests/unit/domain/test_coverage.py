@@ -91,7 +91,12 @@ def test_four_staffed_hours_are_four_hours_across_a_clock_change() -> None:
     ("now", "urgency", "english", "spanish"),
     [
         (at(MONDAY, 9), Urgency.EMERGENCY, "within 15 minutes", "en 15 minutos"),
+        (at(SATURDAY, 3), Urgency.EMERGENCY, "Monday morning", "el lunes por la mañana"),
+        (at(FRIDAY, 17, 50), Urgency.EMERGENCY, "Monday morning", "el lunes por la mañana"),
         (at(MONDAY, 9), Urgency.URGENT, "within 1 hour", "en 1 hora"),
+        (at(FRIDAY, 17), Urgency.URGENT, "within 1 hour", "en 1 hora"),
+        (at(FRIDAY, 17, 10), Urgency.URGENT, "by 6 pm today", "hoy antes de las 6 p. m."),
+        (at(FRIDAY, 17, 45), Urgency.URGENT, "Monday morning", "el lunes por la mañana"),
         (at(FRIDAY, 19), Urgency.URGENT, "Monday morning", "el lunes por la mañana"),
         (at(MONDAY, 6), Urgency.URGENT, "this morning", "hoy por la mañana"),
         (at(MONDAY, 19), Urgency.URGENT, "tomorrow morning", "mañana por la mañana"),
@@ -107,6 +112,12 @@ def test_four_staffed_hours_are_four_hours_across_a_clock_change() -> None:
 def test_promises_in_the_patients_words(now: datetime, urgency: Urgency, english: str, spanish: str) -> None:
     assert OFFICE.promise(now, urgency, "en") == english
     assert OFFICE.promise(now, urgency, "es") == spanish
+
+
+def test_a_team_that_is_always_there_promises_the_hour_at_midnight_too() -> None:
+    for minutes in range(0, 48 * 60, 7):
+        now = at(date(2026, 10, 31), 12) + timedelta(minutes=minutes)  # across the end of summer time
+        assert ROUND_THE_CLOCK.promise(now, Urgency.URGENT, "en") == "within 1 hour"
 
 
 def test_a_promise_speaks_the_patients_clock() -> None:
