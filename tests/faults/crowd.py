@@ -21,7 +21,8 @@ SCRIPTS = (
     ("what is this", "181", "NO", "YES"),
 )
 UNASKED = (CHEST_PAIN, SKIPPED, "thank you", "call me please", "HELP")
-STRANGERS = ("+12025550180", "+12025550181", "+12025550182")
+STRANGERS = tuple(f"+197055501{n:02d}" for n in range(100)) + tuple(f"+197155501{n:02d}" for n in range(100))
+"""Many, because an item lists 40 concerns and no more."""
 OVERRIDES = "#rc=5&rp=all"
 """As the runbook registers the webhook: five retries, on any failure."""
 RETRY_PAUSE_SECONDS = 1.5

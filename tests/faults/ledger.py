@@ -16,6 +16,7 @@ from service.db.communication import attempts, communication_statuses, communica
 from service.db.database import Database
 from service.db.due_work import due_work
 from service.db.escalation import concerns, escalations, pages
+from service.db.patient import phones
 from service.domain.urgency import Urgency
 from tests.faults.crowd import CHEST_PAIN, RED_FLAGS
 from tests.stand_in_twilio import StandIn
@@ -80,6 +81,7 @@ class Ledger:
     works: list[Any]
     seen: list[str]
     doubted: set[UUID]
+    numbers: dict[UUID, str]
 
     @classmethod
     async def read(cls, twilio: StandIn, database: Database) -> Ledger:
@@ -99,6 +101,7 @@ class Ledger:
             await rows(database, due_work),
             seen,
             {row.communication_id for row in await rows(database, communication_statuses, communication_statuses.c.status == "unknown")},
+            {row.id: row.number for row in await rows(database, phones)},
         )
 
     def check_inbound(self) -> dict[str, int]:
@@ -132,8 +135,7 @@ class Ledger:
         assert not [one for one, count in numbers.items() if count > 1], "two nodes counted the same attempt"
         stuck = [row.status for row in self.out if row.status not in ENDED]
         assert not stuck, f"texts without an end: {Counter(stuck)}"
-        gone = {row.id for row in self.out if row.status in ("accepted", "sent", "delivered", "undelivered")}
-        assert gone == set(texts), f"{len(gone - set(texts))} said to be sent were not, {len(set(texts) - gone)} sent are not known to be"
+        self._check_what_left(set(texts))
         never = [row for row in self.out if row.reason == "provider_never_had_it"]
         problems = [item for item in self.items if item.kind == "operational"]
         assert not never or problems, "texts that never left are nobody's work"
@@ -144,6 +146,16 @@ class Ledger:
             "of_these_never_left_and_shown": len(never),
             "pages_accepted": len(paged),
         }
+
+    def _check_what_left(self, accepted: set[UUID]) -> None:
+        """What we say has left is what the carrier has. Of texts in doubt its list tells number and words, so that of two with the
+        same words to one number either may be the one that left."""
+        gone = {row.id for row in self.out if row.status in ("accepted", "sent", "delivered", "undelivered")}
+        surely = {row.id for row in self.out} - self.doubted
+        assert gone & surely == accepted & surely, "a text that was never in doubt stands as what it is not"
+        words = {row.id: (self.numbers[row.phone_id], row.body) for row in self.out}
+        ours, theirs = (Counter(words[one] for one in ids & self.doubted) for ids in (gone, accepted))
+        assert ours == theirs, f"{(ours - theirs).total()} said to be sent were not, {(theirs - ours).total()} sent are not known to be"
 
     def check_planning(self) -> dict[str, int]:
         """Each check-in that was due has begun, once, with one question; nothing that was planned is left behind."""
