@@ -107,8 +107,13 @@ async def settle_communications(connection: AsyncConnection, words: Sequence[Wor
 def _steps(before: Known, word: Word) -> list[Status]:
     """The statuses to pass through, none when the word comes too late or twice.
 
-    A callback on an attempt that we took for not processed (the text is due again) proves that the provider has it.
+    A callback on an attempt that we took for not processed (the text is due again) proves that the provider has it. Policy
+    rules on texts that wait: one that somebody has claimed meanwhile may be leaving already. A held text may be held anew.
     """
+    if word.attempt_id is None and word.source in _RULINGS and before.status not in (Status.DUE, Status.HELD):
+        return []
+    if before.status is Status.HELD and word.status is Status.HELD and word.due_at is not None:
+        return [Status.DUE, Status.HELD]
     if transition(before.status, word.status):
         if word.source == "callback" and word.attempt_id not in (None, before.attempt_id) and word.status in _NOT_ARRIVED:
             return []  # an earlier attempt's failure says nothing of the one under way
@@ -116,6 +121,10 @@ def _steps(before: Known, word: Word) -> list[Status]:
     if word.source in ("callback", "reconcile") and before.status is Status.DUE and word.status in (Status.SENT, Status.DELIVERED):
         return [Status.CLAIMED, word.status]
     return []
+
+
+_RULINGS = frozenset({"policy", "sender"})
+"""Who decides about a text without having handed it over."""
 
 
 def _after(before: Known, word: Word, moves: bool) -> Known:

@@ -12,11 +12,12 @@ from sqlalchemy import LargeBinary, delete, select, type_coerce, update
 
 from service.actions.release_leases import release_leases
 from service.actions.send_communications import send_communications
+from service.actions.settle_communications import Word, settle_communications
 from service.db.communication import attempts, communication_statuses, communications
 from service.db.escalation import concerns, escalation_events, escalations
 from service.db.organization import organizations, sender_numbers
 from service.db.patient import consents, patients, phones
-from service.domain.communication import Lane, Purpose
+from service.domain.communication import Lane, Purpose, Status
 from service.domain.escalation import Reached
 from service.domain.urgency import Urgency
 from service.telephony.port import OutgoingText, PermanentFailure, TransientFailure, UnknownOutcome
@@ -471,6 +472,43 @@ async def test_two_nodes_never_hand_over_the_same_text(world: World) -> None:
     world.provider.during = slowly
     await asyncio.gather(*(send_communications(world.database, world.providers, Lane.ROUTINE, world.clock, f"node-{n}") for n in range(4)))
     assert len(world.provider.calls) == len(ids)
+
+
+@pytest.mark.law(3)
+@pytest.mark.parametrize("status", [Status.HELD, Status.EXPIRED, Status.CANCELLED])
+async def test_a_ruling_that_comes_after_the_claim_leaves_the_text_to_its_claim(world: World, status: Status) -> None:
+    """Another node has judged the text a moment earlier: it must neither be sent again later nor be told as not sent."""
+    id = await world.text(world.clinic.ana)
+
+    async def judge(_text: OutgoingText) -> None:
+        late = Word(id, status, "policy", reason="quiet_hours", due_at=world.now + timedelta(hours=1))
+        async with world.database.transaction() as connection:
+            assert await settle_communications(connection, [late], world.now) == [False]
+
+    world.provider.during = judge
+    await send(world)
+    assert (await status_of(world, id)).status == "accepted"
+    world.clock.forward(hours=2)
+    await send(world)
+    assert len(world.provider.calls) == 1
+    assert await world.rows(escalations) == []
+
+
+@pytest.mark.law(4)
+async def test_a_held_text_whose_patient_has_moved_on_is_held_anew_and_once(world: World) -> None:
+    world.clock.time = NIGHT
+    id = await world.text(world.clinic.ana)
+    await send(world)
+    until = (await status_of(world, id)).due_at
+    await world.set(patients, world.clinic.ana.id, zone="America/Los_Angeles")
+    world.clock.time = until
+    for _ in range(3):
+        await send(world)
+    row = await status_of(world, id)
+    assert (row.status, row.due_at) == ("held", until + timedelta(hours=3))
+    lines = await world.rows(communication_statuses, communication_statuses.c.communication_id == id)
+    assert [line.status for line in lines] == ["held", "due", "held"]
+    assert world.provider.calls == []
 
 
 async def test_quiet_hours_can_be_switched_off(world: World) -> None:
