@@ -13,7 +13,7 @@ MOST_TOKENS = 700
 _TOKEN = re.compile(r"\d+o[\do]*(?![a-z])|\d+(?:[.,]\d+)?|[a-z]+(?:'[a-z]+)*|\n+|[^\sa-z0-9']")
 _LONG_RUN = re.compile(r"([a-z])\1{2,}")
 _FOLDED = {"’": "'", "‘": "'", "`": "'", "´": "'", "“": '"', "”": '"', "–": "-", "—": "-", "…": ".", "ı": "i", "½": ".5"}
-_DROPPED = frozenset('\u200b\u200c\u200d\ufe0e\ufe0f\u2060\ufeff¿¡"*_~')
+_DROPPED = frozenset('\u00ad\u200b\u200c\u200d\u200e\u200f\ufe0e\ufe0f\u2060\ufeff¿¡"*_~')
 _LETTER_FOR_DIGIT = re.compile(r"[il](?=\d{2}(?:\D|$))")
 
 

@@ -30,6 +30,11 @@ def test_no_text_makes_the_reader_raise_and_spans_stay_inside(text: str, questio
         assert 0 <= finding.span[0] <= finding.span[1] <= len(text)
 
 
+@pytest.mark.parametrize("sign", ["\u00ad", "\u200b", "\u200d", "\u200e", "\u200f", "\u2060", "\ufeff"])
+def test_signs_that_nobody_sees_do_not_hide_a_danger_word(sign: str) -> None:
+    assert read(LEXICON, Reply(f"I have ch{sign}est pa{sign}in"), None).has(FindingKind.CRISIS)
+
+
 @pytest.mark.parametrize("piece", ["chest pain no ", "\u202e", "\x00", "\ud800", "1 ", "no,", "and ", "🙂", "a"])
 def test_a_text_of_64_kb_is_read_in_its_first_part_and_flagged(piece: str) -> None:
     text = piece * (65_536 // len(piece))
