@@ -23,7 +23,7 @@ from service.domain.decision import Decision, Fired
 from service.domain.escalation import Reached
 from service.domain.event import ReplyRead
 from service.domain.facts import Facts
-from service.domain.patient import OpenItem, PatientContext, PatientStatus, Phone
+from service.domain.patient import OpenItem, PatientContext, PatientStatus, Phone, must_hear_of_closing
 from service.domain.reading import Choice, Expects, FindingKind, Question, Reading, Reply
 from service.domain.urgency import Urgency
 from service.domain.wording import Wording
@@ -39,6 +39,8 @@ SAFETY_QUESTION = Question(
     step="safety",
     choices=(Choice(1, "called"), Choice(2, "cannot"), Choice(3, "not_an_emergency")),
 )
+CRISIS = "crisis"
+"""Key of the answer to somebody who may hurt themselves."""
 MACHINE = "machine"
 """Version of the rules below: items the machine opens for its own reasons (decisions 2)."""
 
@@ -104,7 +106,8 @@ def hear_reply(
         items.add_event(changes, context.organization.id, earlier.id, "message", {})
         items.change_item(changes, context.organization.id, earlier.id, last_patient_event_at=changes.now)
     news = context.item is not None and (earlier is None or context.item.urgency.rank < earlier.urgency.rank)
-    context = _answer(changes, knowledge, context, facts, heard, reading, decision, aftermath, communication_id, news, followed)
+    closed = not facts.staffed and (news or (bool(fired) and must_hear_of_closing(context.team, earlier, changes.now)))
+    context = _answer(changes, knowledge, context, facts, heard, reading, decision, aftermath, communication_id, closed, followed)
     changes.wake(f"patient:{context.id}")
     return context, communication_id
 
@@ -303,12 +306,13 @@ def _answer(
     decision: Decision,
     aftermath: Aftermath,
     communication_id: UUID,
-    news: bool,
+    closed: bool,
     choice: Fired | None,
 ) -> PatientContext:
     """Queues what the patient hears: at most one safety text an incident, then the keyword's answer, then the flow's."""
     item = context.item
-    if any(reading.has(kind) for kind in (FindingKind.UNSAFE_TO_CONTACT, FindingKind.DECEASED, FindingKind.HOSPICE)):
+    ended = reading.has(FindingKind.DECEASED) or reading.has(FindingKind.HOSPICE)
+    if reading.has(FindingKind.UNSAFE_TO_CONTACT) or (ended and decision.answer != CRISIS):  # who mourns may need the crisis line
         if item is not None and decision.urgency is Urgency.EMERGENCY:
             items.change_item(changes, context.organization.id, item.id, reached=Reached.NOT_REACHED)
         return context
@@ -335,7 +339,7 @@ def _answer(
             items.change_item(changes, context.organization.id, item.id, reached=Reached.ON_ITS_WAY)
             item = replace(item, safety_texts=(*item.safety_texts, key), safety_text_at=changes.now, reached=Reached.ON_ITS_WAY)
             context = replace(context, item=item)
-            if news and not facts.staffed:
+            if closed:
                 say(wording.for_patient("out_of_hours", facts, Urgency.EMERGENCY), Purpose.ANSWER, Lane.EMERGENCY)
         return context
     if choice is not None:
@@ -362,7 +366,7 @@ def _answer(
             if texts
             else [wording.for_patient(decision.answer, facts, decision.urgency)]
         )
-    if news and not facts.staffed and not any(facts.after_hours_number and facts.after_hours_number in text for text in texts):
+    if closed and not any(facts.after_hours_number and facts.after_hours_number in text for text in texts):
         texts = [wording.for_patient("out_of_hours", facts, decision.urgency or Urgency.SAME_DAY), *texts]
     lane = Lane.EMERGENCY if decision.urgency is Urgency.URGENT or aftermath.safety else Lane.ROUTINE
     for text in texts:

@@ -29,7 +29,7 @@ from service.domain.communication import Lane, Purpose
 from service.domain.decision import Fired
 from service.domain.escalation import Reached
 from service.domain.facts import Facts
-from service.domain.patient import OpenItem, PatientContext, Phone, Team, surroundings
+from service.domain.patient import OpenItem, PatientContext, Phone, Team, must_hear_of_closing, surroundings
 from service.domain.reading import FindingKind, Reply
 from service.domain.urgency import Urgency
 from service.engine.session import finding_to_json
@@ -91,6 +91,7 @@ def hear_unknown(changes: Changes, knowledge: Knowledge, nobody: Nobody, heard: 
     unsafe = reading.has(FindingKind.UNSAFE_TO_CONTACT) or heard.phone.unsafe_since is not None
     if reading.has(FindingKind.UNSAFE_TO_CONTACT):
         patient.set_phone(changes, heard.phone.id, unsafe_since=now)
+    closed = bool(nobody.candidates) and must_hear_of_closing(nobody.team, nobody.item, now)
     whose = Whose(nobody.team, nobody.item, None, heard.phone.id, do_not_contact=unsafe)
     item = raise_escalation(changes, knowledge, whose, fired, communication_id=communication_id)
     nobody = replace(nobody, item=item)
@@ -100,7 +101,7 @@ def hear_unknown(changes: Changes, knowledge: Knowledge, nobody: Nobody, heard: 
     elif not unsafe and (key or not any(reading.has(kind) for kind in _UNANSWERED)):
         if reading.has(FindingKind.HELP):
             heard = replace(heard, keyword=heard.keyword or "HELP")
-        nobody = _answer(changes, knowledge, nobody, heard, facts, key, choice, communication_id, stops=stops)
+        nobody = _answer(changes, knowledge, nobody, heard, facts, key, choice, communication_id, stops=stops, closed=closed)
     return nobody, communication_id
 
 
@@ -144,6 +145,7 @@ def _answer(
     communication_id: UUID,
     *,
     stops: bool,
+    closed: bool,
 ) -> Nobody:
     item = nobody.item
     if item is None:
@@ -171,6 +173,8 @@ def _answer(
             say(wording.for_patient(safety, facts, Urgency.EMERGENCY), Purpose.SAFETY, Lane.EMERGENCY, safety)
             items.change_item(changes, nobody.team.organization.id, item.id, reached=Reached.ON_ITS_WAY)
             item = replace(item, safety_texts=(*item.safety_texts, safety), safety_text_at=changes.now, reached=Reached.ON_ITS_WAY)
+            if closed:
+                say(wording.for_patient("out_of_hours", facts, Urgency.EMERGENCY), Purpose.ANSWER, Lane.EMERGENCY)
         return replace(nobody, item=item)
     if choice is not None:
         key, text = follow_through_text(wording, choice, facts)
@@ -189,6 +193,8 @@ def _answer(
     if nobody.candidates and sum(rule == _SHARED for rule, _ in item.concerns) > MOST_ASKED:
         return nobody
     if nobody.candidates:
+        if closed:
+            say(wording.for_patient("out_of_hours", facts, item.urgency), Purpose.ANSWER)
         choices = choices_text(nobody.candidates, facts.language)
         say(wording.for_patient("shared_phone_question", facts, choices=choices), Purpose.ANSWER)
         return nobody
@@ -209,6 +215,6 @@ def choices_text(candidates: Sequence[PatientContext], language: str) -> str:
 def chosen(body: str, candidates: Sequence[PatientContext]) -> PatientContext | None:
     """The patient that a bare number names, None when it is no number of the list."""
     text = body.strip().rstrip(".)")
-    if text.isascii() and text.isdigit() and 1 <= int(text[:4]) <= len(candidates):
+    if text.isascii() and text.isdigit() and len(text) <= 2 and 1 <= int(text) <= len(candidates):
         return candidates[int(text) - 1]
     return None

@@ -74,7 +74,7 @@ def raise_escalation(
             continue
         known.add(key)
         items.add_concern(changes, organization_id, item.id, rule, communication_id=communication_id, facts=facts or {})
-    item = replace(item, concerns=tuple(known))
+    item = replace(item, concerns=tuple(known), concern_at=changes.now)
     if urgency is Urgency.EMERGENCY and (worse or item.acknowledged):
         item = _paged(changes, knowledge, whose, item)
     return item

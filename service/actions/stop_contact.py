@@ -51,7 +51,8 @@ def forget_number(changes: Changes, context: PatientContext, phone: Phone) -> Pa
     audit.record(
         changes, context.organization.id, "wrong_number", actor="patient", patient_id=context.id, object_kind="phone", object_id=phone.id
     )
-    return _without_session(changes, context)
+    there = context.session is not None and context.session.phone_id == phone.id
+    return _without_session(changes, context) if there else context
 
 
 def stop_patient(changes: Changes, context: PatientContext, status: PatientStatus) -> PatientContext:

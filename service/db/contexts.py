@@ -298,7 +298,7 @@ async def _open_items(connection: AsyncConnection, whose: Any, key: str) -> dict
     ids = [row.id for row in rows]
     raised = await _grouped(
         connection,
-        select(concerns.c.escalation_id, concerns.c.rule, concerns.c.communication_id).where(
+        select(concerns.c.escalation_id, concerns.c.rule, concerns.c.communication_id, concerns.c.raised_at).where(
             among(connection, concerns.c.escalation_id, ids)
         ),
         key="escalation_id",
@@ -328,6 +328,7 @@ async def _open_items(connection: AsyncConnection, whose: Any, key: str) -> dict
             concerns=tuple((one.rule, str(one.communication_id or "")) for one in raised[row.id]),
             safety_texts=tuple(one.reason for one in safety[row.id]),
             safety_text_at=safety[row.id][-1].created_at if safety[row.id] else None,
+            concern_at=max((one.raised_at for one in raised[row.id]), default=None),
         )
         for row in rows
     }

@@ -70,6 +70,11 @@ class Coverage:
         """`now` while staffed, else the start (UTC) of the next staffed period; None when there is none in 60 days."""
         return next((max(start, now.astimezone(UTC)) for start, end in self._intervals(now) if end > now), None)
 
+    def staffed_between(self, start: datetime, end: datetime) -> bool:
+        """True when a nurse was on duty at some time from `start` up to and with `end`."""
+        opening = self.next_staffed(start)
+        return opening is not None and opening <= end
+
     def answer_due(self, now: datetime, urgency: Urgency) -> datetime:
         """When a nurse must have answered an item raised now (UTC).
 

@@ -79,6 +79,8 @@ class OpenItem:
     safety_texts: tuple[str, ...] = ()
     """Keys of the safety answers already given in this incident."""
     safety_text_at: datetime | None = None
+    concern_at: datetime | None = None
+    """When the newest concern was raised."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +171,18 @@ def surroundings(team: Team, language: str, zone: str, now: datetime) -> dict[st
         "promise": promises.get(Urgency.URGENT.value, ""),
         "promises": promises,
     }
+
+
+def must_hear_of_closing(team: Team, item: OpenItem | None, now: datetime) -> bool:
+    """Whether a patient whose text needs a nurse has to be told that none is on duty: once in every unstaffed time.
+
+    `item` is the open item as it stood before this text; its newest concern was answered with the words of its own hour.
+    """
+    if team.coverage is not None and team.coverage.staffed(now):
+        return False
+    if item is None or item.concern_at is None:
+        return True
+    return team.coverage is not None and team.coverage.staffed_between(item.concern_at, now)
 
 
 def due_at(team: Team, urgency: Urgency, now: datetime) -> datetime:
