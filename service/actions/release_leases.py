@@ -16,8 +16,12 @@ from service.db.database import Database
 from service.db.escalation import escalations
 from service.db.problems import report
 from service.domain.communication import Status
+from service.domain.coverage import EMERGENCY_TARGET
 from service.domain.escalation import State
 from service.domain.urgency import Urgency
+
+SEEN_FOR = EMERGENCY_TARGET
+"""To acknowledge is not to claim (decisions 16): an emergency that was seen and that nobody has taken by then is paged again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +39,7 @@ async def release_leases(database: Database, knowledge: Knowledge, now: datetime
 
     A send whose process died becomes `unknown`: the provider may have the text, so that it is looked up and never sent
     again blindly (law 3). Due work runs again: its effect and its end are one commit. A nurse's item goes back to the
-    pool, and an emergency pages again.
+    pool, and an emergency pages again; so does one that was acknowledged a quarter of an hour ago and not claimed.
     """
     async with database.transaction() as connection:
         lost = await outbox.lost_claims(connection, now, limit)
@@ -77,8 +81,13 @@ async def _release_items(database: Database, knowledge: Knowledge, now: datetime
             detail: dict[str, object] = {"claimed_by": str(item.claimed_by)}
             pages.item_event(changes, item.organization_id, item.id, "lease_expired", detail)
             changes.wake(f"queue:{item.organization_id}")
+        idle = await leases.seen_and_not_taken(connection, now - SEEN_FOR, limit)
+        for item in idle:
+            changes.update(escalations, item.id, acknowledged_at=None, acknowledged_by=None)
+            pages.item_event(changes, item.organization_id, item.id, "not_taken", {"seen_by": str(item.claimed_by)})
+            changes.wake(f"queue:{item.organization_id}")
         await changes.write(connection)
         again = Changes(now)
-        await page_again(connection, again, knowledge, [item.id for item in lapsed if item.urgency is Urgency.EMERGENCY])
+        await page_again(connection, again, knowledge, [item.id for item in [*lapsed, *idle] if item.urgency is Urgency.EMERGENCY])
         await again.write(connection)
-    return len(lapsed)
+    return len(lapsed) + len(idle)

@@ -95,9 +95,12 @@ async def extend(connection: AsyncConnection, item: Escalation, until: datetime)
 
 
 async def release(connection: AsyncConnection, item: Escalation) -> bool:
-    """Puts an item back into the pool."""
+    """Puts an item back into the pool. An emergency counts as unseen again: its paging goes on until somebody else takes it."""
     _check(item, State.OPEN)
-    return await _change(connection, item, state=State.OPEN, claimed_by=None, claimed_at=None, claimed_until=None)
+    values: dict[str, Any] = {"state": State.OPEN, "claimed_by": None, "claimed_at": None, "claimed_until": None}
+    if item.urgency is Urgency.EMERGENCY:
+        values |= {"acknowledged_by": None, "acknowledged_at": None}
+    return await _change(connection, item, **values)
 
 
 async def acknowledge(connection: AsyncConnection, item: Escalation, staff: Staff, now: datetime) -> bool:

@@ -19,7 +19,7 @@ from service.domain.urgency import Urgency, by_rank
 
 @dataclass(frozen=True, slots=True)
 class Lapsed:
-    """An item whose claim is over without its nurse having said more."""
+    """An item whose claim is over without its nurse having said more, or that was seen and never claimed; `claimed_by` is who that was."""
 
     id: UUID
     organization_id: UUID
@@ -40,6 +40,22 @@ async def lapsed_claims(connection: AsyncConnection, now: datetime, limit: int) 
     )
     rows = (await connection.execute(skip_locked(statement))).all()
     return [Lapsed(row.id, row.organization_id, row.claimed_by, by_rank(row.urgency_rank)) for row in rows]
+
+
+async def seen_and_not_taken(connection: AsyncConnection, before: datetime, limit: int) -> list[Lapsed]:
+    """Open emergencies that somebody acknowledged before this and nobody has claimed since, locked."""
+    statement = (
+        select(escalations.c.id, escalations.c.organization_id, escalations.c.acknowledged_by, escalations.c.urgency_rank)
+        .where(
+            escalations.c.state == State.OPEN,
+            escalations.c.urgency_rank == Urgency.EMERGENCY.rank,
+            escalations.c.acknowledged_at <= before,
+        )
+        .order_by(escalations.c.acknowledged_at)
+        .limit(limit)
+    )
+    rows = (await connection.execute(skip_locked(statement))).all()
+    return [Lapsed(row.id, row.organization_id, row.acknowledged_by, Urgency.EMERGENCY) for row in rows]
 
 
 @dataclass(frozen=True, slots=True)

@@ -167,11 +167,6 @@ async def end_session(connection: AsyncConnection, id_hash: bytes) -> UUID | Non
     return owner
 
 
-async def end_sessions_of(connection: AsyncConnection, staff_id: UUID) -> None:
-    """Deletes every session of a member of staff (new password, account disabled)."""
-    await connection.execute(delete(web_sessions).where(web_sessions.c.staff_id == staff_id))
-
-
 async def count_failures(connection: AsyncConnection, subjects: Sequence[bytes], since: datetime) -> dict[bytes, int]:
     """How often sign-in failed since then, for each of these subjects."""
     rows = await connection.execute(

@@ -12,7 +12,6 @@ from service.domain.phone_number import written_phone_number
 from service.domain.reading import Span
 from service.domain.schedule import to_local
 from service.domain.segments import count_segments
-from service.domain.urgency import Urgency
 
 URGENCY = {"emergency": "Emergency", "urgent": "Urgent", "same_day": "Same day", "routine": "Routine"}
 REACHED = {
@@ -51,7 +50,6 @@ STATUS = {
     "cancelled": "not sent",
     "received": "received",
 }
-PROBLEM_STATUSES = frozenset({"undelivered", "failed", "unknown", "expired", "cancelled"})
 PURPOSE = {
     "reply": "Reply",
     "check_in": "Check-in",
@@ -92,6 +90,7 @@ HAPPENED = {
     "page_delivered": "On-call number has the text",
     "page_failed": "Text to the on-call number failed",
     "acknowledged": "Page acknowledged",
+    "not_taken": "Seen, but nobody took it: paged again",
     "answered": "Concern answered",
     "note_written": "Note written",
     "reply_written": "Reply written",
@@ -180,11 +179,6 @@ def texts(body: str) -> str:
     """How many texts a message takes: "160 characters, 1 text"."""
     count = count_segments(body).count
     return f"{len(body)} character{'' if len(body) == 1 else 's'}, {count} text{'' if count == 1 else 's'}"
-
-
-def urgency_of(rank: int) -> str:
-    """The urgency's code for a rank."""
-    return list(Urgency)[rank]
 
 
 FILTERS: dict[str, Callable[..., Any]] = {

@@ -10,8 +10,10 @@ from uuid import UUID
 
 import pytest
 
+from service.actions.claim_escalation import claim_escalation
 from service.actions.do_due_work import do_due_work
 from service.actions.follow_up_safety_texts import follow_up_safety_texts
+from service.actions.release_escalation import release_escalation
 from service.actions.release_leases import Released, release_leases
 from service.actions.send_communications import send_communications
 from service.actions.send_pages import send_pages
@@ -21,6 +23,7 @@ from service.db.communication import attempts, communications
 from service.db.escalation import escalation_events, escalations, pages
 from service.domain.communication import Lane, Purpose
 from service.domain.escalation import Kind, Reached
+from service.domain.staff import Role, Staff
 from service.domain.urgency import Urgency
 from service.jobs.work import handlers
 from service.telephony.port import OutgoingText, PermanentFailure, TransientFailure, UnknownOutcome
@@ -203,6 +206,34 @@ async def test_a_claim_whose_nurse_is_gone_goes_back_to_the_pool_and_an_emergenc
     assert (item.state, item.claimed_by, item.claimed_until, item.acknowledged_at) == ("open", None, None, None)
     assert item.version > 1
     assert "lease_expired" in await events(world)
+    await lane(world)
+    assert len(world.provider.calls) == 2
+
+
+async def test_an_emergency_that_was_seen_and_that_nobody_takes_pages_again(world: World) -> None:
+    item_id = await emergency(world)
+    await lane(world)
+    await world.set(escalations, item_id, acknowledged_by=world.clinic.nora.id, acknowledged_at=world.now)
+    world.clock.forward(minutes=14)
+    assert (await release_leases(world.database, world.knowledge, world.now)).items == 0
+    world.clock.forward(minutes=1)
+    assert (await release_leases(world.database, world.knowledge, world.now)).items == 1
+    await lane(world)
+    assert len(world.provider.calls) == 2
+    assert "not_taken" in await events(world)
+    [item] = await world.rows(escalations)
+    assert item.acknowledged_at is None
+
+
+async def test_an_emergency_that_its_nurse_gives_back_pages_again(world: World) -> None:
+    item_id = await emergency(world)
+    await lane(world)
+    nora = Staff(world.clinic.nora.id, world.clinic.organization_id, "Nora", Role.NURSE, (world.clinic.team_a,))
+    assert (await claim_escalation(world.database, nora, item_id, world.now)).won
+    world.clock.forward(minutes=2)
+    await release_escalation(world.database, nora, item_id, world.now)
+    world.clock.forward(minutes=5)
+    await watch(world.database, world.knowledge, "node-1", {}, {}, {}, world.now)
     await lane(world)
     assert len(world.provider.calls) == 2
 
