@@ -17,7 +17,7 @@ from service.content import Content, content_root, load_content
 from service.db.database import Database
 from service.jobs.heartbeat import Heartbeat
 from service.jobs.work import Surroundings
-from service.settings import TWILIO_API_BASE, Settings
+from service.settings import TWILIO_API_BASE, Settings, SettingsError
 from service.telephony.port import DeliveryUpdate, Provider, Receiver
 from service.telephony.twilio import TwilioProvider, TwilioReceiver
 from service.web.client_address import address_behind
@@ -44,7 +44,7 @@ def create_app(
     """The whole service as one aiohttp application: pages, webhooks and jobs run while it runs.
 
     Without `provider` and `receiver` texts go through Twilio as the settings say; the demo passes its simulator.
-    Raises ContentError for a flow, lexicon or wording file that is wrong.
+    Raises ContentError for a flow, lexicon or wording file that is wrong, and SettingsError when there is no provider.
     """
     clock = clock or SystemClock()
     content = content or load_content()
@@ -79,6 +79,8 @@ async def _receive_statuses(database: Database, knowledge: Knowledge, clock: Clo
 
 
 def _twilio(settings: Settings) -> tuple[Provider, Receiver]:
+    if not settings.has_twilio:
+        raise SettingsError("TWILIO_ACCOUNT_SID is not set: texts go out through Twilio; to only try Rounds, run `rounds demo`")
     provider = TwilioProvider(
         account_sid=settings.twilio_account_sid,
         auth_token=settings.twilio_auth_tokens[0],

@@ -7,7 +7,7 @@ provider. If reading or the engine fails, the raw event is stored all the same a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -139,13 +139,13 @@ async def _receive(
         if not fresh:
             return receipts
         raw = []
-        ours = [i for i in fresh if messages[i].recipient in organization_of]
-        senders = list(dict.fromkeys((organization_of[messages[i].recipient], messages[i].sender) for i in ours))
+        places = ((organization_of(messages[i]), messages[i].sender) for i in fresh)
+        senders = list(dict.fromkeys((id, sender) for id, sender in places if id is not None))
         desk = await _load(connection, knowledge, senders, now)
         changes = Changes(now)
         for index in fresh:
             message = messages[index]
-            organization_id = organization_of.get(message.recipient)
+            organization_id = organization_of(message)
             failure = ""
             communication_id: UUID | None = None
             phone = desk.phones[organization_id, message.sender] if organization_id is not None else None
@@ -175,12 +175,14 @@ async def _receive(
     return receipts
 
 
-async def _organizations(connection: AsyncConnection, messages: Sequence[InboundMessage]) -> dict[str, UUID]:
-    found: dict[str, UUID] = {}
+async def _organizations(connection: AsyncConnection, messages: Sequence[InboundMessage]) -> Callable[[InboundMessage], UUID | None]:
+    """Whose a message is: by the number that it came to, else by the sender pool of that number."""
+    found: dict[tuple[str, str], UUID] = {}
     for provider in {message.provider for message in messages}:
-        recipients = {message.recipient for message in messages if message.provider == provider}
-        found |= await inbound.organizations_of(connection, provider, recipients)
-    return found
+        of_provider = [message for message in messages if message.provider == provider]
+        senders = {name for message in of_provider for name in (message.recipient, message.pool) if name}
+        found |= {(provider, name): id for name, id in (await inbound.organizations_of(connection, provider, senders)).items()}
+    return lambda message: found.get((message.provider, message.recipient)) or found.get((message.provider, message.pool))
 
 
 async def _load(connection: AsyncConnection, knowledge: Knowledge, senders: Sequence[tuple[UUID, str]], now: datetime) -> _Desk:

@@ -78,6 +78,8 @@ class InboundMessage:
     opt_out_type: str = ""
     """STOP | START | HELP when the provider has already answered the keyword itself, else ""."""
     raw: Mapping[str, str] = field(default_factory=dict)
+    pool: str = ""
+    """The provider's sender pool that `recipient` belongs to, "" for none: an organization may be known by it alone."""
 
 
 @dataclass(frozen=True, slots=True)

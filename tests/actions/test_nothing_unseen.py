@@ -202,6 +202,19 @@ async def test_a_text_to_an_organization_without_a_team_is_kept_and_fails_no_nei
     assert sorted(event.failure for event in kept) == ["", "no team"]
 
 
+@pytest.mark.law(2)
+async def test_an_organization_that_sends_from_a_pool_is_known_by_the_pool(house: House) -> None:
+    now, pool = house.clock.now(), "MG" + "a" * 32
+    async with house.database.transaction() as connection:
+        [own] = (await connection.execute(organizations.select())).mappings().all()
+        await connection.execute(insert(organizations).values({**own, "id": new_id(now), "name": "Another clinic"}))
+        await connection.execute(update(sender_numbers).values(sender=pool))
+    text = InboundMessage("twilio", "AC1", "SMone", house.clinic.chi.number, OTHERS, "I have chest pain", pool=pool)
+    assert await receive_replies(house.database, house.knowledge, house.clock, [text]) == [Receipt.STORED]
+    [item] = await house.rows(escalations)
+    assert item.patient_id == house.clinic.chi.id
+
+
 async def test_an_outage_of_the_database_is_told_at_once_and_not_tried_for_every_message(house: House) -> None:
     gone = Database.open("postgresql+asyncpg://nobody@127.0.0.1:9/nowhere", KEYRING)
     text = InboundMessage("twilio", "AC1", "SMone", house.clinic.ana.number, SENDER, "hello", 0, "", {})

@@ -64,6 +64,11 @@ def test_a_taken_port_is_named(sqlite_url: str) -> None:
         assert f"port {port} is taken" in one_line(program("demo", "--port", port))
 
 
+def test_serving_without_a_provider_is_one_line(sqlite_url: str) -> None:
+    without = {name: text for name, text in settings_for(sqlite_url).items() if not name.startswith("TWILIO_")}
+    assert "TWILIO_ACCOUNT_SID is not set" in one_line(program("serve", "--port", "0", environment=without))
+
+
 def test_a_flow_file_that_cannot_be_read_is_named(tmp_path: Path, sqlite_url: str) -> None:
     for folder in ("service", "flows", "templates"):
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))

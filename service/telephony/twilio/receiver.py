@@ -19,6 +19,7 @@ _MESSAGE_ID = re.compile(r"(?:SM|MM)[0-9a-fA-F]{32}", re.ASCII)
 _ADDRESS = re.compile(r"\+[0-9]{5,15}|[0-9]{3,8}|[0-9A-Za-z &_+-]{1,11}", re.ASCII)
 """E.164, a short code, or a name of at most 11 characters."""
 
+_POOL = re.compile(r"MG[0-9a-fA-F]{32}", re.ASCII)
 _WORD = re.compile(r"[a-z_-]{1,30}", re.ASCII)
 _OPT_OUT_TYPES = frozenset({"STOP", "START", "HELP"})
 _MAXIMUM_FIELDS = 300
@@ -81,7 +82,7 @@ class TwilioReceiver:
             return None
         if not (media.isascii() and media.isdigit() and len(media) <= 2) or ("Body" not in form and int(media) == 0):
             return None
-        keyword = form.get("OptOutType", "").upper()
+        keyword, pool = form.get("OptOutType", "").upper(), form.get("MessagingServiceSid", "")
         return InboundMessage(
             provider=self.name,
             account=self._account_sid,
@@ -92,6 +93,7 @@ class TwilioReceiver:
             media_count=int(media),
             opt_out_type=keyword if keyword in _OPT_OUT_TYPES else "",
             raw=form,
+            pool=pool if _POOL.fullmatch(pool) else "",
         )
 
     def parse_status(self, form: Mapping[str, str], attempt_id: UUID | None) -> DeliveryUpdate | None:

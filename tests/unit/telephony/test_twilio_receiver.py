@@ -283,3 +283,10 @@ def test_statuses_move_only_forward_in_any_order() -> None:
         assert status is not None
         current = status if transition(current, status) else current
     assert current is Status.DELIVERED
+
+
+@pytest.mark.parametrize(("given", "read"), [("MG" + "a1" * 16, "MG" + "a1" * 16), ("", ""), ("MGshort", ""), ("+12025550100", "")])
+def test_the_pool_that_a_number_belongs_to_is_read_when_it_is_one(receiver: TwilioReceiver, given: str, read: str) -> None:
+    message = receiver.parse_message(MESSAGE | {"MessagingServiceSid": given})
+    assert message is not None
+    assert message.pool == read
