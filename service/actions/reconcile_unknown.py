@@ -10,11 +10,11 @@ from datetime import datetime, timedelta
 import structlog
 
 from service.actions.settle_communications import Word, settle_communications
-from service.db import outbox, parked
+from service.db import parked, unknown
 from service.db.changes import Changes
 from service.db.database import Database
-from service.db.outbox import Doubtful
 from service.db.problems import Problem, report
+from service.db.unknown import Doubtful
 from service.domain.communication import Status
 from service.domain.urgency import Urgency
 from service.telephony.port import Provider, ProviderError, RemoteText
@@ -50,7 +50,7 @@ async def reconcile_unknown(database: Database, providers: Mapping[str, Provider
     failed, which is a work item; the list is complete when it is shorter than what was asked for.
     """
     async with database.reading() as connection:
-        doubtful = await outbox.in_doubt(connection, now, NOT_FINAL_FOR if not_final else None, 2 * LIST_LIMIT)
+        doubtful = await unknown.in_doubt(connection, now, NOT_FINAL_FOR if not_final else None, 2 * LIST_LIMIT)
     by_number: dict[tuple[str, str], list[Doubtful]] = defaultdict(list)
     for one in doubtful:
         by_number[one.provider, one.number].append(one)
@@ -66,7 +66,7 @@ async def reconcile_unknown(database: Database, providers: Mapping[str, Provider
             _log.warning("reconcile_not_possible", provider=name, code=error.code)
             continue
         async with database.reading() as connection:
-            ours = await outbox.claimed_provider_ids(connection, name, [remote.provider_id for remote in listed])
+            ours = await unknown.claimed_provider_ids(connection, name, [remote.provider_id for remote in listed])
         words += _compare(texts, [remote for remote in listed if not remote.inbound], ours, len(listed) < LIST_LIMIT, now)
     async with database.transaction() as connection:
         await settle_communications(connection, words, now)

@@ -1,6 +1,6 @@
 """Obeys at once what ends or freezes automatic contact: opt-out and its reversal, an unsafe or wrong number, a death.
 
-Steps inside receive_reply's transaction; staff use the same ones from their pages.
+Steps inside receive_reply's transaction.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from service.db.communication import communications
 from service.db.database import insert_missing
 from service.db.due_work import due_work, heartbeats
 from service.db.escalation import pages
-from service.db.outbox import count_unknown
+from service.db.unknown import count_unknown
 from service.domain.communication import Lane
 
 LATE = {Lane.EMERGENCY: timedelta(seconds=30), Lane.ROUTINE: timedelta(minutes=10)}
