@@ -7,16 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from service.domain.wording import Wording, WordingError, build_wording
 from service.engine import Flow, FlowError, parse_flow
 from service.replies import Lexicon, LexiconError, build_lexicon
 from service.triage import Tables, TablesError, build_tables
+from service.triage.conditions import symptoms_named
 
 PACKAGE = Path(__file__).parent
 WORDING = Path("flows") / "shared" / "wording.yaml"
@@ -62,6 +64,16 @@ def load_yaml(path: Path, *, lines: bool = False) -> Any:
         raise ContentError(path.name, where, f"not readable as YAML: {error.problem or error.context}") from error
     except (OSError, UnicodeDecodeError) as error:
         raise ContentError(path.name, "", f"cannot be read ({type(error).__name__})") from error
+    except (YAMLError, ValueError, RecursionError) as error:  # a sign that YAML has not, a date that no calendar has
+        raise ContentError(path.name, "", f"not readable as YAML: {' '.join(str(error).split())[:200]}") from error
+
+
+_MISFIT = (TypeError, ValueError, AttributeError, RecursionError)
+
+
+def _misfit(file: str, error: Exception) -> ContentError:
+    """For a value of a kind that no check of its own has foreseen (a list where a word belongs)."""
+    return ContentError(file, "", f"a value is of a kind that does not belong where it stands: {' '.join(str(error).split())[:200]}")
 
 
 def load_lexicon(folder: Path | None = None) -> Lexicon:
@@ -84,6 +96,8 @@ def load_tables(root: Path | None = None) -> Tables:
         return build_tables(load_yaml(path), file=URGENCY_TABLE.name)
     except TablesError as error:
         raise ContentError(error.file, error.where, error.what) from error
+    except _MISFIT as error:
+        raise _misfit(URGENCY_TABLE.name, error) from error
 
 
 def load_wording(root: Path | None = None) -> Wording:
@@ -93,6 +107,8 @@ def load_wording(root: Path | None = None) -> Wording:
         return build_wording(load_yaml(path), WORDING.name)
     except WordingError as error:
         raise ContentError(error.file, error.where, error.what) from error
+    except _MISFIT as error:
+        raise _misfit(WORDING.name, error) from error
 
 
 def load_flows(root: Path | None = None, wording: Wording | None = None) -> Mapping[str, Flow]:
@@ -112,6 +128,8 @@ def load_flows(root: Path | None = None, wording: Wording | None = None) -> Mapp
             flow = parse_flow(load_yaml(path, lines=True), file, words)
         except FlowError as error:
             raise ContentError(error.file, error.where, error.what) from error
+        except _MISFIT as error:
+            raise _misfit(file, error) from error
         flows[flow.key] = flow
     return flows
 
@@ -136,4 +154,21 @@ def load_content(root: Path | None = None) -> Content:
     for rule in tables.rules:
         if rule.answer and rule.answer not in wording.texts:
             raise ContentError(URGENCY_TABLE.name, f"rule {rule.id}", f'the wording has no text "{rule.answer}"')
-    return Content(load_lexicon(), tables, load_flows(root, wording), wording)
+    lexicon, flows = load_lexicon(), load_flows(root, wording)
+    _check_symptoms(lexicon, tables, flows)
+    return Content(lexicon, tables, flows, wording)
+
+
+def _check_symptoms(lexicon: Lexicon, tables: Tables, flows: Mapping[str, Flow]) -> None:
+    """A symptom that no reader finds is a typing error: its rule would never fire, and nobody would notice."""
+    known = {entry.name for entry in lexicon.entries if entry.kind == "symptom"}
+    named = [(URGENCY_TABLE.name, f"rule {rule.id}", symptoms_named(rule.when)) for rule in tables.rules]
+    for key, flow in flows.items():
+        for step in flow.steps:
+            named.append((f"{key}.yaml", f"steps.{step.key}.about", frozenset(step.about)))
+            named += [(f"{key}.yaml", f"red flag {flag.name}", symptoms_named(flow.rule(step, flag).when)) for flag in step.red_flags]
+    for file, where, symptoms in named:
+        if unknown := sorted(symptoms - known):
+            near = get_close_matches(unknown[0], sorted(known), n=1)
+            hint = f'; did you mean "{near[0]}"?' if near else ""
+            raise ContentError(file, where, f'"{unknown[0]}" is no symptom that the vocabulary knows{hint}')

@@ -84,6 +84,12 @@ class Condition:
         return not self.names or "*" in self.names
 
 
+def symptoms_named(condition: Condition) -> frozenset[str]:
+    """The symptoms that a condition names, parts and all, so that they can be held against the vocabulary."""
+    own = condition.names - {"*"} if condition.subject in ("symptom", "asked_about") else frozenset[str]()
+    return own.union(*(symptoms_named(part) for part in condition.parts))
+
+
 def build_condition(written: Any, depth: int = 0) -> Condition:
     """The checked condition. Raises ConditionError saying what to write instead."""
     if depth > MOST_DEPTH:

@@ -89,6 +89,8 @@ def build_rule(row: Any, *, file: str, version: str, place: int = 0) -> Rule:
     odd = set(re.findall(r"\{(\w*)\}", row["reason"])) - PLACEHOLDERS
     if odd or len(row["reason"]) > MOST_REASON_CHARACTERS:
         raise TablesError(file, where, f"reason: at most {MOST_REASON_CHARACTERS} characters, placeholders only {sorted(PLACEHOLDERS)}")
+    if re.search(r"[{}]", re.sub(r"\{\w+\}", "", row["reason"])):
+        raise TablesError(file, where, f"reason: a brace stands only around one of {sorted(PLACEHOLDERS)}")
     try:
         when = build_condition(row.get("when"))
     except ConditionError as error:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from service.content import ContentError, content_root, load_flows, load_wording
+from service.content import ContentError, content_root, load_content, load_flows, load_tables, load_wording
 
 
 @pytest.fixture
@@ -57,6 +57,46 @@ def test_a_wording_with_a_mistake_names_the_text(root: Path) -> None:
     spoil(root / "flows/shared/wording.yaml", "If you need help right now, call", "A nurse calls you today. Call")
     with pytest.raises(ContentError, match=r"wording\.yaml: abuse\.en: .*write \{promise\} instead"):
         load_wording(root)
+
+
+@pytest.mark.parametrize("wrong", ["\a", "2026-13-45", "[[1], {a: b}]", "{a: {b: [c]}}", "1e400"])
+@pytest.mark.parametrize(
+    "old", ["expects: weight_lb", "languages: [en, es]", "answer: emergency", "about: [shortness_of_breath, leg_swelling]"]
+)
+def test_whatever_stands_in_a_flow_it_is_a_mistake_that_names_the_file(root: Path, old: str, wrong: str) -> None:
+    spoil(root / "flows/heart_failure/daily.yaml", old, f"{old.partition(':')[0]}: {wrong}")
+    with pytest.raises(ContentError, match=r"daily\.yaml: "):
+        load_flows(root)
+
+
+@pytest.mark.parametrize("wrong", ["\a", "2026-13-45", ".nan", "5", "null: 5"])
+def test_whatever_stands_in_the_urgency_table_it_is_a_mistake_that_names_the_file(root: Path, wrong: str) -> None:
+    spoil(
+        root / "flows/shared/urgency.yaml", "unless_condition: copd, ", f"unless_condition: {wrong}, " if ":" not in wrong else f"{wrong}, "
+    )
+    with pytest.raises(ContentError, match=r"urgency\.yaml: "):
+        load_tables(root)
+
+
+@pytest.mark.parametrize("reason", ["{0.__class__}", "{value!x}", "{value:>{value}}", "{", "{value.a}"])
+def test_a_brace_that_would_fail_when_the_rule_fires_is_found_at_start(root: Path, reason: str) -> None:
+    spoil(root / "flows/shared/urgency.yaml", "Oxygen {value} %, below {threshold}", reason)
+    with pytest.raises(ContentError, match=r"a brace stands only around|placeholders only"):
+        load_tables(root)
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("heart_failure/daily.yaml", "{symptom: orthopnea}", "{symptom: ortopnea}"),
+        ("heart_failure/daily.yaml", "about: [shortness_of_breath, leg_swelling]", "about: [shortness_of_breath, leg_sweling]"),
+        ("shared/urgency.yaml", "{symptom: fatigue,", "{symptom: fatige,"),
+    ],
+)
+def test_a_symptom_that_no_reader_finds_is_a_mistake(root: Path, file: str, old: str, new: str) -> None:
+    spoil(root / "flows" / file, old, new)
+    with pytest.raises(ContentError, match=r'is no symptom that the vocabulary knows; did you mean "'):
+        load_content(root)
 
 
 def test_without_flows_nothing_starts(root: Path) -> None:
