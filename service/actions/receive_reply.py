@@ -21,13 +21,14 @@ from service.actions.hear_unknown import IDENTITY_WITHIN, Nobody, chosen, hear_u
 from service.actions.knowledge import Knowledge
 from service.actions.raise_escalation import Whose, raise_escalation
 from service.clock import Clock
-from service.db import communication, inbound, items
+from service.db import clinic, communication, inbound, items
 from service.db.changes import Changes
 from service.db.contexts import load_contexts, load_phone_items, load_teams
 from service.db.database import Database
 from service.db.escalation_claims import lock_open_items
 from service.db.failures import is_contention, is_outage
 from service.db.inbound import Owners
+from service.db.problems import Problem, report
 from service.db.schema import new_id
 from service.domain.decision import Fired
 from service.domain.patient import OpenItem, PatientContext, Phone, Team
@@ -150,7 +151,7 @@ async def _receive(
             communication_id: UUID | None = None
             phone = desk.phones[organization_id, message.sender] if organization_id is not None else None
             if organization_id is None or phone is None:
-                receipts[index], failure = Receipt.NOT_OURS, "unknown recipient"
+                receipts[index], failure = Receipt.NOT_OURS, _NOBODYS
                 _log.error("reply_to_unknown_recipient", provider=message.provider)
             elif not desk.has_queue(organization_id, phone):
                 receipts[index], failure = Receipt.NOT_OURS, "no team"
@@ -171,8 +172,17 @@ async def _receive(
             event = inbound.raw_event(event_ids[index], organization_id, message.provider, message.provider_id, message.raw, now, failure)
             raw.append({**event, "communication_id": communication_id})
         await inbound.store_raw(connection, raw)
+        if any(event["failure"] == _NOBODYS for event in raw):
+            # Whose it is cannot be told, so each clinic is: its patients may be writing to a number that nobody set up (law 2).
+            everyone = [one.id for one in await clinic.list_organizations(connection)]
+            problems = [Problem(id, "unknown_recipient", _SET_UP, Urgency.SAME_DAY) for id in everyone]
+            await report(connection, changes, problems, repeat=False)
         await changes.write(connection)
     return receipts
+
+
+_NOBODYS = "unknown recipient"
+_SET_UP = "A text came to a number that belongs to no organization here and was shown to nobody: check which number patients text to."
 
 
 async def _organizations(connection: AsyncConnection, messages: Sequence[InboundMessage]) -> Callable[[InboundMessage], UUID | None]:

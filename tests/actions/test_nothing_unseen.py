@@ -221,3 +221,16 @@ async def test_an_outage_of_the_database_is_told_at_once_and_not_tried_for_every
     with pytest.raises(ConnectionError):
         await receive_replies(gone, house.knowledge, house.clock, [text, text])
     await gone.close()
+
+
+@pytest.mark.law(2)
+async def test_texts_to_a_number_of_no_organization_are_told_to_every_clinic_once(house: House) -> None:
+    now = house.clock.now()
+    async with house.database.transaction() as connection:
+        [own] = (await connection.execute(organizations.select())).mappings().all()
+        await connection.execute(insert(organizations).values({**own, "id": new_id(now), "name": "Another clinic"}))
+    for body in ("I have chest pain", "hello?"):
+        assert await house.text(house.clinic.chi.number, body, to=OTHERS) is Receipt.NOT_OURS
+    [item] = await house.rows(escalations)
+    assert (item.kind, item.patient_id, item.organization_id) == ("operational", None, house.clinic.organization_id)
+    assert len(await house.rows(inbound_events)) == 2
