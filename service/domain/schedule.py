@@ -92,14 +92,15 @@ def occurrences(rule: DateRule, wall_time: time, zone: str, first_date: date, la
     return [(day, to_utc(day, wall_time, zone)) for day in rule.dates(first_date, last_date)]
 
 
-def to_utc(day: date, wall_time: time, zone: str) -> datetime:
-    """The instant (aware UTC) of a wall time in a zone. A skipped time is shifted forward, a repeated one is its first.
+def to_utc(day: date, wall_time: time, zone: str, *, second: bool = False) -> datetime:
+    """The instant (aware UTC) of a wall time in a zone. A skipped time is shifted forward, a repeated one is its first
+    (with `second` its second).
 
     Raises ValueError for a zone that the time zone database does not know.
     """
     plain = PlainDateTime(day.year, day.month, day.day, wall_time.hour, wall_time.minute, wall_time.second)
     try:
-        zoned = plain.assume_tz(zone, disambiguation="compatible")
+        zoned = plain.assume_tz(zone, disambiguation="later" if second else "compatible")
     except TimeZoneNotFoundError:
         raise ValueError(f'"{zone[:40]}" is no time zone: write one such as America/New_York') from None
     return zoned.to_instant().to_stdlib().astimezone(UTC)
@@ -129,7 +130,8 @@ def quiet_ends(now: datetime, zone: str, start: time = QUIET_FROM, end: time = Q
         return now.astimezone(UTC)
     local = to_local(now, zone)
     day = local.date() if local.time() < end else local.date() + timedelta(days=1)
-    return max(to_utc(day, end, zone), now.astimezone(UTC))
+    ends = to_utc(day, end, zone)
+    return ends if ends > now else to_utc(day, end, zone, second=True)  # the hour that clocks live through twice
 
 
 def _midnight(day: date) -> datetime:

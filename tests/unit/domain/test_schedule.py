@@ -155,3 +155,14 @@ def test_every_minute_of_a_changing_day_ends_its_quiet_hours_at_nine() -> None:
     for minutes in range(0, 13 * 60, 7):
         now = start + timedelta(minutes=minutes)
         assert quiet_ends(now, NEW_YORK) == to_utc(date(2026, 11, 1), time(9), NEW_YORK)
+
+
+@pytest.mark.parametrize("zone", ["America/New_York", "Europe/Berlin", "Australia/Lord_Howe", "America/Havana", "Africa/Cairo"])
+@pytest.mark.parametrize(("start", "end"), [(time(20), time(9)), (time(0), time(2, 30)), (time(1, 30), time(2, 30)), (time(23), time(2))])
+def test_a_text_that_is_held_for_quiet_hours_leaves_after_them_on_every_night_when_clocks_change(zone: str, start: time, end: time) -> None:
+    for night in (datetime(2026, 3, 7, 18, tzinfo=UTC), datetime(2026, 10, 24, 18, tzinfo=UTC), datetime(2026, 10, 31, 18, tzinfo=UTC)):
+        for minutes in range(0, 24 * 60, 11):
+            now = night + timedelta(minutes=minutes)
+            ends = quiet_ends(now, zone, start, end)
+            assert (ends > now) == quiet(now, zone, start, end)
+            assert not quiet(ends, zone, start, end)
