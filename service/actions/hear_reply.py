@@ -70,7 +70,7 @@ def hear_reply(
     """The patient as they stand after this text, and the id of the communication that keeps it."""
     facts = context.facts(changes.now)
     question = _question(context, flow, heard)
-    reading = read(knowledge.lexicon, Reply(heard.body, context.language), question)
+    reading = read(knowledge.lexicon, Reply(heard.body, context.language, first_name=facts.first_name), question)
     decision = decide(knowledge.tables, reading.findings, facts, changes.now, question)
     communication_id = _keep(changes, context, heard, reading)
     aftermath = _converse(changes, context, flow, heard, reading, decision, facts, communication_id)

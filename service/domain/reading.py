@@ -66,6 +66,8 @@ class Reply:
     text: str
     language: str = "en"
     channel: Channel = Channel.SMS
+    first_name: str = ""
+    """The patient's, so that others may speak of them by it; "" when it is not known whose words these are."""
 
 
 class FindingKind(StrEnum):

@@ -14,6 +14,7 @@ from service.replies.language import other_language, spoken
 from service.replies.lexicon import Lexicon
 from service.replies.measures import MEASURE_OF
 from service.replies.medication import medication
+from service.replies.named_death import named_death
 from service.replies.normalise import Line, normalise
 from service.replies.numerals import Number, numbers
 from service.replies.quantities import values
@@ -58,6 +59,9 @@ def read(lexicon: Lexicon, reply: Reply, question: Question | None) -> Reading:
     else:
         counted = numbers(lexicon, line, heard.language, reply.channel, asked=question is not None and question.expects in MEASURE_OF)
         found, why = _content(line, matches, counted, question)
+        death = named_death(lexicon, line, reply.first_name) if reply.first_name else None
+        if death is not None and not any(finding.kind is FindingKind.DECEASED for finding in found):
+            found.append(death)
         foreign = other_language(line, matches, heard)
         if foreign is not None:
             found = [f for f in found if f.kind in (FindingKind.VALUE, FindingKind.SYMPTOM, FindingKind.CRISIS)]

@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from service.db.check_in import flow_sessions
-from service.db.patient import patient_phones
+from service.db.patient import patient_phones, patients
 from service.db.schema import new_id
 from tests.actions.house import MONDAY, NIGHT, House
 from tests.seed import seed_phone
@@ -91,3 +91,12 @@ async def test_a_wrong_second_number_does_not_end_the_check_in_on_the_first(hous
 async def test_a_number_that_is_not_on_the_list_names_nobody(house: House, number: str) -> None:
     for body in ("good morning", number):
         assert await house.text(house.clinic.fay.number, body) == "stored"
+
+
+async def test_a_death_told_by_the_patients_name_ends_check_ins_without_a_text(house: House) -> None:
+    await house.start_flow(house.clinic.chi)
+    before = len(await house.sent("answer"))
+    await house.text(house.clinic.chi.number, "This is her son, Chi passed away yesterday")
+    [chi] = await house.rows(patients, patients.c.id == house.clinic.chi.id)
+    assert chi.status == "deceased"
+    assert len(await house.sent("answer")) == before
