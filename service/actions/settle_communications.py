@@ -83,6 +83,10 @@ async def settle_communications(connection: AsyncConnection, words: Sequence[Wor
             changes.update(communications, before.id, **_columns(after, now if steps else None))
         if steps:
             settled.append((after, word))
+        elif before.escalation_id is not None and _in_doubt(before, word):
+            changes.update(escalations, before.escalation_id, reached=Reached.NOT_REACHED)
+            _event(changes, before, "answer_not_reached", {"status": word.status, "why": "the provider said both"})
+            changes.wake(f"queue:{before.organization_id}")
         if word.outcome and word.attempt_id is not None:
             ends.append(
                 {
@@ -125,6 +129,13 @@ def _steps(before: Known, word: Word) -> list[Status]:
 
 _RULINGS = frozenset({"policy", "sender"})
 """Who decides about a text without having handed it over."""
+
+
+def _in_doubt(before: Known, word: Word) -> bool:
+    """True when the provider takes back that a safety text has arrived. The text stays as it is; the item takes the worse for true."""
+    told = before.purpose is Purpose.SAFETY and before.status is Status.DELIVERED
+    same = word.attempt_id is None or word.attempt_id == before.attempt_id
+    return told and same and word.source in ("callback", "reconcile") and word.status in (Status.UNDELIVERED, Status.FAILED)
 
 
 def _after(before: Known, word: Word, moves: bool) -> Known:

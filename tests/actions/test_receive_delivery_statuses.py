@@ -169,6 +169,18 @@ async def test_the_item_says_whether_the_safety_text_has_reached_the_patient(wor
     assert ("answer_delivered" if reached == "delivered" else "answer_not_reached") in events
 
 
+@pytest.mark.parametrize("order", list(permutations([Status.DELIVERED, Status.UNDELIVERED])))
+async def test_when_the_provider_says_both_the_item_says_that_the_patient_was_not_reached(world: World, order: tuple[Status, ...]) -> None:
+    item_id = await seed_item(world.database, world.clinic.ana, world.now, urgency=Urgency.EMERGENCY, reached=Reached.ON_ITS_WAY)
+    id, call, provider_id = await sent_text(world, Purpose.SAFETY, escalation_id=item_id)
+    for status in order:
+        await receive(world, update_of(status, provider_id, call.attempt_id))
+    [item] = await world.rows(escalations)
+    assert item.reached == "not_reached"
+    assert (await status_of(world, id)).status == order[0]  # final is final; the other word is kept as history
+    assert {line.status for line in await world.rows(communication_statuses)} >= set(order)
+
+
 async def test_words_on_a_page_go_to_the_page(world: World) -> None:
     item_id = await seed_item(world.database, world.clinic.ana, world.now, urgency=Urgency.EMERGENCY)
     page_id = await world.page(world.clinic.ana, item_id)
