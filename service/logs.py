@@ -21,7 +21,8 @@ REMOVED = "[removed]"
 _CODE = re.compile(r"[A-Za-z][A-Za-z0-9_.:/-]{0,79}|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|\d{1,6}")
 _OWN = frozenset({"event", "level", "timestamp"})
 _CODES = frozenset(
-    "at attempt code communication_id error event_id item job kind lane line method node page_id problem provider source state status why".split()
+    "at attempt code communication_id error event_id item job kind lane line method node page_id problem provider source".split()
+    + "state status why".split()
 )
 """Keys under which a short code or an id may stand; under any other only numbers, flags and instants do."""
 

@@ -25,6 +25,8 @@ MOST_DAYS = 366
 OPENING_USEFUL = timedelta(hours=24)
 OPENINGS = ("opening", "opening_safety")
 """Wording keys of the first texts: clinic, frequency, rates, HELP and STOP; then encryption and emergencies (safety rule 2)."""
+CONFIRMATION = "number_confirmation"
+"""Asked when neither staff nor an answer has confirmed the number: until then no check-in starts (safety rule 3)."""
 _TIMES_A_DAY = {"en": ("once a day", "up to {n} times a day"), "es": ("una vez diaria", "hasta {n} veces diarias")}
 
 
@@ -111,7 +113,9 @@ def opening_texts(wording: Wording, context: PatientContext, per_day: int, now: 
     once, more = _TIMES_A_DAY.get(context.language, _TIMES_A_DAY["en"])
     frequency = once if per_day == 1 else more.format(n=per_day)
     facts = context.facts(now)
-    return [wording.for_patient(key, facts, frequency=frequency) for key in OPENINGS]
+    unconfirmed = context.phones[0].id in context.unconfirmed_phones
+    keys = (*OPENINGS, CONFIRMATION) if unconfirmed else OPENINGS
+    return [wording.for_patient(key, facts, frequency=frequency) for key in keys]
 
 
 def _agreed_per_day(context: PatientContext, consents: list[tuple[Consent, int]], programme: str, now: datetime) -> int:

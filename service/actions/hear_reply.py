@@ -14,7 +14,7 @@ from uuid import UUID
 
 from service.actions.apply_events import Aftermath, apply_events, joined, queue_text
 from service.actions.knowledge import Knowledge
-from service.actions.raise_escalation import Whose, raise_escalation
+from service.actions.raise_escalation import Whose, notice_message, raise_escalation
 from service.actions.stop_contact import forget_number, freeze_number, opt_in, opt_out, stop_patient
 from service.db import audit, communication, items, observation, patient
 from service.db.changes import Changes
@@ -39,6 +39,8 @@ SAFETY_QUESTION = Question(
     step="safety",
     choices=(Choice(1, "called"), Choice(2, "cannot"), Choice(3, "not_an_emergency")),
 )
+NUMBER_QUESTION = Question(Expects.YES_NO, step="number")
+"""Open while nobody has confirmed that the number is the patient's."""
 CRISIS = "crisis"
 """Key of the answer to somebody who may hurt themselves."""
 MACHINE = "machine"
@@ -72,7 +74,8 @@ def hear_reply(
     question = _question(context, flow, heard)
     reading = read(knowledge.lexicon, Reply(heard.body, context.language, first_name=facts.first_name), question)
     decision = decide(knowledge.tables, reading.findings, facts, changes.now, question)
-    communication_id = _keep(changes, context, heard, reading)
+    stranger = reading.has(FindingKind.WRONG_NUMBER) or (question is NUMBER_QUESTION and reading.has(FindingKind.ANSWER, "no"))
+    communication_id = _keep(changes, context, heard, reading, stranger)
     aftermath = _converse(changes, context, flow, heard, reading, decision, facts, communication_id)
     context = aftermath.context
     observation.record(
@@ -84,7 +87,7 @@ def hear_reply(
         check_in_id=context.session.check_in_id if context.session else None,
         taken_at=heard.received_at,
     )
-    context, machine = _obey(changes, context, heard, reading)
+    context, machine = _obey(changes, context, heard, reading, stranger)
     followed = follow_through(reading) if question is SAFETY_QUESTION else None
     fired = _once([*decision.fired, *aftermath.fired, *machine, *([followed] if followed else [])])
     if not fired and not _consumed(knowledge, context, heard, reading, question):
@@ -103,8 +106,7 @@ def hear_reply(
         )
         context = replace(context, item=item)
     elif earlier is not None:
-        items.add_event(changes, context.organization.id, earlier.id, "message", {})
-        items.change_item(changes, context.organization.id, earlier.id, last_patient_event_at=changes.now)
+        context = replace(context, item=notice_message(changes, knowledge, Whose.patient(context), earlier))
     news = context.item is not None and (earlier is None or context.item.urgency.rank < earlier.urgency.rank)
     closed = not facts.staffed and (news or (bool(fired) and must_hear_of_closing(context.team, earlier, changes.now)))
     context = _answer(changes, knowledge, context, facts, heard, reading, decision, aftermath, communication_id, closed, followed)
@@ -114,7 +116,8 @@ def hear_reply(
 
 def _consumed(knowledge: Knowledge, context: PatientContext, heard: Heard, reading: Reading, question: Question | None) -> bool:
     """Whether a text that no rule fired on needs no person: a check-in took it in, a keyword was heeded, or it only says thanks."""
-    in_a_check_in = question is not None and question is not SAFETY_QUESTION
+    in_a_check_in = question is not None and question is not SAFETY_QUESTION and question is not NUMBER_QUESTION
+    in_a_check_in = in_a_check_in or (question is NUMBER_QUESTION and reading.has(FindingKind.ANSWER))
     heeded = any(reading.has(kind) for kind in _HEEDED) or bool(heard.keyword)
     return in_a_check_in or heeded or is_pleasantry(knowledge.lexicon, Reply(heard.body, context.language))
 
@@ -147,7 +150,9 @@ def known(facts: Facts) -> dict[str, Any]:
 def _question(context: PatientContext, flow: Flow | None, heard: Heard) -> Question | None:
     if context.session is not None and flow is not None and not heard.by_related_person:
         return question_of(flow, Session.from_json(context.session.state))
-    return SAFETY_QUESTION if asked_for_safety(context.item, heard.received_at) else None
+    if asked_for_safety(context.item, heard.received_at):
+        return SAFETY_QUESTION
+    return NUMBER_QUESTION if heard.phone.id in context.unconfirmed_phones and not heard.by_related_person else None
 
 
 def asked_for_safety(item: OpenItem | None, at: datetime) -> bool:
@@ -165,7 +170,7 @@ def may_say_again(item: OpenItem, key: str, at: datetime) -> bool:
     return key not in item.safety_texts or not asked_for_safety(item, at)
 
 
-def _keep(changes: Changes, context: PatientContext, heard: Heard, reading: Reading) -> UUID:
+def _keep(changes: Changes, context: PatientContext, heard: Heard, reading: Reading, stranger: bool) -> UUID:
     """The communication's row (law 2: whatever it says, it is kept), the proof that the number works, the audit line."""
     kept = {
         "lexicon": reading.lexicon_version,
@@ -191,7 +196,7 @@ def _keep(changes: Changes, context: PatientContext, heard: Heard, reading: Read
             flow_session_id=session.id if session else None,
             check_in_id=session.check_in_id if session else None,
         )
-    patient.heard_from(changes, context, None if reading.has(FindingKind.WRONG_NUMBER) else heard.phone.id)
+    patient.heard_from(changes, context, None if stranger else heard.phone.id)
     audit.record(
         changes,
         context.organization.id,
@@ -225,7 +230,7 @@ def _converse(
     return replace(aftermath, texts=()) if decision.urgency is Urgency.EMERGENCY else aftermath
 
 
-def _obey(changes: Changes, context: PatientContext, heard: Heard, reading: Reading) -> tuple[PatientContext, list[Fired]]:
+def _obey(changes: Changes, context: PatientContext, heard: Heard, reading: Reading, stranger: bool) -> tuple[PatientContext, list[Fired]]:
     """Wishes and facts that bind the machine at once, before any next send; each asks a nurse to look."""
     fired: list[Fired] = []
 
@@ -253,7 +258,7 @@ def _obey(changes: Changes, context: PatientContext, heard: Heard, reading: Read
         if reading.has(kind):
             context = stop_patient(changes, context, status)
             flag(status.value, f"Reported: {status.value}. Check-ins have stopped", kind)
-    if reading.has(FindingKind.WRONG_NUMBER) and not heard.by_related_person:
+    if stranger and not heard.by_related_person:
         context = forget_number(changes, context, heard.phone)
         flag("wrong_number", "The number belongs to somebody else: find the right one", FindingKind.WRONG_NUMBER)
     return context, fired

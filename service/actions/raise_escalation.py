@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -19,6 +20,7 @@ from service.domain.patient import OpenItem, PatientContext, Team, due_at
 from service.domain.schedule import to_local
 from service.domain.urgency import Urgency, highest
 
+NOTIFY_AGAIN = timedelta(minutes=2)
 MAXIMUM_CONCERNS = 40
 """Concerns an item lists; beyond it further messages still reach the item's conversation and history (law 12)."""
 
@@ -76,8 +78,22 @@ def raise_escalation(
         items.add_concern(changes, organization_id, item.id, rule, communication_id=communication_id, facts=facts or {})
     item = replace(item, concerns=tuple(known), concern_at=changes.now)
     if urgency is Urgency.EMERGENCY and (worse or item.acknowledged):
-        item = _paged(changes, knowledge, whose, item)
-    return item
+        return _paged(changes, knowledge, whose, item)
+    return _paged_again(changes, knowledge, whose, item)
+
+
+def notice_message(changes: Changes, knowledge: Knowledge, whose: Whose, item: OpenItem) -> OpenItem:
+    """The item after a new text of its patient on which no rule fired: seen in the queue, and an emergency pages again."""
+    organization_id = whose.team.organization.id
+    items.add_event(changes, organization_id, item.id, "message", {})
+    items.change_item(changes, organization_id, item.id, last_patient_event_at=changes.now)
+    return _paged_again(changes, knowledge, whose, item)
+
+
+def _paged_again(changes: Changes, knowledge: Knowledge, whose: Whose, item: OpenItem) -> OpenItem:
+    """Any new message on an open emergency notifies again (decisions 3), at most every two minutes."""
+    due = item.paged_at is None or changes.now - item.paged_at >= NOTIFY_AGAIN
+    return _paged(changes, knowledge, whose, item) if item.urgency is Urgency.EMERGENCY and due else item
 
 
 def _opened(changes: Changes, whose: Whose, urgency: Urgency, fired: Sequence[Fired]) -> OpenItem:
@@ -126,4 +142,4 @@ def _paged(changes: Changes, knowledge: Knowledge, whose: Whose, item: OpenItem)
     items.add_page(changes, whose.team, item.id, step, body)
     if item.acknowledged:
         items.change_item(changes, whose.team.organization.id, item.id, acknowledged_at=None, acknowledged_by=None)
-    return replace(item, page_step=step, acknowledged=False)
+    return replace(item, page_step=step, paged_at=changes.now, acknowledged=False)

@@ -210,7 +210,7 @@ async def _load(connection: AsyncConnection, knowledge: Knowledge, senders: Sequ
     for organization_id in {organization_id for organization_id, _ in senders} if unowned else ():
         team_id = await inbound.default_team(connection, organization_id)
         if team_id is not None:
-            teams[organization_id] = (await load_teams(connection, {team_id}))[team_id]
+            teams[organization_id] = (await load_teams(connection, {team_id}, now))[team_id]
     flows = await knowledge.flows(connection, [one.session.flow_version_id for one in contexts.values() if one.session])
     return _Desk(phones, owners, contexts, phone_items, teams, flows)
 

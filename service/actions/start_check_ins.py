@@ -130,6 +130,8 @@ def _refusal(context: PatientContext, one: DueCheckIn, version: UUID | None) -> 
         return "enrollment_stopped"
     if not context.phones:
         return "no_phone"
+    if context.phones[0].id in context.unconfirmed_phones:
+        return "number_not_confirmed"  # no health question to a number that may be a stranger's (safety rule 3)
     if version is None:
         return "flow_not_approved"
     return ""

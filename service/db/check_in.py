@@ -71,6 +71,12 @@ check_ins = Table(
     Column("ended_at", Instant),
     UniqueConstraint("enrollment_id", "local_date", "slot"),
     Index("ix_check_ins_patient_id_due_at", "patient_id", "due_at"),
+    Index(
+        "ix_check_ins_planned",
+        "due_at",
+        postgresql_where=text("status = 'planned'"),
+        sqlite_where=text("status = 'planned'"),
+    ),
 )
 
 flow_sessions = Table(

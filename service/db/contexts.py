@@ -41,7 +41,7 @@ from service.db.organization import coverage_hours, holidays, organizations, tea
 from service.db.patient import conditions, consents, limits, medications, patient_phones, patients, phones
 from service.db.schema import Instant
 from service.domain.communication import Purpose
-from service.domain.coverage import Coverage, Shift
+from service.domain.coverage import SEARCH_DAYS, Coverage, Shift
 from service.domain.escalation import Kind, Reached, State
 from service.domain.facts import PastValue, PersonalLimit
 from service.domain.patient import (
@@ -72,7 +72,7 @@ async def load_contexts(connection: AsyncConnection, patient_ids: Sequence[UUID]
     dialect = connection.dialect.name
     rows = (await connection.execute(_locked(dialect), {"ids": ids})).all()
     found = [row.id for row in rows]
-    team_of = await load_teams(connection, {row.team_id for row in rows})
+    team_of = await load_teams(connection, {row.team_id for row in rows}, now)
     numbers = await _phones(connection, found)
     lists = await _lists(connection, found, now)
     values = await _grouped(connection, _history(dialect), {"ids": found, "since": now - HISTORY})
@@ -111,8 +111,8 @@ async def load_phone_items(connection: AsyncConnection, phone_ids: Sequence[UUID
     )
 
 
-async def load_teams(connection: AsyncConnection, team_ids: set[UUID]) -> dict[UUID, Team]:
-    """Teams with their organization and coverage, by id; two statements."""
+async def load_teams(connection: AsyncConnection, team_ids: set[UUID], now: datetime) -> dict[UUID, Team]:
+    """Teams with their organization and coverage, by id; two statements. Holidays as far ahead as coverage looks."""
     shifts = defaultdict(list)
     rows = {}
     for row in (await connection.execute(_teams(connection.dialect.name), {"ids": list(team_ids)})).mappings():
@@ -121,7 +121,10 @@ async def load_teams(connection: AsyncConnection, team_ids: set[UUID]) -> dict[U
             shifts[row["teams_id"]].append(Shift(row["coverage_hours_weekday"], row["coverage_hours_starts"], row["coverage_hours_ends"]))
     closed = await _grouped(
         connection,
-        select(holidays).where(among(connection, holidays.c.organization_id, {row["organizations_id"] for row in rows.values()})),
+        select(holidays).where(
+            among(connection, holidays.c.organization_id, {row["organizations_id"] for row in rows.values()}),
+            holidays.c.local_date.between(now.date() - timedelta(days=2), now.date() + timedelta(days=SEARCH_DAYS + 2)),
+        ),
         key="organization_id",
     )
     return {
@@ -304,11 +307,11 @@ async def _open_items(connection: AsyncConnection, whose: Any, key: str) -> dict
         key="escalation_id",
     )
     paged = (
-        select(pages.c.escalation_id, func.max(pages.c.step))
+        select(pages.c.escalation_id, func.max(pages.c.step), func.max(pages.c.created_at))
         .where(among(connection, pages.c.escalation_id, ids))
         .group_by(pages.c.escalation_id)
     )
-    steps: dict[UUID, int] = {row[0]: row[1] for row in (await connection.execute(paged)).all()}
+    paging: dict[UUID, tuple[int, datetime]] = {row[0]: (row[1], row[2]) for row in (await connection.execute(paged)).all()}
     safety = await _grouped(
         connection,
         select(communications.c.escalation_id, communications.c.reason, communications.c.created_at)
@@ -324,7 +327,8 @@ async def _open_items(connection: AsyncConnection, whose: Any, key: str) -> dict
             state=row.state,
             reached=Reached(row.reached),
             acknowledged=row.acknowledged_at is not None,
-            page_step=steps.get(row.id, -1),
+            page_step=paging[row.id][0] if row.id in paging else -1,
+            paged_at=paging[row.id][1] if row.id in paging else None,
             concerns=tuple((one.rule, str(one.communication_id or "")) for one in raised[row.id]),
             safety_texts=tuple(one.reason for one in safety[row.id]),
             safety_text_at=safety[row.id][-1].created_at if safety[row.id] else None,

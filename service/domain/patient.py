@@ -74,6 +74,7 @@ class OpenItem:
     acknowledged: bool
     page_step: int
     """Highest page sent so far, -1 for none."""
+    paged_at: datetime | None = None
     concerns: tuple[tuple[str, str], ...] = ()
     """(rule, communication id) of every concern so far."""
     safety_texts: tuple[str, ...] = ()

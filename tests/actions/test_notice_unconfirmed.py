@@ -10,8 +10,8 @@ from sqlalchemy import insert, update
 
 from service.actions.notice_unconfirmed import RULE, notice_unconfirmed
 from service.db.check_in import enrollments
-from service.db.escalation import concerns
-from service.db.patient import patient_phones
+from service.db.escalation import concerns, escalations, pages
+from service.db.patient import consents, patient_phones
 from service.db.schema import new_id
 from tests.actions.house import House
 
@@ -60,3 +60,33 @@ async def test_the_patients_own_text_confirms_the_number_but_a_strangers_does_no
     assert ana.id in confirmed
     assert ben.id not in confirmed
     assert await notice_unconfirmed(house.database, house.knowledge, later) == 1
+
+
+async def test_no_to_is_this_you_is_a_wrong_number_and_yes_confirms_it(house: House) -> None:
+    ana, ben = house.clinic.ana, house.clinic.ben
+    await enroll(house, ana.id)
+    await enroll(house, ben.id)
+    await house.text(ana.number, "YES")
+    await house.text(ben.number, "No")
+    confirmed = {row.patient_id for row in await house.rows(patient_phones, patient_phones.c.confirmed_at.is_not(None))}
+    assert ana.id in confirmed
+    assert ben.id not in confirmed
+    assert [concern.rule for concern in await house.rows(concerns)] == ["machine.wrong_number"]
+    assert all(one.revoked_at is not None for one in await house.rows(consents, consents.c.patient_id == ben.id))
+
+
+@pytest.mark.law(1)
+async def test_a_red_flag_from_an_unconfirmed_number_is_an_emergency_all_the_same(house: House) -> None:
+    await enroll(house, house.clinic.ana.id)
+    await house.text(house.clinic.ana.number, "I have chest pain")
+    assert {item.urgency_rank for item in await house.rows(escalations)} == {0}
+
+
+async def test_any_further_text_on_an_open_emergency_pages_again_after_two_minutes(house: House) -> None:
+    ana = house.clinic.ana
+    await house.text(ana.number, "I have chest pain")
+    await house.text(ana.number, "please hurry")
+    assert len(await house.rows(pages)) == 1
+    house.clock.time += timedelta(minutes=2, seconds=1)
+    await house.text(ana.number, "thank you")
+    assert [page.step for page in await house.rows(pages)] == [0, 1]

@@ -569,6 +569,13 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("check_ins", schema=None) as batch_op:
         batch_op.create_index("ix_check_ins_patient_id_due_at", ["patient_id", "due_at"], unique=False)
+        batch_op.create_index(
+            "ix_check_ins_planned",
+            ["due_at"],
+            unique=False,
+            postgresql_where=sa.text("status = 'planned'"),
+            sqlite_where=sa.text("status = 'planned'"),
+        )
 
     op.create_table(
         "escalation_events",
@@ -932,6 +939,9 @@ def downgrade() -> None:
 
     op.drop_table("escalation_events")
     with op.batch_alter_table("check_ins", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_check_ins_planned", postgresql_where=sa.text("status = 'planned'"), sqlite_where=sa.text("status = 'planned'")
+        )
         batch_op.drop_index("ix_check_ins_patient_id_due_at")
 
     op.drop_table("check_ins")
