@@ -34,6 +34,8 @@ from service.triage import decide
 
 FOLLOW_THROUGH = timedelta(minutes=60)
 """How long a bare 1, 2 or 3 answers the safety text (decisions 6)."""
+FLOW_TEXT = "flow"
+"""Key of a safety text that a flow has worded itself."""
 SAFETY_QUESTION = Question(
     Expects.CHOICE,
     step="safety",
@@ -41,6 +43,8 @@ SAFETY_QUESTION = Question(
 )
 NUMBER_QUESTION = Question(Expects.YES_NO, step="number")
 """Open while nobody has confirmed that the number is the patient's."""
+ASKING = frozenset({"emergency", FLOW_TEXT})
+"""Keys of the safety texts that end in "Reply 1, 2 or 3"; the others (crisis line, low sugar ...) ask for nothing."""
 CRISIS = "crisis"
 """Key of the answer to somebody who may hurt themselves."""
 MACHINE = "machine"
@@ -109,6 +113,8 @@ def hear_reply(
         context = replace(context, item=notice_message(changes, knowledge, Whose.patient(context), earlier))
     news = context.item is not None and (earlier is None or context.item.urgency.rank < earlier.urgency.rank)
     closed = not facts.staffed and (news or (bool(fired) and must_hear_of_closing(context.team, earlier, changes.now)))
+    if decision.urgency is Urgency.EMERGENCY and reading.language != context.language:
+        facts = replace(context, language=reading.language).facts(changes.now)  # in danger, in the words that they chose
     context = _answer(changes, knowledge, context, facts, heard, reading, decision, aftermath, communication_id, closed, followed)
     changes.wake(f"patient:{context.id}")
     return context, communication_id
@@ -156,7 +162,11 @@ def _question(context: PatientContext, flow: Flow | None, heard: Heard) -> Quest
 
 
 def asked_for_safety(item: OpenItem | None, at: datetime) -> bool:
-    """Whether a bare 1, 2 or 3 at this time answers a safety text of this item."""
+    """Whether a bare 1, 2 or 3 at this time answers a safety text of this item: only some of them ask for one."""
+    return _told_lately(item, at) and item is not None and any(key in ASKING for key in item.safety_texts)
+
+
+def _told_lately(item: OpenItem | None, at: datetime) -> bool:
     return item is not None and item.safety_text_at is not None and at - item.safety_text_at <= FOLLOW_THROUGH
 
 
@@ -167,7 +177,7 @@ def owes_safety_answer(item: OpenItem | None, at: datetime) -> bool:
 
 def may_say_again(item: OpenItem, key: str, at: datetime) -> bool:
     """One safety text an incident (decisions 6): the same one again only when the last lies an hour back, on an item still open."""
-    return key not in item.safety_texts or not asked_for_safety(item, at)
+    return key not in item.safety_texts or not _told_lately(item, at)
 
 
 def _keep(changes: Changes, context: PatientContext, heard: Heard, reading: Reading, stranger: bool) -> UUID:
@@ -297,7 +307,7 @@ def _safety_text(wording: Wording, decision: Decision, aftermath: Aftermath, fac
     if decision.urgency is Urgency.EMERGENCY and decision.answer:
         return decision.answer, wording.for_patient(decision.answer, facts, Urgency.EMERGENCY)
     if aftermath.safety and aftermath.texts and any(one.urgency is Urgency.EMERGENCY for one in aftermath.fired):
-        return "flow", aftermath.texts[0]
+        return FLOW_TEXT, aftermath.texts[0]
     return None
 
 

@@ -1,4 +1,4 @@
-"""The safety text asks for 1, 2 or 3: what such an answer means from a shared phone and from an unknown one."""
+"""Safety texts: what a 1, 2 or 3 afterwards means, whoever sends it, and in which language they are."""
 
 from __future__ import annotations
 
@@ -56,3 +56,18 @@ async def test_a_bare_number_from_a_shared_phone_without_a_safety_text_still_nam
         await house.text(house.clinic.fay.number, body)
     [item] = await house.rows(escalations)
     assert item.patient_id == house.clinic.gus.id
+
+
+@pytest.mark.parametrize("words", ["I want to kill myself", "my sugar is 45"])
+async def test_after_a_safety_text_that_asks_for_no_number_a_number_is_not_taken_for_its_answer(house: House, words: str) -> None:
+    for body in (words, "1"):
+        await house.text(house.clinic.ana.number, body)
+    assert [rule for rule in [concern.rule for concern in await house.rows(concerns)] if rule.startswith("safety.")] == []
+    assert len(await house.sent("safety")) == 1
+
+
+@pytest.mark.law(1)
+async def test_a_cry_for_help_is_answered_in_the_language_that_it_is_written_in(house: House) -> None:
+    await house.text(house.clinic.ana.number, "Tengo dolor de pecho")
+    [text] = await house.sent("safety")
+    assert text.body.startswith("Esto puede ser una emergencia")
