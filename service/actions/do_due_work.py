@@ -46,7 +46,18 @@ async def do_due_work(database: Database, handlers: Mapping[str, Handler], lane:
         by_kind[work.kind].append(work)
     for kind, same in by_kind.items():
         await _do(database, handlers.get(kind), same, clock)
-    return len(works)
+    return len(works) + await _do_suspects(database, handlers, lane, clock, node, limit)
+
+
+async def _do_suspects(database: Database, handlers: Mapping[str, Handler], lane: Lane, clock: Clock, node: str, limit: int) -> int:
+    """Work whose holders have died or failed before, one claim each: a piece that kills its holder is given up alone (law 12)."""
+    for done in range(limit):
+        async with database.transaction() as connection:
+            works = await due_work.claim(connection, lane, clock.now(), node, 1, suspects=True)
+        if not works:
+            return done
+        await _do(database, handlers.get(works[0].kind), works, clock)
+    return limit
 
 
 async def _do(database: Database, handler: Handler | None, works: Sequence[Work], clock: Clock) -> None:

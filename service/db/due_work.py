@@ -48,6 +48,8 @@ heartbeats = Table(
 
 MAXIMUM_ATTEMPTS = 5
 """Work that failed (or whose holder died) this often is set aside as failed and becomes a work item (law 2)."""
+SUSPECT_AFTER = 2
+"""Work taken so often and not done may be what its holders die of: it is taken alone, so that nothing else is given up with it."""
 LEASE = timedelta(seconds=60)
 
 
@@ -108,12 +110,13 @@ async def add(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) ->
         await connection.execute(insert_missing(due_work, connection, due_work.c.key), [dict(each) for each in rows])
 
 
-async def claim(connection: AsyncConnection, lane: str, now: datetime, node: str, limit: int) -> list[Work]:
-    """Takes due work of a lane that is still useful, oldest first, under a lease and with a new fence."""
+async def claim(connection: AsyncConnection, lane: str, now: datetime, node: str, limit: int, *, suspects: bool = False) -> list[Work]:
+    """Takes due work of a lane that is still useful, oldest first, under a lease and with a new fence: suspects or all but them."""
     due = (
         select(due_work.c.id)
         .where(_DUE, due_work.c.lane == lane, due_work.c.due_at <= now)
         .where(or_(due_work.c.useful_until.is_(None), due_work.c.useful_until > now))
+        .where(due_work.c.attempts >= SUSPECT_AFTER if suspects else due_work.c.attempts < SUSPECT_AFTER)
         .order_by(due_work.c.due_at)
         .limit(limit)
     )

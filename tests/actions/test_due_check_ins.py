@@ -332,6 +332,7 @@ async def test_work_whose_holders_die_again_and_again_is_given_up_visibly(world:
     for _ in range(6):
         async with world.database.transaction() as connection:
             await due_works.claim(connection, Lane.ROUTINE, world.now, "node-1", 10)
+            await due_works.claim(connection, Lane.ROUTINE, world.now, "node-1", 10, suspects=True)
         await world.lose_leases(due_work)
         await release_leases(world.database, world.knowledge, world.now)
     [row] = await world.rows(due_work)
