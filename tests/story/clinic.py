@@ -85,6 +85,7 @@ def _patient(record_number: str, name: str, number: str) -> NewPatient:
         birth_date=date(1950, 3, 1),
         record_number=record_number,
         phones=(number,),
+        number_confirmed_on=date(2026, 1, 5),
         conditions=("heart_failure",),
         medications=(NewMedication("Furosemide 40 mg", "water_pill", high_alert=False),),
         consent=NewConsent(date(2026, 1, 5), detail=True, per_day=10, source="paper form", wording_version="1"),

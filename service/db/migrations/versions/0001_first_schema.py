@@ -746,7 +746,7 @@ def upgrade() -> None:
         sa.Column("flow_session_id", sa.Uuid(), nullable=True),
         sa.Column("escalation_id", sa.Uuid(), nullable=True),
         sa.Column("staff_id", sa.Uuid(), nullable=True),
-        sa.Column("reason", sa.String(length=200), nullable=False),
+        sa.Column("reason", sa.LargeBinary(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("due_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("useful_until", sa.DateTime(timezone=True), nullable=True),
