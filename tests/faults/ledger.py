@@ -163,12 +163,18 @@ class Ledger:
         assert not [slot for slot, count in slots.items() if count > 1], "a check-in was planned twice"
         past = datetime.now(UTC) - timedelta(seconds=10)
         due = [row for row in self.check_ins if row.due_at < past]
-        assert not [row for row in due if row.status == "planned"], "a check-in that was due was never begun"
+        left = {row.id for row in due if row.status == "planned"}
+        why = Counter((work.state, work.failure, work.attempts) for work in self.works if work.subject_id in left)
+        assert not left, f"{len(left)} check-ins that were due were never begun: {why}"
         asked = Counter(row.check_in_id for row in self.out if row.purpose == "check_in")
         assert set(asked) == {row.id for row in self.check_ins if row.started_at is not None}, "check-ins and their questions differ"
         assert not [one for one, count in asked.items() if count > 1], "a check-in was begun twice"
         assert not [row for row in self.works if row.state in ("claimed", "failed")], "work is stuck or was given up"
-        return {"check_ins_due": len(due), "check_ins_begun": len(asked)}
+        return {
+            "check_ins_due": len(due),
+            "check_ins_begun": len(asked),
+            "check_ins_refused": sum(row.status == "cancelled" for row in due),
+        }
 
     def check_danger(self) -> dict[str, int]:
         """Each red flag that was stored has its concern on an item, and each emergency has reached the number on call."""
