@@ -122,6 +122,7 @@ async def settle(database: Database, twilio: StandIn, node: Served, folder: Path
     await until(nothing_in_hand, SETTLE_SECONDS)
     await let_pages_be_due(database)
     await asyncio.sleep(2)
+    settled_at = datetime.now(UTC)
     await until(nothing_in_hand, SETTLE_SECONDS)
     code, out, err = await rounds("unknown", "list", environment=node.environment, folder=folder)
     unknown = {str(row.id) for table in (communications, pages) for row in await rows(database, table, table.c.status == "unknown")}
@@ -134,7 +135,7 @@ async def settle(database: Database, twilio: StandIn, node: Served, folder: Path
     assert not still, f"{len(still)} texts are unknown although the carrier's list is whole"
     lost_pages = await rows(database, pages, pages.c.status == "unknown")
     figures = {"unknown_listed": len(unknown), "reconciled_at_the_end": found, "pages_left_unknown_and_listed": len(lost_pages)}
-    return await Ledger.read(twilio, database), figures
+    return await Ledger.read(twilio, database, settled_at), figures
 
 
 async def reconcile_all(database: Database, twilio: StandIn) -> int:

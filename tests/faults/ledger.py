@@ -82,9 +82,11 @@ class Ledger:
     seen: list[str]
     doubted: set[UUID]
     numbers: dict[UUID, str]
+    settled_at: datetime
+    """What was due by then has been done."""
 
     @classmethod
-    async def read(cls, twilio: StandIn, database: Database) -> Ledger:
+    async def read(cls, twilio: StandIn, database: Database, settled_at: datetime) -> Ledger:
         """Everything, read once."""
         async with database.reading() as connection:
             seen = [row.provider_id for row in (await connection.execute(inbound_ids.select())).all()]
@@ -102,6 +104,7 @@ class Ledger:
             seen,
             {row.communication_id for row in await rows(database, communication_statuses, communication_statuses.c.status == "unknown")},
             {row.id: row.number for row in await rows(database, phones)},
+            settled_at,
         )
 
     def check_inbound(self) -> dict[str, int]:
@@ -161,8 +164,7 @@ class Ledger:
         """Each check-in that was due has begun, once, with one question; nothing that was planned is left behind."""
         slots = Counter((row.enrollment_id, row.local_date, row.slot) for row in self.check_ins)
         assert not [slot for slot, count in slots.items() if count > 1], "a check-in was planned twice"
-        past = datetime.now(UTC) - timedelta(seconds=10)
-        due = [row for row in self.check_ins if row.due_at < past]
+        due = [row for row in self.check_ins if row.due_at < self.settled_at]
         left = {row.id for row in due if row.status == "planned"}
         why = Counter((work.state, work.failure, work.attempts) for work in self.works if work.subject_id in left)
         assert not left, f"{len(left)} check-ins that were due were never begun: {why}"
