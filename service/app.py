@@ -15,6 +15,7 @@ from service.actions.register_senders import register_senders
 from service.clock import Clock, SystemClock
 from service.content import Content, content_root, load_content
 from service.db.database import Database
+from service.evaluation import judge_text
 from service.jobs.heartbeat import Heartbeat
 from service.jobs.work import Surroundings
 from service.settings import TWILIO_API_BASE, Settings, SettingsError
@@ -60,6 +61,7 @@ def create_app(
         clock=clock,
         templates=content_root() / "templates",
         public_base_url=settings.public_base_url,
+        judge_reply=partial(judge_text, content.lexicon, content.tables),
         extra=extra_routes,
         client_address=address_behind(settings.trusted_proxies),
     )

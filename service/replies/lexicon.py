@@ -21,7 +21,7 @@ from types import MappingProxyType
 from typing import Any
 
 from service.domain.reading import Expects, FindingKind
-from service.replies.phrases import Phrase, PhraseError, compile_phrase
+from service.replies.phrases import Anchor, Phrase, PhraseError, compile_phrase
 
 SECTIONS = frozenset({"format", "source", "groups", "entries", "spelling", "sounds", "numbers", "known"})
 ENTRY_KEYS = frozenset({"kind", "name", "phrases", "qualifiers", "crisis", "asked", "generic", "acute"})
@@ -56,6 +56,8 @@ class Entry:
     """Gives way to a more specific finding over the same words."""
     acute: bool
     """A danger sign: somebody else's is read as the patient's, told by a carer."""
+    anchors: tuple[Anchor, ...]
+    starts: Anchor | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,7 @@ class Lexicon:
 
     version: str
     entries: tuple[Entry, ...]
+    """Danger signs first, so that the bound on matches can never hide one."""
     by_word: Mapping[str, tuple[int, ...]]
     by_beginning: Mapping[str, tuple[int, ...]]
     spelling: Mapping[str, tuple[str, ...]]
@@ -99,12 +102,14 @@ def build(files: Mapping[str, Any]) -> Lexicon:
     for file, content in files.items():
         language = file.split("/")[0]
         for where, entry, phrase in _entries(file, content.get("entries") or [], groups[language]):
-            for word in phrase.words:
-                by_word.setdefault(word, []).append(len(entries))
-            for beginning in phrase.beginnings:
-                by_beginning.setdefault(beginning, []).append(len(entries))
             phrase_words.setdefault(language, set()).update(word for word in phrase.vocabulary if word.isalpha())
             entries.append(_entry(file, where, language, entry, phrase))
+    entries.sort(key=lambda entry: not entry.acute)
+    for number, made in enumerate(entries):
+        for word in made.anchors[0].words:
+            by_word.setdefault(word, []).append(number)
+        for beginning in made.anchors[0].beginnings:
+            by_beginning.setdefault(beginning, []).append(number)
     spelling, sounds, numbers, known = _words(files)
     language_words = {
         language: frozenset(known[language] | phrase_words.get(language, set()) | set(numbers[language])) for language in known
@@ -192,6 +197,8 @@ def _entry(file: str, where: str, language: str, entry: Mapping[str, Any], phras
         asked=asked,
         generic=bool(entry.get("generic", False)),
         acute=bool(entry.get("acute", False)),
+        anchors=phrase.anchors,
+        starts=phrase.starts,
     )
 
 

@@ -37,28 +37,63 @@ class PhraseError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
+class Anchor:
+    """Whole words and beginnings of words of which at least one must occur."""
+
+    words: frozenset[str] = frozenset()
+    beginnings: frozenset[str] = frozenset()
+
+    def __or__(self, other: Anchor) -> Anchor:
+        return Anchor(self.words | other.words, self.beginnings | other.beginnings)
+
+    @property
+    def cost(self) -> float:
+        """How little this anchor tells apart: common words make bad anchors; infinite when anything will do."""
+        if not (self.words or self.beginnings):
+            return float("inf")
+        return 1000 * len(self.words & _COMMON) + len(self.words) + len(self.beginnings)
+
+
+NOTHING = Anchor()
+
+
+@dataclass(frozen=True, slots=True)
 class Phrase:
-    """A compiled phrase: its expression and the anchors (whole words, beginnings) of which at least one must occur."""
+    """A compiled phrase: its expression, the anchors that must all occur (the rarest first), and the words it can begin with."""
 
     regex: re.Pattern[str]
-    words: frozenset[str]
-    beginnings: frozenset[str]
+    anchors: tuple[Anchor, ...]
+    starts: Anchor | None
+    """None: it can begin at any word."""
     vocabulary: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
 class _Part:
     expression: str
-    words: frozenset[str]
-    beginnings: frozenset[str]
-    optional: bool
+    anchors: tuple[Anchor, ...] = ()
+    """Each must occur; none when the part can match without a known word."""
+    starts: Anchor | None = None
+    """None: any word."""
+    empty: bool = False
+    """It can match nothing."""
 
     @property
-    def cost(self) -> float:
-        """How little this part tells apart: common words make bad anchors."""
-        if self.optional or not (self.words or self.beginnings):
-            return float("inf")
-        return 1000 * len(self.words & _COMMON) + len(self.words) + len(self.beginnings)
+    def best(self) -> Anchor:
+        """The anchor that tells most apart."""
+        return min(self.anchors, key=lambda anchor: anchor.cost, default=NOTHING)
+
+
+def _starts(parts: list[_Part]) -> Anchor | None:
+    """The words that a sequence can begin with; None for any."""
+    found = NOTHING
+    for part in parts:
+        if part.starts is None:
+            return None
+        found |= part.starts
+        if not part.empty:
+            return found
+    return None
 
 
 class _Parser:
@@ -92,14 +127,22 @@ class _Parser:
                 break
         if not all(choices):
             raise PhraseError("an empty choice; leave out the stray | or bracket")
-        best = [min(choice, key=lambda part: part.cost) for choice in choices]
         expression = "(?:" + "|".join("".join(part.expression for part in choice) for choice in choices) + ")"
+        starts: Anchor | None = NOTHING
+        for choice in choices:
+            first = _starts(choice)
+            starts = None if starts is None or first is None else starts | first
         if end == "]":
-            return _Part(expression + "?", frozenset(), frozenset(), True)
-        if any(part.cost == float("inf") for part in best):
-            return _Part(expression, frozenset(), frozenset(), True)
-        words = frozenset[str]().union(*(part.words for part in best))
-        return _Part(expression, words, frozenset[str]().union(*(part.beginnings for part in best)), False)
+            return _Part(expression + "?", (), starts, True)
+        empty = any(all(part.empty for part in choice) for choice in choices)
+        anchors = tuple(anchor for part in choices[0] for anchor in part.anchors)
+        if len(choices) > 1:
+            best = [min((part.best for part in choice), key=lambda anchor: anchor.cost) for choice in choices]
+            whole = NOTHING
+            for anchor in best:
+                whole |= anchor
+            anchors = (whole,) if all(anchor.cost < float("inf") for anchor in best) else ()
+        return _Part(expression, anchors, starts, empty)
 
     def group(self) -> _Part:
         end = self.text.find("}", self.at)
@@ -119,26 +162,26 @@ class _Parser:
         while self.at < len(self.text) and self.text[self.at] not in " ()[]{}|":
             self.at += 1
         word = self.text[start : self.at]
-        none: frozenset[str] = frozenset()
         if not word:
             raise PhraseError(f'"{self.text[start]}" stands alone')
         if word in ("~", "~~"):
-            gap = _WORD_IN_GAP + "{0,3}?" if word == "~" else _WORD_IN_LONG_GAP + "{0,7}?"
-            return _Part(gap, none, none, True)
+            return _Part(_WORD_IN_GAP + "{0,3}?" if word == "~" else _WORD_IN_LONG_GAP + "{0,7}?", empty=True)
         if word == "<n>":
-            return _Part(NUMBER, none, none, True)
+            return _Part(NUMBER)
         if word == "^":
-            return _Part(r"\A", none, none, True)
+            return _Part(r"\A", starts=NOTHING, empty=True)
         if word == "$":
-            return _Part(r"\Z", none, none, True)
+            return _Part(r"\Z", starts=NOTHING, empty=True)
         if word != word.lower() or "'" in word:
             raise PhraseError(f'"{word}": write words in small letters without apostrophes or accents')
         if word.endswith("*"):
             if len(word) < 4:
                 raise PhraseError(f'"{word}": give at least three letters before *')
-            return _Part(re.escape(word[:-1]) + r"\S* ", none, frozenset({word[:-1]}), False)
+            anchor = Anchor(beginnings=frozenset({word[:-1]}))
+            return _Part(re.escape(word[:-1]) + r"\S* ", (anchor,), anchor)
         self.vocabulary.add(word)
-        return _Part(re.escape(word) + " ", frozenset({word}), none, False)
+        anchor = Anchor(words=frozenset({word}))
+        return _Part(re.escape(word) + " ", (anchor,), anchor)
 
 
 def compile_phrase(text: str, groups: Mapping[str, str]) -> Phrase:
@@ -149,7 +192,8 @@ def compile_phrase(text: str, groups: Mapping[str, str]) -> Phrase:
     whole = parser.alternatives(")")
     if parser.at < len(parser.text):
         raise PhraseError(f'"{parser.text[parser.at]}" without its opening bracket')
-    if whole.cost == float("inf"):
+    if not whole.anchors:
         raise PhraseError("needs at least one word that must occur")
     regex = re.compile(r"(?<!\S)" + whole.expression)
-    return Phrase(regex, whole.words, whole.beginnings, frozenset(parser.vocabulary))
+    anchors = tuple(sorted(whole.anchors, key=lambda anchor: anchor.cost))
+    return Phrase(regex, anchors, whole.starts, frozenset(parser.vocabulary))

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from service.domain.reading import Question
 from service.replies.lexicon import Entry, Lexicon
 from service.replies.normalise import Line
+from service.replies.phrases import Anchor
 
 MOST_MATCHES = 600
 MOST_A_PHRASE = 60
+SHORTEST_BEGINNING = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,26 +51,63 @@ class Match:
 def scan(lexicon: Lexicon, line: Line, question: Question | None) -> list[Match]:
     """Every match, in the order of the text, longer ones first at one place. Entries with `asked` need that question.
 
-    Danger signs are looked for first, so that the bound on matches can never hide one.
+    An entry is tried only where the reply has all its anchors, and only at words that it can begin with: the cost grows
+    with the words of the reply, not with words times entries.
     """
+    words = _Words(line)
     candidates: set[int] = set()
-    for token in {token.text for token in line.tokens}:
-        candidates.update(lexicon.by_word.get(token, ()))
-        for length in range(3, len(token) + 1):
-            candidates.update(lexicon.by_beginning.get(token[:length], ()))
+    for word in words.places:
+        candidates.update(lexicon.by_word.get(word, ()))
+    for beginning in words.beginnings:
+        candidates.update(lexicon.by_beginning.get(beginning, ()))
     expects = question.expects if question is not None else None
     found: list[Match] = []
-    for entry in sorted((lexicon.entries[number] for number in candidates), key=lambda entry: not entry.acute):
+    for number in sorted(candidates):
+        entry = lexicon.entries[number]
         if entry.asked and expects not in entry.asked:
             continue
-        for count, match in enumerate(entry.regex.finditer(line.text)):
-            if count >= MOST_A_PHRASE or len(found) >= MOST_MATCHES:
-                break
-            first = bisect.bisect_left(line.starts, match.start())
-            last = bisect.bisect_left(line.starts, match.end())
-            if last > first:
-                found.append(Match(entry, first, last))
+        if len(found) >= MOST_MATCHES:
+            break
+        if all(words.have(anchor) for anchor in entry.anchors[1:]):
+            found += _matches(entry, line, words)
     found.sort(key=lambda match: (match.first, -match.length))
+    return found
+
+
+class _Words:
+    """The words of a line and their beginnings, each with its places."""
+
+    def __init__(self, line: Line) -> None:
+        self.places: dict[str, list[int]] = {}
+        self.beginnings: dict[str, list[int]] = {}
+        for place, token in enumerate(line.tokens):
+            self.places.setdefault(token.text, []).append(place)
+            for length in range(SHORTEST_BEGINNING, len(token.text) + 1):
+                self.beginnings.setdefault(token.text[:length], []).append(place)
+
+    def have(self, anchor: Anchor) -> bool:
+        """True when a word of the anchor occurs."""
+        return not (anchor.words.isdisjoint(self.places) and anchor.beginnings.isdisjoint(self.beginnings))
+
+    def of(self, anchor: Anchor) -> list[int]:
+        """The places of the anchor's words, in order."""
+        found = [place for word in anchor.words.intersection(self.places) for place in self.places[word]]
+        found += [place for word in anchor.beginnings.intersection(self.beginnings) for place in self.beginnings[word]]
+        return sorted(found)
+
+
+def _matches(entry: Entry, line: Line, words: _Words) -> list[Match]:
+    places = range(len(line.tokens)) if entry.starts is None else words.of(entry.starts)
+    found: list[Match] = []
+    behind = 0
+    for place in places:
+        start = line.starts[place]
+        if start < behind or (match := entry.regex.match(line.text, start)) is None or match.end() == start:
+            continue
+        behind = match.end()
+        found.append(Match(entry, place, bisect.bisect_left(line.starts, behind)))
+        if len(found) >= MOST_A_PHRASE:
+            break
     return found
 
 

@@ -11,6 +11,7 @@ from aiohttp_sse import EventSourceResponse
 from service.actions.passwords import Passwords
 from service.clock import Clock
 from service.db.database import Database
+from service.evaluation import Judged
 from service.web.sessions import WEB_SESSION, DatabaseSessions
 from service.web.shown import Shown
 from service.web.static_files import StaticFiles
@@ -24,12 +25,15 @@ SHOWN = web.AppKey("SHOWN", Shown)
 CLIENT_ADDRESS: web.AppKey[Callable[[web.Request], str]] = web.AppKey("CLIENT_ADDRESS")
 STREAMS: web.AppKey[dict[UUID, list[EventSourceResponse]]] = web.AppKey("STREAMS")
 
+JUDGE: web.AppKey[Callable[..., Judged]] = web.AppKey("JUDGE")
+
 VISITOR = web.RequestKey("VISITOR", str)
 
 __all__ = [
     "CLIENT_ADDRESS",
     "CLOCK",
     "DATABASE",
+    "JUDGE",
     "PASSWORDS",
     "SESSIONS",
     "SHOWN",

@@ -8,7 +8,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from service.domain.staff import Permission
-from service.web import item_pages, live, queue_pages, sign_in_pages
+from service.web import item_pages, live, queue_pages, reply_pages, sign_in_pages
 from service.web.keys import STATIC
 
 ID = "{id:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}}"
@@ -49,5 +49,7 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", f"/items/{ID}/note", item_pages.note, Permission.WORK_QUEUE),
     Route("POST", f"/items/{ID}/reply", item_pages.reply, Permission.WORK_QUEUE),
     Route("POST", f"/items/{ID}/resolve", item_pages.resolve, Permission.WORK_QUEUE),
+    Route("GET", "/replies", reply_pages.show_form, Permission.SIGNED_IN),
+    Route("POST", "/replies", reply_pages.explain, Permission.SIGNED_IN),
     Route("POST", "/texts", item_pages.count_texts, Permission.WORK_QUEUE),
 )

@@ -15,9 +15,10 @@ from aiohttp import web
 from service.actions.passwords import Passwords
 from service.clock import Clock
 from service.db.database import Database
+from service.evaluation import Judged
 from service.web.client_address import own_address
 from service.web.guard import add_headers, guard
-from service.web.keys import CLIENT_ADDRESS, CLOCK, DATABASE, PASSWORDS, SESSIONS, SHOWN, STATIC, STREAMS
+from service.web.keys import CLIENT_ADDRESS, CLOCK, DATABASE, JUDGE, PASSWORDS, SESSIONS, SHOWN, STATIC, STREAMS
 from service.web.live import stop_streams
 from service.web.routes import ROUTES, Route
 from service.web.sessions import DatabaseSessions
@@ -36,6 +37,7 @@ def setup(
     clock: Clock,
     templates: Path,
     public_base_url: str,
+    judge_reply: Callable[..., Judged],
     extra: Sequence[Route] = (),
     unguarded: Sequence[str] = UNGUARDED,
     client_address: Callable[[web.Request], str] | None = None,
@@ -43,6 +45,7 @@ def setup(
     """Adds routes, middlewares, headers, templates and sessions.
 
     `templates` is the folder of that name; `public_base_url` decides about the secure cookie and whose forms are ours.
+    `judge_reply` reads and judges one reply (evaluation.judge_text with lexicon and tables).
     `extra` are further pages (the demo's telephones) under the same guard: a Route each, made with `render.page`.
     `client_address` tells the address that sign-in failures are counted by; behind a proxy pass `address_behind(networks)`,
     else the whole clinic counts as one address (the default is the connection's own).
@@ -51,6 +54,7 @@ def setup(
     https = base.scheme == "https"
     app[DATABASE], app[CLOCK], app[SHOWN], app[STATIC] = database, clock, Shown(), StaticFiles()
     app[STREAMS] = {}
+    app[JUDGE] = judge_reply
     app[SESSIONS] = sessions = DatabaseSessions(database, clock, secure=https)
     app[CLIENT_ADDRESS] = client_address or own_address
     aiohttp_jinja2.setup(

@@ -9,13 +9,13 @@ from tests.guards.source import ROOT, imported, modules, where
 
 EDGES = {"actions", "db", "telephony.port", "domain", "settings", "clock"}
 MAY_IMPORT = {
-    "web": EDGES,
+    "web": EDGES | {"evaluation"},
     "webhooks": EDGES,
     "api": EDGES,
     "jobs": EDGES,
     "actions": {"engine", "triage", "replies", "telephony.port", "db", "domain", "clock"},
     "content": {"engine", "triage", "replies", "domain"},
-    "replies_command": {"triage", "replies", "domain"},
+    "evaluation": {"triage", "replies", "domain"},
     "db": {"domain"},
     "telephony": {"domain"},
     "engine": {"triage", "replies", "domain"},

@@ -6,6 +6,7 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,15 @@ from argon2 import PasswordHasher
 
 from service import web
 from service.actions.passwords import Passwords
+from service.content import load_lexicon, load_tables
 from service.db.database import Database
+from service.evaluation import judge_text
 from service.web.keys import PASSWORDS
 from tests.seed import KEYRING, PASSWORD, Clinic, Member, seed_clinic
 
 NOW = datetime(2026, 11, 16, 15, 0, tzinfo=UTC)  # a Monday, 10 in the morning in New York
+LEXICON, TABLES = load_lexicon(), load_tables()
+JUDGE_REPLY = partial(judge_text, LEXICON, TABLES)
 TEMPLATES = Path(__file__).parents[2] / "templates"
 
 
@@ -93,7 +98,9 @@ async def clinic(database: Database, clock: HandClock) -> Clinic:
 def make_app(database: Database, clock: Any, *, public_base_url: str = "http://127.0.0.1", extra: Any = ()) -> aiohttp_web.Application:
     """The application as the composition root makes it, with passwords that take little work."""
     app = aiohttp_web.Application()
-    web.setup(app, database=database, clock=clock, templates=TEMPLATES, public_base_url=public_base_url, extra=extra)
+    web.setup(
+        app, database=database, clock=clock, templates=TEMPLATES, public_base_url=public_base_url, judge_reply=JUDGE_REPLY, extra=extra
+    )
 
     async def quick(app: aiohttp_web.Application) -> AsyncIterator[None]:
         app[PASSWORDS].close()

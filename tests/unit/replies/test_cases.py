@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from service.content import load_lexicon, load_tables
-from service.replies_command import read_lines
+from service.evaluation import read_lines
 
 LEXICON, TABLES = load_lexicon(), load_tables()
 CASES = [

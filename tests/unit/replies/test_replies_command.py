@@ -7,7 +7,7 @@ import json
 import pytest
 
 from service.content import load_lexicon, load_tables
-from service.replies_command import LineError, read_lines
+from service.evaluation import LineError, read_lines
 
 LEXICON, TABLES = load_lexicon(), load_tables()
 
