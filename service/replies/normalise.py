@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from service.domain.reading import Span
@@ -66,7 +67,10 @@ def normalise(lexicon: Lexicon, text: str) -> Line:
     return Line(tuple(tokens), "".join(token.text + " " for token in tokens), tuple(places), cut)
 
 
-def _fold(text: str) -> tuple[list[str], list[int], list[int]]:
+def _fold(text: str) -> tuple[Sequence[str], Sequence[int], Sequence[int]]:
+    """The signs of `text` in small letters without accents, with where each begins and ends in it."""
+    if text.isascii() and _DROPPED.isdisjoint(text) and "`" not in text:
+        return text.lower(), range(len(text)), range(1, len(text) + 1)
     characters: list[str] = []
     starts: list[int] = []
     ends: list[int] = []
