@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from service.domain.reading import Assertion, Expects, Finding, FindingKind, Question, Reading
+from service.replies.gives_way import GAVE_WAY
 from service.replies.measures import MEASURE_OF
 
 FLAGS = {
@@ -26,7 +27,8 @@ SMALLEST_CHANGE_LB = 3.0
 
 
 def labels(reading: Reading, question: Question | None) -> dict[str, Any]:
-    """The labels of one reading; only those that apply. Symptoms that only a bare yes stands for are `answer`, not symptoms."""
+    """The labels of one reading; only those that apply. Symptoms that only a bare yes stands for are `answer`;
+    those that gave way to a more specific one are not told."""
     found: dict[str, Any] = {}
     if (value := _value(reading, question)) is not None:
         found["value"] = value
@@ -56,7 +58,7 @@ def labels(reading: Reading, question: Question | None) -> dict[str, Any]:
 
 
 def _symptom(found: dict[str, Any], finding: Finding) -> None:
-    if finding.rule == "answer.yes":
+    if finding.rule == "answer.yes" or GAVE_WAY in finding.qualifiers:
         return
     if finding.quantity is not None and finding.quantity.value < SMALLEST_CHANGE_LB:
         return

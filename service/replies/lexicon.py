@@ -8,6 +8,7 @@ A file has `format: 1`, a `source`, and any of these sections (README.md in that
     sounds:    list of {heard, means, beside}: real words that a transcript puts for others, only beside clinical words
     numbers:   word -> number
     known:     harmless words that need no explanation
+    gives_way: which symptom name yields to which (in `shared/`, the folder that belongs to no language)
 """
 
 from __future__ import annotations
@@ -21,9 +22,13 @@ from types import MappingProxyType
 from typing import Any
 
 from service.domain.reading import Expects, FindingKind
+from service.replies.gives_way import GivesWay, GivesWayError, parse_gives_way
 from service.replies.phrases import Anchor, Phrase, PhraseError, compile_phrase
 
 SECTIONS = frozenset({"format", "source", "groups", "entries", "spelling", "sounds", "numbers", "known"})
+SHARED = "shared"
+"""The folder of what holds in every language."""
+SHARED_SECTIONS = frozenset({"format", "source", "gives_way"})
 ENTRY_KEYS = frozenset({"kind", "name", "phrases", "qualifiers", "crisis", "asked", "generic", "acute"})
 INTERNAL_KINDS = frozenset({"cue", "mask", "chatter", "drug", "qualifier", "relative", "wellness", "marker"})
 CUES = frozenset(
@@ -90,10 +95,15 @@ class Lexicon:
     """A clinical word with one letter dropped -> the word, for typing errors in longer words."""
     language_words: Mapping[str, frozenset[str]]
     """Language -> words only this language knows."""
+    gives_way: tuple[GivesWay, ...]
+    """Which symptom name is not reported beside a more specific one."""
 
 
 def build(files: Mapping[str, Any]) -> Lexicon:
     """The lexicon of these files (`"en/symptoms.yaml"` -> parsed YAML). Raises LexiconError naming file and entry."""
+    version = hashlib.sha256(json.dumps(files, sort_keys=True, default=str).encode()).hexdigest()[:12]
+    shared = {file: content for file, content in files.items() if file.startswith(f"{SHARED}/")}
+    files = {file: content for file, content in files.items() if file not in shared}
     groups = _groups(files)
     entries: list[Entry] = []
     by_word: dict[str, list[int]] = {}
@@ -115,9 +125,9 @@ def build(files: Mapping[str, Any]) -> Lexicon:
         language: frozenset(known[language] | phrase_words.get(language, set()) | set(numbers[language])) for language in known
     }
     vocabulary = frozenset[str]().union(*language_words.values())
-    shared = [word for word in vocabulary if sum(word in words for words in language_words.values()) > 1]
+    in_both = [word for word in vocabulary if sum(word in words for words in language_words.values()) > 1]
     return Lexicon(
-        version=hashlib.sha256(json.dumps(files, sort_keys=True, default=str).encode()).hexdigest()[:12],
+        version=version,
         entries=tuple(entries),
         by_word=MappingProxyType({word: tuple(dict.fromkeys(places)) for word, places in by_word.items()}),
         by_beginning=MappingProxyType({word: tuple(dict.fromkeys(places)) for word, places in by_beginning.items()}),
@@ -127,8 +137,27 @@ def build(files: Mapping[str, Any]) -> Lexicon:
         known=frozenset[str]().union(*known.values()),
         vocabulary=vocabulary,
         corrections=MappingProxyType(_corrections(phrase_words, vocabulary)),
-        language_words=MappingProxyType({language: words - frozenset(shared) for language, words in language_words.items()}),
+        language_words=MappingProxyType({language: words - frozenset(in_both) for language, words in language_words.items()}),
+        gives_way=_gives_way(shared, frozenset(entry.name for entry in entries if entry.kind == "symptom")),
     )
+
+
+def _gives_way(files: Mapping[str, Any], symptoms: frozenset[str]) -> tuple[GivesWay, ...]:
+    found: tuple[GivesWay, ...] = ()
+    for file, content in files.items():
+        _check_top(file, content, SHARED_SECTIONS)
+        try:
+            found += parse_gives_way(content.get("gives_way") or [], symptoms)
+        except GivesWayError as error:
+            raise LexiconError(file, "gives_way", str(error)) from error
+    return found
+
+
+def _check_top(file: str, content: object, sections: frozenset[str]) -> None:
+    if not isinstance(content, Mapping) or content.get("format") != 1 or not str(content.get("source") or "").strip():
+        raise LexiconError(file, "top", 'begin with "format: 1" and a "source:" that says where the words come from')
+    if unknown := set(content) - sections:
+        raise LexiconError(file, str(sorted(map(str, unknown))[0]), f"no such section; write one of {sorted(sections)}")
 
 
 def _groups(files: Mapping[str, Any]) -> dict[str, dict[str, str]]:
@@ -137,10 +166,7 @@ def _groups(files: Mapping[str, Any]) -> dict[str, dict[str, str]]:
         language = file.split("/")[0]
         if "/" not in file:
             raise LexiconError(file, "name", "write <language>/<name>.yaml")
-        if not isinstance(content, Mapping) or content.get("format") != 1 or not str(content.get("source") or "").strip():
-            raise LexiconError(file, "top", 'begin with "format: 1" and a "source:" that says where the words come from')
-        if unknown := set(content) - SECTIONS:
-            raise LexiconError(file, str(sorted(map(str, unknown))[0]), f"no such section; write one of {sorted(SECTIONS)}")
+        _check_top(file, content, SECTIONS)
         of_language = found.setdefault(language, {})
         for name, phrases in (content.get("groups") or {}).items():
             of_language[str(name)] = "|".join(_lines(file, f"group {name}", phrases))

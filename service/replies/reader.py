@@ -55,10 +55,10 @@ def read(lexicon: Lexicon, reply: Reply, question: Question | None) -> Reading:
     heard = spoken(lexicon, line, reply.language)
     alone = contact.machine_made(line, matches) or contact.keyword(line, matches)
     if alone is not None:
-        found, why = [alone, *_danger_in(alone, line, matches)], ""
+        found, why = [alone, *_danger_in(lexicon, alone, line, matches)], ""
     else:
         counted = numbers(lexicon, line, heard.language, reply.channel, asked=question is not None and question.expects in MEASURE_OF)
-        found, why = _content(line, matches, counted, question)
+        found, why = _content(lexicon, line, matches, counted, question)
         death = named_death(lexicon, line, reply.first_name) if reply.first_name else None
         if death is not None and not any(finding.kind is FindingKind.DECEASED for finding in found):
             found.append(death)
@@ -78,22 +78,24 @@ def read(lexicon: Lexicon, reply: Reply, question: Question | None) -> Reading:
     return Reading(tuple(found), heard.language, lexicon.version, missing)
 
 
-def _danger_in(alone: Finding, line: Line, matches: Sequence[Match]) -> list[Finding]:
+def _danger_in(lexicon: Lexicon, alone: Finding, line: Line, matches: Sequence[Match]) -> list[Finding]:
     """Danger signs beside words that sound like a telephone's own answer ("I'm driving and I have chest pain"): they count.
 
     What a tapback quotes stays nobody's.
     """
     if alone.kind is not FindingKind.AUTO_REPLY:
         return []
-    told, _ = findings(line, matches, choose(matches), by_carer=False)
+    told, _ = findings(line, matches, choose(matches), lexicon.gives_way, by_carer=False)
     return [finding for finding in told if finding.present and (finding.kind is FindingKind.CRISIS or "acute" in finding.qualifiers)]
 
 
-def _content(line: Line, matches: Sequence[Match], counted: Sequence[Number], question: Question | None) -> tuple[list[Finding], str]:
+def _content(
+    lexicon: Lexicon, line: Line, matches: Sequence[Match], counted: Sequence[Number], question: Question | None
+) -> tuple[list[Finding], str]:
     """All findings of a reply written by a person, and why an asked value is missing."""
     people = contact.people(line, matches)
     kinds = {finding.kind for finding in people}
-    told, carer = findings(line, matches, choose(matches), by_carer=FindingKind.THIRD_PARTY in kinds)
+    told, carer = findings(line, matches, choose(matches), lexicon.gives_way, by_carer=FindingKind.THIRD_PARTY in kinds)
     if carer and FindingKind.THIRD_PARTY not in kinds:
         relative = next((m for m in matches if m.kind == "cue" and m.name == "other_person"), None)
         span = line.span(relative.first, relative.last) if relative is not None else (0, 0)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from service.domain.reading import Assertion, Finding, FindingKind, Quantity
 from service.replies.assertion import Clauses, Status
+from service.replies.gives_way import GAVE_WAY, GivesWay, Near
 from service.replies.measures import POUNDS_A_KILOGRAM, UNITS
 from service.replies.normalise import Line
 from service.replies.numerals import Number
@@ -70,12 +71,15 @@ def _masks(mask: Match, match: Match) -> bool:
     return mask.overlaps(match) and mask.length >= match.length
 
 
-def findings(line: Line, matches: Sequence[Match], symptoms: Sequence[Symptom], *, by_carer: bool) -> tuple[list[Finding], bool]:
+def findings(
+    line: Line, matches: Sequence[Match], symptoms: Sequence[Symptom], gives_way: Sequence[GivesWay], *, by_carer: bool
+) -> tuple[list[Finding], bool]:
     """SYMPTOM and CRISIS findings; True when somebody else's danger sign shows that a carer is writing."""
     clauses = Clauses(line, matches, [symptom.match for symptom in symptoms])
     words = {token.text for token in line.tokens}
     found: list[Finding] = []
     carer = False
+    told: list[_Told] = []
     for symptom in symptoms:
         match = symptom.match
         status = clauses.status(match)
@@ -96,6 +100,11 @@ def findings(line: Line, matches: Sequence[Match], symptoms: Sequence[Symptom], 
             qualifiers |= {"gone"}
         if symptom.acute:
             qualifiers |= {"acute"}
+        told.append(_Told(match, status, qualifiers, symptom.crisis))
+    gave_way = _gave_way(told, gives_way, clauses)
+    for place, each in enumerate(told):
+        match, status = each.match, each.status
+        qualifiers = each.qualifiers | {GAVE_WAY} if place in gave_way else each.qualifiers
         span = line.span(match.first, match.last)
         found.append(
             Finding(
@@ -107,9 +116,44 @@ def findings(line: Line, matches: Sequence[Match], symptoms: Sequence[Symptom], 
                 qualifiers=tuple(sorted(qualifiers)),
             )
         )
-        if symptom.crisis and status.assertion is Assertion.PRESENT:
-            found.append(Finding(FindingKind.CRISIS, symptom.crisis, match.entry.rule, span))
+        if each.crisis and status.assertion is Assertion.PRESENT:
+            found.append(Finding(FindingKind.CRISIS, each.crisis, match.entry.rule, span))
     return found, carer
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """A symptom with its judged status, before names give way."""
+
+    match: Match
+    status: Status
+    qualifiers: frozenset[str]
+    crisis: str
+
+
+def _gave_way(told: Sequence[_Told], rules: Sequence[GivesWay], clauses: Clauses) -> frozenset[int]:
+    """The places of those that give way. Of two names that yield to each other the earlier rule decides."""
+    pairs: set[tuple[int, int]] = set()
+    for rule in rules:
+        wide = [place for place, each in enumerate(told) if each.match.name == rule.name]
+        narrow = [place for place, each in enumerate(told) if each.match.name in rule.to] if wide else []
+        pairs |= {(w, n) for w in wide for n in narrow if (n, w) not in pairs and _yields(rule, told[w], told[n], clauses)}
+    return frozenset(place for place, _ in pairs)
+
+
+def _yields(rule: GivesWay, wide: _Told, narrow: _Told, clauses: Clauses) -> bool:
+    """True when the rule leaves the wider name unreported beside the narrower one, told in the same way."""
+    if wide.status.assertion is not narrow.status.assertion:
+        return False
+    if not rule.needs <= narrow.qualifiers:
+        return False
+    sentence = clauses.sentence(wide.match)
+    if not rule.unless.isdisjoint(clauses.words[sentence[0] : sentence[1]]):
+        return False
+    if rule.near is Near.WORDS:
+        return wide.match.overlaps(narrow.match)
+    first, last = clauses.clause(wide.match) if rule.near is Near.CLAUSE else sentence
+    return rule.near is Near.REPLY or (narrow.match.first < last and first < narrow.match.last)
 
 
 def _nearby(clauses: Clauses, matches: Sequence[Match], symptoms: Sequence[Symptom], match: Match) -> frozenset[str]:
