@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from service.domain.reading import Assertion, Expects, Finding, FindingKind, Question, Reading
+from service.domain.reading import Assertion, Expects, Finding, FindingKind, Measure, Question, Reading
 from service.replies.gives_way import GAVE_WAY
 from service.replies.measures import MEASURE_OF
 
@@ -24,6 +24,10 @@ FLAGS = {
 CRISIS_ORDER = ("self_harm", "violence", "medical")
 SMALLEST_CHANGE_LB = 3.0
 """A change of weight below this is no symptom (label rules: 3 lb in a day)."""
+
+FEVER_F = 100.4
+LOW_GLUCOSE, HIGH_GLUCOSE = 70.0, 250.0
+"""mg/dL. From these readings on (label rules) a reading alone tells the symptom; see `_told_by_readings`."""
 
 
 def labels(reading: Reading, question: Question | None) -> dict[str, Any]:
@@ -45,6 +49,7 @@ def labels(reading: Reading, question: Question | None) -> dict[str, Any]:
             _symptom(found, finding)
         elif finding.kind in FLAGS:
             found[FLAGS[finding.kind]] = True
+    _told_by_readings(found, reading, question)
     kinds = {finding.kind for finding in reading.findings}
     if kinds & {FindingKind.DECEASED, FindingKind.HOSPICE}:
         found["opt_out"] = True
@@ -74,6 +79,21 @@ def _symptom(found: dict[str, Any], finding: Finding) -> None:
         names = found.setdefault(key, [])
         if finding.name not in names:
             names.append(finding.name)
+
+
+def _told_by_readings(found: dict[str, Any], reading: Reading, question: Question | None) -> None:
+    """Fever by the thermometer; low or high sugar by a meter that was not asked for, or beside another symptom."""
+    asked = question is not None and question.expects is Expects.GLUCOSE_MG_DL
+    for finding in reading.findings:
+        if finding.kind is not FindingKind.VALUE or finding.quantity is None or not finding.present:
+            continue
+        value, name = finding.quantity.value, ""
+        if finding.name == Measure.TEMPERATURE and value >= FEVER_F:
+            name = "fever"
+        elif finding.name == Measure.GLUCOSE and (found.get("symptoms_present") or not asked):
+            name = "low_blood_sugar" if value < LOW_GLUCOSE else "high_blood_sugar" if value >= HIGH_GLUCOSE else ""
+        if name and name not in found.get("symptoms_present", []):
+            found.setdefault("symptoms_present", []).append(name)
 
 
 def _value(reading: Reading, question: Question | None) -> float | list[float] | None:
