@@ -1,16 +1,28 @@
-"""Who is writing and whether we may write back: opt-out, help, wrong number, carers, unsafe phones, death, machine-made texts."""
+"""Who is writing and whether we may write back: opt-out, help, wrong number, carers, unsafe phones, death, automatic answers."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from service.domain.reading import Finding, FindingKind
+from service.domain.reading import Finding, FindingKind, Question
 from service.replies.normalise import Line
 from service.replies.scan import Match, masks_named
 
-MACHINE_MADE = frozenset({"tapback", "auto_reply"})
 PEOPLE = {kind: FindingKind(kind) for kind in ("opt_out", "wrong_number", "third_party", "unsafe_to_contact", "deceased", "hospice")}
-_POLITE = frozenset("please pls plz thanks thank you ty gracias por favor now ya the text texts it all".split())
+MASKS = {
+    "opt_out": ("not_opt_out",),
+    "wrong_number": ("not_wrong_number",),
+    "third_party": ("not_third_party",),
+    "unsafe_to_contact": ("not_unsafe",),
+    "deceased": ("own_death_words", "not_deceased"),
+    "hospice": ("not_hospice",),
+}
+"""Phrases that only sound like a kind, and take it away where they are at least as long."""
+_POLITE = frozenset(
+    "please pls plz plis plss thanks thank you ty gracias por favor porfa porfavor xfa x fa now ya the text texts it all ok okay".split()
+)
+_FIRST_PERSON = frozenset("i im ive id me myself mine yo estoy tengo ando siento soy conmigo".split())
+_BEFORE_SIGNATURE = frozenset("-.,(:/!?;~*")
 
 
 def _finding(line: Line, match: Match, name: str | None = None) -> Finding:
@@ -18,44 +30,72 @@ def _finding(line: Line, match: Match, name: str | None = None) -> Finding:
     return Finding(kind, name or match.name, match.entry.rule, line.span(match.first, match.last))
 
 
-def machine_made(line: Line, matches: Sequence[Match]) -> Finding | None:
-    """A tapback (Liked "...") or an automatic reply, where that is all there is: its quoted words are nobody's symptoms."""
-    found = next((match for match in matches if match.kind in MACHINE_MADE and match.first == 0), None)
-    if found is None:
-        return None
-    return Finding(FindingKind(found.kind), found.name, found.entry.rule, line.span(0, len(line.tokens)))
+def automatic_answer(line: Line, matches: Sequence[Match]) -> Finding | None:
+    """A telephone's own answer ("I'm driving, I will see your message later"), or a tap on a picture ("Loved an image")."""
+    begin = next((place for place, token in enumerate(line.tokens) if token.text[0].isalnum()), 0)
+    for match in matches:
+        at_its_place = match.first <= begin or "anywhere" in match.entry.qualifiers
+        if at_its_place and (match.kind == "auto_reply" or (match.kind == "tapback" and match.name == "tapback")):
+            return Finding(FindingKind(match.kind), match.name, match.entry.rule, line.span(0, len(line.tokens)))
+    return None
 
 
-def keyword(line: Line, matches: Sequence[Match]) -> Finding | None:
-    """STOP, START, HELP and their like, when the reply is that word alone (case, signs and "please" aside)."""
-    words = [place for place, token in enumerate(line.tokens) if token.text[0].isalnum()]
-    bare = [place for place in words if line.tokens[place].text not in _POLITE]
-    if not bare or len(words) > 4 or len({line.tokens[place].text for place in bare}) > 2:
+def keyword(line: Line, matches: Sequence[Match], question: Question | None = None) -> Finding | None:
+    """STOP, START, HELP and their like, when the reply is that word alone (case, signs and "please" aside).
+
+    A word of the question itself ("have you quit?") answers it, unless it stands quite alone.
+    """
+    words = [place for place, token in enumerate(line.tokens) if token.text[0].isalnum() or token.text == "🛑"]
+    bare = [place for place in words if line.tokens[place].text not in _POLITE] or words
+    if not bare or len(words) > 6 or len({line.tokens[place].text for place in bare}) > 4:
         return None
     for match in matches:
         exact = match.name == "keyword" and match.kind in ("opt_out", "opt_in", "help")
-        if exact and all(match.first <= place < match.last or line.tokens[place].text == line.tokens[bare[0]].text for place in bare):
-            return _finding(line, match)
+        inside = {line.tokens[place].text for place in range(match.first, match.last)}
+        if not exact or not all(match.first <= place < match.last or line.tokens[place].text in inside for place in bare):
+            continue
+        asked = question is not None and match.length == 1 and next(iter(inside)) in question.text.casefold().replace("?", " ").split()
+        if asked and len(line.tokens) > 1 and not inside & {"stop", "alto"}:
+            continue
+        return _finding(line, match)
     return None
 
 
 def people(line: Line, matches: Sequence[Match]) -> list[Finding]:
-    """Findings about the sender and the phone. Phrases that only sound like an opt-out are masks and take it away."""
-    masks = masks_named(matches, "not_opt_out", "own_death_words")
+    """Findings about the sender and the phone. Phrases that only sound like one are masks and take it away."""
     found: list[Finding] = []
     kinds: set[str] = set()
-    for match in sorted(matches, key=lambda match: -match.length):
-        if match.kind not in PEOPLE or match.name == "keyword" or match.kind in kinds:
-            continue
-        if any(mask.overlaps(match) and mask.length >= match.length for mask in masks):
-            continue
-        if "with_opt_out" in match.entry.qualifiers and not _stop_said(matches):
+    first_person = any(token.text in _FIRST_PERSON for token in line.tokens)
+    accepted = [match for match in matches if match.kind in PEOPLE and match.name != "keyword" and not _masked(match, matches)]
+    hospice = any(match.kind == "hospice" for match in accepted)
+    stop = any(match.kind in ("opt_out", "third_party", "wrong_number") and not match.entry.qualifiers for match in accepted)
+    for match in sorted(accepted, key=lambda match: -match.length):
+        told = match.entry.qualifiers
+        if (
+            match.kind in kinds
+            or ("with_opt_out" in told and not stop)
+            or ("with_hospice" in told and (not hospice or first_person))
+            or ("of_relative" in told and first_person and not stop)
+            or ("signed" in told and not _signed(line, match))
+        ):
             continue
         kinds.add(match.kind)
         found.append(_finding(line, match))
-    unsafe = any(finding.kind is FindingKind.UNSAFE_TO_CONTACT for finding in found)
-    return [f for f in found if not (unsafe and f.kind is FindingKind.OPT_OUT)]
+    unsafe = "unsafe_to_contact" in kinds and "deceased" not in kinds
+    return [f for f in found if f.kind is not (FindingKind.OPT_OUT if unsafe else FindingKind.UNSAFE_TO_CONTACT) or not _both(kinds)]
 
 
-def _stop_said(matches: Sequence[Match]) -> bool:
-    return any(match.kind in ("opt_out", "third_party", "wrong_number") and match.name != "keyword" for match in matches)
+def _both(kinds: set[str]) -> bool:
+    """True when a reply sounds both like an opt-out and like an unsafe phone: only one of them stands."""
+    return {"opt_out", "unsafe_to_contact"} <= kinds
+
+
+def _masked(match: Match, matches: Sequence[Match]) -> bool:
+    return any(mask.overlaps(match) and mask.length >= match.length for mask in masks_named(matches, *MASKS[match.kind]))
+
+
+def _signed(line: Line, match: Match) -> bool:
+    """True for a signature: "- his wife", "(mom)", "Her daughter Grace" behind a sign and at the end, a name at most after it."""
+    before = line.tokens[match.first - 1].text if match.first else ""
+    after = [token.text for token in line.tokens[match.last :] if token.text[0].isalnum()]
+    return before in _BEFORE_SIGNATURE and before != "" and len(after) <= (1 if match.length > 1 or before in "-(" else 0)

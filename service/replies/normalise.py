@@ -11,11 +11,14 @@ from service.domain.reading import Span
 from service.replies.lexicon import Lexicon
 
 MOST_TOKENS = 700
-_TOKEN = re.compile(r"\d+o[\do]*(?![a-z])|\d+(?:[.,]\d+)?|[a-z]+(?:'[a-z]+)*|\n+|[^\sa-z0-9']")
+MOST_WORDS_A_BREATH = 2
+"""On average at most so many words between dots: the sender is out of breath."""
+_ELLIPSIS = re.compile(r"\.{2,}")
+_TOKEN = re.compile(r"\d+o[\do]*(?:[.,][\do]+)?(?![a-z])|\d+[.,]\d*o[\do]*(?![a-z])|\d+(?:[.,]\d+)?|[a-z]+(?:'[a-z]+)*|\n+|[^\sa-z0-9']")
 _LONG_RUN = re.compile(r"([a-z])\1{2,}")
-_FOLDED = {"’": "'", "‘": "'", "`": "'", "´": "'", "“": '"', "”": '"', "–": "-", "—": "-", "…": ".", "ı": "i", "½": ".5"}
+_FOLDED = {"’": "'", "‘": "'", "`": "'", "´": "'", "“": '"', "”": '"', "–": "-", "—": "-", "…": "..", "ı": "i", "½": ".5", "¼": ".25", "¾": ".75", "đ": "d", "Đ": "d", "ł": "l", "Ł": "l"}
 _DROPPED = frozenset('\u00ad\u200b\u200c\u200d\u200e\u200f\ufe0e\ufe0f\u2060\ufeff¿¡"*_~')
-_LETTER_FOR_DIGIT = re.compile(r"[il](?=\d{2}(?:\D|$))")
+_LETTER_FOR_DIGIT = re.compile(r"(?<![a-z])[il](?=[\do]{2}(?:\D|$))|(?<=\d)[il](?=\d)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,7 @@ def normalise(lexicon: Lexicon, text: str) -> Line:
     """The words of `text` (already cut to its bound); at most MOST_TOKENS of them, `cut` says when there were more."""
     characters, starts, ends = _fold(text)
     folded = "".join(characters)
+    folded = _gasped(folded)
     folded = _LETTER_FOR_DIGIT.sub("1", folded) if any(sign.isdigit() for sign in folded) else folded
     tokens: list[Token] = []
     cut = False
@@ -65,6 +69,14 @@ def normalise(lexicon: Lexicon, text: str) -> Line:
         places.append(at)
         at += len(token.text) + 1
     return Line(tuple(tokens), "".join(token.text + " " for token in tokens), tuple(places), cut)
+
+
+def _gasped(folded: str) -> str:
+    """ "cant..... walk.. to.... the door": dots between single words are breath, no full stops; each becomes a blank."""
+    pieces = [piece for piece in _ELLIPSIS.split(folded) if piece.strip()]
+    if len(pieces) < 3 or sum(len(piece.split()) for piece in pieces) > MOST_WORDS_A_BREATH * len(pieces):
+        return folded
+    return _ELLIPSIS.sub(lambda dots: " " * len(dots.group()), folded)
 
 
 def _fold(text: str) -> tuple[Sequence[str], Sequence[int], Sequence[int]]:
@@ -104,6 +116,8 @@ def _words(lexicon: Lexicon, raw: str, start: int, end: int, capital: bool) -> l
     word = _known_form(lexicon, word)
     if word in lexicon.spelling:
         return [Token(part, start, end, capital) for part in lexicon.spelling[word]]
+    if word not in lexicon.vocabulary and len(word) >= 4 and word.endswith("in") and word + "g" in lexicon.vocabulary:
+        word += "g"
     if word not in lexicon.vocabulary:
         word = _corrected(lexicon, word)
         if word not in lexicon.vocabulary and len(word) >= 7 and (parts := _run_together(lexicon, word)):
@@ -131,7 +145,7 @@ def _corrected(lexicon: Lexicon, word: str) -> str:
     found: set[str] = set()
     for place in range(len(word)):
         form = word[:place] + word[place + 1 :]
-        if form in lexicon.vocabulary and len(form) >= 6:
+        if form in lexicon.phrase_words and len(form) >= 6:
             found.add(form)
         elif form in lexicon.corrections and _close(word, lexicon.corrections[form]):
             found.add(lexicon.corrections[form])

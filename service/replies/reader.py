@@ -7,23 +7,28 @@ for, requests, a bare yes or no, and at last what nothing explains.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from service.domain.reading import Expects, Finding, FindingKind, Question, Reading, Reply
 from service.replies import answers, contact
 from service.replies.language import other_language, spoken
 from service.replies.lexicon import Lexicon
 from service.replies.measures import MEASURE_OF
-from service.replies.medication import medication
+from service.replies.medication import drugs_asked, medication
 from service.replies.named_death import named_death
 from service.replies.normalise import Line, normalise
 from service.replies.numerals import Number, numbers
 from service.replies.quantities import values
+from service.replies.reaction import reaction
 from service.replies.scan import Match, scan
 from service.replies.symptoms import choose, findings, weight_changes
 from service.replies.unexplained import nothing_known, unexplained
+from service.replies.unexplained import told as told_vaguely
 
 MOST_CHARACTERS = 1_600
-"""Ten text messages; what stands behind is flagged unexplained, so that a person reads it."""
+"""Ten text messages. Of a longer reply its head and tail are read, and a person reads the whole."""
+TAIL = 400
+"""Characters read from the end of a longer reply."""
 ABOUT_CONTACT = frozenset(
     {
         FindingKind.OPT_OUT,
@@ -49,11 +54,15 @@ MOST_NAMES_UNEXPLAINED = 4
 
 def read(lexicon: Lexicon, reply: Reply, question: Question | None) -> Reading:
     """Everything found in one reply, in the order of its text. Pure, bounded, and never raises on any text."""
-    text = reply.text[:MOST_CHARACTERS]
+    text, left_out = reply.text, max(len(reply.text) - MOST_CHARACTERS, 0)
+    if left_out:
+        text = text[: MOST_CHARACTERS - TAIL - 1] + "\n" + text[-TAIL:]
+    tap, text = reaction(lexicon, text, question)
     line = normalise(lexicon, text)
     matches = scan(lexicon, line, question)
     heard = spoken(lexicon, line, reply.language)
-    alone = contact.machine_made(line, matches) or contact.keyword(line, matches)
+    only_tap = tap if tap is not None and not any(sign.isalnum() for sign in text) else None
+    alone = only_tap or contact.automatic_answer(line, matches) or contact.keyword(line, matches, question)
     if alone is not None:
         found, why = [alone, *_danger_in(lexicon, alone, line, matches)], ""
     else:
@@ -67,15 +76,24 @@ def read(lexicon: Lexicon, reply: Reply, question: Question | None) -> Reading:
             found = [f for f in found if f.kind in (FindingKind.VALUE, FindingKind.SYMPTOM, FindingKind.CRISIS)]
             found.append(foreign)
         else:
-            found += _unexplained(lexicon, line, matches, counted, found)
+            found += _unexplained(lexicon, line, matches, counted, found, heard.language)
     missing = _missing(question, found, why)
     unclear = _unclear(lexicon, line, matches, question, found, missing)
     if unclear is not None:
         found.append(unclear)
-    if len(reply.text) > MOST_CHARACTERS or line.cut:
+    if tap is not None and tap is not alone:
+        found.append(tap)
+    if left_out or line.cut:
         found.append(Finding(FindingKind.UNEXPLAINED, "too_long", "unexplained.too_long", (0, len(text))))
+    if left_out:
+        found = [replace(finding, span=(_place(finding.span[0], left_out), _place(finding.span[1], left_out))) for finding in found]
     found.sort(key=lambda finding: (finding.span[0], finding.kind is not FindingKind.CRISIS))
     return Reading(tuple(found), heard.language, lexicon.version, missing)
+
+
+def _place(offset: int, left_out: int) -> int:
+    """An offset into head and tail as an offset into the whole reply."""
+    return offset if offset < MOST_CHARACTERS - TAIL else offset + left_out
 
 
 def _danger_in(lexicon: Lexicon, alone: Finding, line: Line, matches: Sequence[Match]) -> list[Finding]:
@@ -103,13 +121,11 @@ def _content(
     symptoms = [finding for finding in told if finding.kind is FindingKind.SYMPTOM]
     measured, why = values(line, counted, matches, question)
     found = people + told + measured + weight_changes(line, matches, counted)
-    found += medication(line, matches, symptoms, question)
+    if not kinds & {FindingKind.WRONG_NUMBER, FindingKind.DECEASED}:
+        named = drugs_asked(lexicon, question.text) if question is not None else frozenset[str]()
+        found += medication(line, matches, symptoms, question, named)
     found += answers.request(line, matches)
-    found += [
-        Finding(FindingKind.UNEXPLAINED, match.name, match.entry.rule, line.span(match.first, match.last))
-        for match in matches
-        if match.kind == "unexplained"
-    ]
+    found += told_vaguely(line, matches, told)
     if question is not None:
         found += answers.answer(line, matches, question, symptoms)
         if question.expects is Expects.CHOICE:
@@ -118,9 +134,9 @@ def _content(
 
 
 def _unexplained(
-    lexicon: Lexicon, line: Line, matches: Sequence[Match], counted: Sequence[Number], found: Sequence[Finding]
+    lexicon: Lexicon, line: Line, matches: Sequence[Match], counted: Sequence[Number], found: Sequence[Finding], language: str
 ) -> list[Finding]:
-    odd = unexplained(lexicon, line, matches, counted)
+    odd = unexplained(lexicon, line, matches, counted, language)
     about_contact = any(f.kind in (FindingKind.OPT_OUT, FindingKind.WRONG_NUMBER) for f in found)
     return [] if about_contact and len(odd) <= MOST_NAMES_UNEXPLAINED else odd
 
