@@ -1,66 +1,136 @@
-"""The dose that was asked for, or that a reply names by itself: taken, missed, partly or unsure, and why."""
+"""The dose that was asked for, or that a reply names by itself: taken, missed, partly or unsure, and why.
+
+Phrases give single statements ("forgot it", "took half", "so yes"). Of statements over the same words the longest holds; what remains
+is weighed here: a conclusion ("so yes I did") before all, then a double or wrong dose, a partial one, doubt, and at last taken against missed.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 
 from service.domain.reading import Expects, Finding, FindingKind, Question
-from service.replies.normalise import Line
-from service.replies.scan import Match, masks_named
+from service.replies.lexicon import Lexicon
+from service.replies.normalise import Line, normalise
+from service.replies.scan import Match, masks_named, scan
 
 SIDE_EFFECTS = frozenset(
-    "nausea vomiting diarrhea constipation dizziness abdominal_pain cough headache rash itching fatigue drowsiness "
-    "palpitations muscle_cramps frequent_urination insomnia hives tremor dry_mouth heartburn".split()
+    "nausea vomiting diarrhea constipation dizziness abdominal_pain cough headache rash itching fatigue drowsiness bruising "
+    "palpitations muscle_cramps muscle_pain frequent_urination insomnia hives tremor dry_mouth heartburn leg_swelling bleeding_gums".split()
 )
 
-INNER = frozenset({"strong", "weak", "alone"})
+INNER = frozenset({"strong", "weak", "alone", "final", "bare", "first"})
 """Marks that only this module reads."""
 
+HARMLESS = "harmless"
+"""Medicines whose double dose needs no haste, and no place among the risky ones."""
+RISKY_TO_DOUBLE = frozenset(
+    {"insulin", "anticoagulant", "antiplatelet", "antiepileptic", "opioid_treatment", "opioid", "transplant", "cardiac", "diabetes_tablet"}
+)
+MASKED = frozenset({"forgot", "ran_out"})
+"""Reasons that "not missed" words take away ("almost forgot", "almost out")."""
+TELLING = frozenset({"forgot", "ran_out", "cost", "pharmacy", "confused", "refused"})
+"""Reasons that say by themselves that the dose was not taken; a side effect does not."""
+DOSE_SIGNS = frozenset({"overdose", "self_harm"})
+"""Danger signs whose words do tell of doses; those of all others do not ("the mouth went crooked on me" is no forgotten pill)."""
+NOT_ABOUT_DOSES = frozenset({"opt_out", "wrong_number", "deceased", "tapback", "auto_reply"})
+"""Kinds whose words say nothing about a dose ("quit texting me")."""
+LEAD = 3
+"""A yes or no that begins within so many words opens the reply."""
+LONG_ENOUGH = 8
+"""A missed dose told in so many words has been explained, even when no phrase knows the reason."""
+PARTS = frozenset({",", "but", "and", "except", "then", ";", ".", "pero", "y", "menos", "excepto"})
 
-def medication(line: Line, matches: Sequence[Match], symptoms: Sequence[Finding], question: Question | None) -> list[Finding]:
-    """MEDICATION and MISSED_REASON findings. A bare yes or no counts only when a dose was asked for."""
+
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    name: str
+    match: Match
+    marks: frozenset[str] = frozenset()
+
+    @property
+    def rule(self) -> str:
+        return self.match.entry.rule
+
+
+@lru_cache(maxsize=512)
+def drugs_asked(lexicon: Lexicon, text: str) -> frozenset[str]:
+    """The kinds of medicine that a question names ("your blood thinner"); two of them leave open which one an answer means."""
+    named = frozenset(match.name for match in scan(lexicon, normalise(lexicon, text), None) if match.kind == "drug")
+    return named if len(named) == 1 else frozenset()
+
+
+def medication(
+    line: Line,
+    matches: Sequence[Match],
+    symptoms: Sequence[Finding],
+    question: Question | None,
+    asked_for: frozenset[str] = frozenset(),
+) -> list[Finding]:
+    """MEDICATION and MISSED_REASON findings, and CRISIS for insulin doubled or mistaken. A bare yes or no counts only when a dose was asked for.
+
+    `asked_for` are the kinds of medicine that the question names.
+    """
     asked = question is not None and question.expects is Expects.MEDICATION_TAKEN
     masks = masks_named(matches, "not_missed", "no_bare")
-    said = _longest([m for m in matches if m.kind == "medication" and not any(_taken_by(mask, m) for mask in masks)])
-    reasons = [m for m in matches if m.kind == "missed_reason" and not any(_taken_by(mask, m) for mask in masks)]
-    answer = _bare(matches) if asked else None
-    name, place, rule, refinements = _resolve(said, matches, answer, reasons, asked=asked)
-    if not name or place is None:
-        return []
-    drugs = {match.name for match in matches if match.kind == "drug"}
-    found = [
-        Finding(
-            FindingKind.MEDICATION,
-            name,
-            rule,
-            line.span(place.first, place.last),
-            qualifiers=tuple(sorted(drugs | (refinements - INNER))),
-        )
+    elsewhere = [m for m in matches if m.kind in NOT_ABOUT_DOSES]
+    signs = [m for m in matches if m.kind == "symptom" and m.entry.acute and m.name not in DOSE_SIGNS]
+    undoubled = masks_named(matches, "not_double")
+    said = [
+        m
+        for m in matches
+        if m.kind == "medication"
+        and not any(_taken_by(mask, m) for mask in masks)
+        and not any(other.overlaps(m) and other.length > 1 for other in elsewhere)
+        and not any(sign.covers(m) and sign.length > m.length + 1 for sign in signs)
+        and not ("double" in m.entry.qualifiers and any(mask.overlaps(m) for mask in undoubled))
     ]
-    reason = _reason(line, name, reasons, symptoms, matches, asked=asked)
+    said = _longest(said)
+    reasons = [m for m in matches if m.kind == "missed_reason" and not (m.name in MASKED and any(mask.covers(m) for mask in masks))]
+    reasons = [m for m in reasons if not any(other.overlaps(m) for other in elsewhere)]
+    answer = _lead(matches, masks, elsewhere) if asked else None
+    verdict = _resolve(said, matches, answer, reasons, line, asked=asked)
+    if verdict is None:
+        return []
+    drugs = _drugs(verdict, said, matches, asked_for if asked else frozenset())
+    span = line.span(verdict.match.first, verdict.match.last)
+    marks = drugs | (verdict.marks - INNER)
+    found = [Finding(FindingKind.MEDICATION, verdict.name, verdict.rule, span, qualifiers=tuple(sorted(marks)))]
+    if {"double", "insulin"} <= marks:
+        found.append(Finding(FindingKind.CRISIS, "medical", "medication.insulin_doubled", span))
+    reason = _reason(line, verdict.name, reasons, symptoms, matches, asked=asked)
     return [*found, *([reason] if reason is not None else [])]
 
 
 def _taken_by(mask: Match, match: Match) -> bool:
-    if match.name == "taken":
+    if match.name == "taken" and "double" not in match.entry.qualifiers:
         return False
-    return mask.covers(match) or (mask.first <= match.first < mask.last and match.name in ("missed", "forgot"))
+    return mask.covers(match) or (mask.first <= match.first < mask.last and match.name == "missed")
 
 
 def _longest(found: Sequence[Match]) -> list[Match]:
+    """Of overlapping statements the longest; the more telling one of two of a length. Weak ones only when alone."""
+    worth = {"partly": 3, "unsure": 2, "missed": 1}
     kept: list[Match] = []
-    for match in sorted(found, key=lambda match: (-match.length, match.first)):
-        if not any(other.covers(match) and other.length > match.length for other in kept):
+    for match in sorted(found, key=lambda m: (-("double" in m.entry.qualifiers), -m.length, -worth.get(m.name, 0), m.first)):
+        if not any(other.overlaps(match) for other in kept):
             kept.append(match)
-    missed = [match for match in kept if match.name == "missed" and match.length > 1]
-    if any(match.name != "taken" for match in kept):
+    if any("weak" not in match.entry.qualifiers for match in kept):
         kept = [match for match in kept if "weak" not in match.entry.qualifiers]
-    kept = [m for m in kept if m.name != "taken" or m.entry.qualifiers or not any(o.overlaps(m) for o in missed)]
     return sorted(kept, key=lambda match: match.first)
 
 
-def _bare(matches: Sequence[Match]) -> Match | None:
-    answers = [m for m in matches if m.kind == "answer"]
+def _lead(matches: Sequence[Match], masks: Sequence[Match], elsewhere: Sequence[Match]) -> Match | None:
+    """The yes, no or unsure that answers for itself; the first words count most."""
+    answers = [
+        m
+        for m in matches
+        if m.kind == "answer"
+        and not m.entry.asked
+        and not any(mask.overlaps(m) for mask in masks)
+        and not any(other.overlaps(m) and other.length > 1 for other in elsewhere)
+    ]
     return max(answers, key=lambda m: (-m.first, m.length)) if answers else None
 
 
@@ -69,40 +139,89 @@ def _resolve(
     matches: Sequence[Match],
     answer: Match | None,
     reasons: Sequence[Match],
+    line: Line,
     *,
     asked: bool,
-) -> tuple[str, Match | None, str, frozenset[str]]:
-    refinements = frozenset(q for match in said for q in match.entry.qualifiers)
-    names = {match.name for match in said}
+) -> _Verdict | None:
     corrections = [m.last for m in matches if m.kind == "marker" and m.name == "correction"]
     if corrections and (later := [m for m in said if m.first >= corrections[-1]]):
-        names = {match.name for match in later}
         said = later
-    if {"taken", "missed"} <= names and "partly" not in names:
-        first, last = said[0], said[-1]
-        if "double" in refinements:
-            names = {"taken"}
-        elif "unsure" in names:
-            names = {"unsure"}
-        elif any(m.entry.qualifiers and "late" in m.entry.qualifiers for m in said):
-            names = {"taken"}
-        else:
-            return "partly", max(first, last, key=lambda m: m.length), last.entry.rule, refinements
-    unsure_first = "unsure" in names and not names & {"taken", "missed"}
-    order: tuple[str, ...] = ("unsure",) if unsure_first else ("partly", "unsure", "missed", "taken")
-    for name in order:
-        if name in names:
-            match = max((m for m in said if m.name == name), key=lambda m: m.length)
-            if name == "missed" and answer is not None and answer.name == "yes" and "strong" not in match.entry.qualifiers:
-                return "taken", answer, answer.entry.rule, refinements
-            return name, match, match.entry.rule, refinements
+    marks = frozenset(q for match in said for q in match.entry.qualifiers)
+    final = [m for m in said if "final" in m.entry.qualifiers]
+    by_name = {name: [m for m in said if m.name == name] for name in ("taken", "missed", "partly", "unsure")}
+    lead = answer.name if answer is not None and answer.first <= LEAD else ""
+    doubled = [m for m in by_name["taken"] if "double" in m.entry.qualifiers]
+    if doubled:
+        if [m for m in by_name["unsure"] if "later" not in m.entry.qualifiers and not _hedge(line, m)] and not any(
+            m.length > 2 for m in doubled
+        ):
+            return _Verdict("unsure", by_name["unsure"][0], marks - {"double"})
+        return _Verdict("taken", max(doubled, key=lambda m: m.length), marks)
+    if final and not (by_name["partly"] and final[-1].name == "missed"):
+        return _Verdict(final[-1].name, final[-1], marks - {"later"})
+    if by_name["partly"]:
+        return _Verdict("partly", max(by_name["partly"], key=lambda m: m.length), marks - {"later"})
+    doubts = [m for m in by_name["unsure"] if "later" not in m.entry.qualifiers]
+    later_on = [m for m in by_name["unsure"] if "later" in m.entry.qualifiers]
+    strong = [m for m in by_name["missed"] if "strong" in m.entry.qualifiers]
+    taken, missed = by_name["taken"], by_name["missed"]
+    if taken or lead == "yes":
+        missed = [m for m in missed if "bare" not in m.entry.qualifiers]
+        strong = [m for m in strong if "bare" not in m.entry.qualifiers]
+    late = [m for m in taken if "late" in m.entry.qualifiers]
+    if doubts and not (lead == "no" and strong) and not (strong and strong[0].first < doubts[0].first):
+        return _Verdict("unsure", doubts[0], marks - {"later"})
+    if late:
+        return _Verdict("taken", late[-1], marks - {"later"})
+    if taken and missed:
+        if lead == "no" or any("strong" not in m.entry.qualifiers for m in taken) and lead == "" and _told_as_past(line, taken[-1]):
+            return _Verdict("missed", max(missed, key=lambda m: m.length), marks)
+        if lead == "yes" and not strong:
+            return _Verdict("taken", taken[0], marks)
+        return _Verdict("partly", max(missed, key=lambda m: m.length), marks)
+    if missed and (strong or lead != "yes"):
+        best = max(strong or missed, key=lambda m: m.length)
+        if later_on and lead != "no" and later_on[-1].first > best.first:
+            return _Verdict("unsure", later_on[-1], marks)
+        return _Verdict("missed", best, marks)
+    if later_on and not (lead == "yes" and not later_on[-1].length > 1):
+        if not taken or later_on[0].first < taken[0].first:
+            return _Verdict("unsure", later_on[0], marks)
+    if taken:
+        if lead == "no" and answer is not None and all("weak" in m.entry.qualifiers for m in taken):
+            return _Verdict("missed", answer)
+        return _Verdict("taken", max(taken, key=lambda m: m.length), marks - {"later"})
     if asked and answer is not None:
         known = {"yes": "taken", "no": "missed", "unsure": "unsure"}[answer.name]
-        return known, answer, answer.entry.rule, frozenset()
-    strong = [m for m in reasons if asked or "alone" in m.entry.qualifiers]
-    if strong:
-        return "missed", strong[0], strong[0].entry.rule, frozenset()
-    return "", None, "", frozenset()
+        return _Verdict(known, answer)
+    telling = [m for m in reasons if (asked and "strong" in m.entry.qualifiers and m.name in TELLING) or "alone" in m.entry.qualifiers]
+    return _Verdict("missed", telling[0]) if telling else None
+
+
+def _hedge(line: Line, match: Match) -> bool:
+    """True for "I think" and "creo" before a plain statement: doubt about detail, not about the dose."""
+    return match.length <= 2 and any(token.text in ("think", "creo", "guess", "believe") for token in line.tokens[match.first : match.last])
+
+
+def _told_as_past(line: Line, match: Match) -> bool:
+    """True when the dose that was taken is one of another day ("took it Monday, not since")."""
+    after = {token.text for token in line.tokens[match.last - 1 : match.last + 3]}
+    return bool(after & {"yesterday", "ayer", "antier", "anteayer", "monday", "sunday", "lunes", "domingo"})
+
+
+def _drugs(verdict: _Verdict, said: Sequence[Match], matches: Sequence[Match], asked_for: frozenset[str]) -> frozenset[str]:
+    """The kinds of medicine that the verdict is about: those of the reply (beside the words that missed them), else the one asked for."""
+    named = [m for m in matches if m.kind == "drug"]
+    kinds = {m.name for m in named}
+    if verdict.name == "partly":
+        left_out = [m for m in said if m.name == "missed"]
+        near = {d.name for d in named for m in left_out if m.first - 1 <= d.first < m.last + 2}
+        return frozenset((kinds - near) | near)
+    if verdict.name == "taken" and "double" in verdict.marks:
+        return frozenset(kinds or asked_for)
+    if not kinds - {HARMLESS}:
+        return frozenset(kinds | asked_for)
+    return frozenset(kinds)
 
 
 def _reason(
@@ -116,11 +235,32 @@ def _reason(
 ) -> Finding | None:
     if name == "taken":
         return None
-    if reasons:
-        best = max(_longest(reasons), key=lambda match: (match.name != "other", match.length))
-        return Finding(FindingKind.MISSED_REASON, best.name, best.entry.rule, line.span(best.first, best.last))
+    if name == "unsure":
+        reasons = [m for m in reasons if m.name in ("ran_out", "cost", "pharmacy", "confused")]
+    reasons = [m for m in reasons if not any(other.covers(m) and other.length > m.length for other in reasons)]
+    if not reasons and (dollars := next((place for place, token in enumerate(line.tokens) if token.text == "$"), None)) is not None:
+        return Finding(FindingKind.MISSED_REASON, "cost", "medication.dollars", line.span(dollars, dollars + 1))
     effects = [s for s in symptoms if s.name in SIDE_EFFECTS and s.present]
     causes = any(match.kind == "marker" and match.name == "causes" for match in matches)
-    if effects and name == "missed" and (causes or asked):
+    best = max(reasons, key=_weight, default=None)
+    if best is not None and _weight(best)[0] > 0:
+        return Finding(FindingKind.MISSED_REASON, best.name, best.entry.rule, line.span(best.first, best.last))
+    if effects and name in ("missed", "partly") and (causes or asked):
         return Finding(FindingKind.MISSED_REASON, "side_effect", "medication.side_effect", effects[0].span)
+    if best is not None:
+        return Finding(FindingKind.MISSED_REASON, best.name, best.entry.rule, line.span(best.first, best.last))
+    words = sum(token.text[0].isalpha() for token in line.tokens)
+    if asked and name == "missed" and words >= LONG_ENOUGH:
+        return Finding(FindingKind.MISSED_REASON, "other", "medication.told_at_length", line.span(0, len(line.tokens)))
     return None
+
+
+_RANK = ("other", "refused", "confused", "forgot", "felt_better", "side_effect", "pharmacy", "ran_out", "cost")
+"""Of reasons equally well told the later one: want of money lies behind an empty bottle, a harm behind a refusal."""
+
+
+def _weight(match: Match) -> tuple[int, int, int]:
+    """Strong words before plain before weak ones, then the order of reasons, then the longer words."""
+    marks = set(match.entry.qualifiers)
+    strength = 3 if "first" in marks else 2 if {"strong", "alone"} & marks else 0 if "weak" in marks else 1
+    return strength if match.name != "other" else min(strength, 1), _RANK.index(match.name) if match.name in _RANK else 0, match.length
