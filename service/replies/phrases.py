@@ -3,8 +3,11 @@
     word          this word                      (a|b c)   one of these
     word*         any word that begins so        [a|b]     one of these or nothing
     {group}       a group from groups.yaml       <n>       a number in digits or one word
+    {group}*      up to 5 times one of the group, or nothing
     ~             up to 3 words                  ~~        up to 7 words, commas among them
                   (neither crosses a full stop, "but" or a negation)
+    <20-53>       a whole number of that range    ~~~       up to 25 words of whatever kind, full stops too
+                  in digits or as spoken
     ^ first       the reply begins here          last $    the reply ends here
 
 Every word in the line is followed by one blank, so that a phrase can only match whole words. Each phrase also knows its
@@ -16,16 +19,25 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 MOST_CHARACTERS = 2_000
 MOST_DEPTH = 8
+MOST_REPEATS = 5
 NUMBER = (
-    r"(?:\d+(?:\.\d+)?|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty|thirty"
-    r"|uno|una|dos|tres|cuatro|cinco|seis|siete|ocho|nueve|diez|doce|quince|veinte|treinta) "
+    r"(?:\d+(?:\.\d+)?|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|eighteen"
+    r"|nineteen|twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety|(?:a )?hundred"
+    r"|uno|una|dos|tres|cuatro|cinco|seis|siete|ocho|nueve|diez|doce|trece|catorce|quince|dieciseis|diecisiete|dieciocho|diecinueve|veinte"
+    r"|treinta|cuarenta|cincuenta|sesenta|setenta|ochenta|noventa|cien|ciento|doscientos|trescientos) "
 )
 _NOT_IN_GAP = "but|pero|however|although|aunque|sino|no|not|never|without|nor|sin|ni|dont|doesnt|didnt|isnt|[.;!?:]"
 _WORD_IN_GAP = rf"(?:(?!(?:{_NOT_IN_GAP}|,)\s)\S+ )"
 _WORD_IN_LONG_GAP = rf"(?:(?!(?:{_NOT_IN_GAP})\s)\S+ )"
+_ANYTHING = r"(?:\S+ )"
+_ONES = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()
+_TENS = "zero ten twenty thirty forty fifty sixty seventy eighty ninety".split()
+_NOT_WITHIN_NUMBER = "".join(f"(?<!{word} )" for word in (*_ONES[1:10], *_TENS[2:], "hundred"))
+MOST_IN_RANGE = 1_000
 _COMMON = frozenset(
     "i im my me a an the is are was it its in on of to and or no not have has had be been so for with at this that you "
     "se la el lo los las le un una de del que me mi mis no y o en es esta estoy tengo con por para al su sus".split()
@@ -155,6 +167,9 @@ class _Parser:
         part = inner.alternatives(")")
         self.vocabulary |= inner.vocabulary
         self.at = end + 1
+        if self.text[self.at : self.at + 1] == "*":
+            self.at += 1
+            return _Part(f"{part.expression}{{0,{MOST_REPEATS}}}?", (), part.starts, True)
         return part
 
     def word(self) -> _Part:
@@ -164,6 +179,10 @@ class _Parser:
         word = self.text[start : self.at]
         if not word:
             raise PhraseError(f'"{self.text[start]}" stands alone')
+        if word == "~~~":
+            return _Part(_ANYTHING + "{0,25}?", empty=True)
+        if bounds := re.fullmatch(r"<(\d{1,4})-(\d{1,4})>", word):
+            return _within(int(bounds[1]), int(bounds[2]))
         if word in ("~", "~~"):
             return _Part(_WORD_IN_GAP + "{0,3}?" if word == "~" else _WORD_IN_LONG_GAP + "{0,7}?", empty=True)
         if word == "<n>":
@@ -182,6 +201,36 @@ class _Parser:
         self.vocabulary.add(word)
         anchor = Anchor(words=frozenset({word}))
         return _Part(re.escape(word) + " ", (anchor,), anchor)
+
+
+def _spoken(number: int) -> tuple[str, ...]:
+    """How people say a number below 1000: 49 "forty nine"; 520 "five twenty", "five hundred twenty", "five hundred and twenty"."""
+    if number < 20:
+        return (_ONES[number],)
+    if number < 100:
+        tens, ones = divmod(number, 10)
+        return (_TENS[tens] + (f" {_ONES[ones]}" if ones else ""),)
+    hundreds, rest = divmod(number, 100)
+    if number >= 1000:
+        return ()
+    if not rest:
+        return (f"{_ONES[hundreds]} hundred",)
+    below = _spoken(rest)[0]
+    short = f"oh {below}" if rest < 10 else below
+    return (f"{_ONES[hundreds]} {short}", f"{_ONES[hundreds]} hundred {below}", f"{_ONES[hundreds]} hundred and {below}")
+
+
+@lru_cache
+def _within(low: int, high: int) -> _Part:
+    """A whole number of low..high in digits or English words; a following decimal is taken with it."""
+    if not low <= high < low + MOST_IN_RANGE:
+        raise PhraseError(f"<{low}-{high}>: write the smaller number first, at most {MOST_IN_RANGE} apart")
+    numbers = range(low, high + 1)
+    words = sorted((form for number in numbers for form in _spoken(number)), key=len, reverse=True)
+    anchor = Anchor(words=frozenset([str(number) for number in numbers] + [word.split()[0] for word in words]))
+    digits = "|".join(str(number) for number in numbers)
+    spoken = "|".join(f"{word} " for word in words)
+    return _Part(f"(?:(?:{digits})(?:\\.\\d+)? |{_NOT_WITHIN_NUMBER}(?:{spoken})(?!hundred |point ))", (anchor,), anchor)
 
 
 def compile_phrase(text: str, groups: Mapping[str, str]) -> Phrase:
