@@ -15,8 +15,23 @@ from service.replies.scan import Match
 HARD_STOPS = frozenset(".;!?")
 REACH_BEFORE = 14
 """Words that a cue reaches forward at most."""
+REACH_TO_A_CRISIS = 2
+"""The same before a danger without a symptom name, which never stands in a list."""
+LONGEST_IN_LIST = 4
+"""A danger sign of more words is no item of a list ("no fever, cough or chest pain")."""
+NEW_SUBJECTS = frozenset("i im ive id its theres hes shes he she just been my".split())
+STATES = frozenset("i im ive its".split())
+WOULD = frozenset("will would might could may should can have want need".split())
+"""After "if" only a statement begins anew, not "I would" or "I will"."""
+LEADS_ON = frozenset("or that if when did do dont didnt havent never not because".split())
+"""Words after which a subject does not begin a new statement ("if my leg swells or I get chest pain")."""
+REACH_TO_DANGER = 7
+"""Words that a negation reaches forward to a danger sign, unless a list runs on."""
 REACH_AFTER = 8
-"""Words after a symptom within which "gone now" still belongs to it."""
+REACH_AFTER_MILD = 13
+"""Words after a symptom within which "gone now" still belongs to it; fewer for danger signs."""
+PLAIN = frozenset("not_a_cue starter list_word scope_end because self_well introduced now story story_after".split())
+"""Cues that no look-alike takes away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +52,14 @@ class Clauses:
         self.cues = [
             cue
             for cue in cues
-            if cue.name in ("not_a_cue", "starter", "list_word", "scope_end", "because") or not any(mask.covers(cue) for mask in masks)
+            if cue.name in PLAIN or not any(mask.covers(cue) and (cue.name != "ended" or mask.length > cue.length) for mask in masks)
         ]
         self.starters = {cue.first for cue in cues if cue.name == "starter"}
         self.list_words = {cue.first for cue in cues if cue.name == "list_word"}
         self.because = {cue.first for cue in cues if cue.name == "because"}
         self.ends = {cue.first for cue in cues if cue.name == "scope_end"}
+        self.speaker_well = bool(self._named("self_well")) and not self._named("introduced")
+        """ "me, I'm fine": what is told of somebody else is not about the patient."""
         self.symptoms = symptoms
         self.hard = [place for place, word in enumerate(self.words) if word in HARD_STOPS or place in self.ends]
 
@@ -66,17 +83,30 @@ class Clauses:
         first, _ = self.clause(match)
         if not (first <= cue.first and cue.last <= match.first and match.first - cue.last <= REACH_BEFORE):
             return False
+        if match.entry.kind == "crisis" and match.first - cue.last > REACH_TO_A_CRISIS:
+            return False
         for place in range(cue.last, match.first):
+            if match.entry.acute and place > cue.last and self._new_subject(cue, place):
+                return False
             if place in self.because and not crosses_starters:
                 return False
             if self.words[place] in ",:" and not self._list_goes_on(cue, place, match):
                 return False
             if place in self.starters and not crosses_starters:
                 before = self.words[place - 1] if place else ""
+                if self.words[place] in ONLY and place > cue.last:
+                    return False
                 bare_no = place == cue.last and cue.length == 1 and self.words[cue.first] == "no"
                 if before in ("and", "y", "e", ",", "&") or (bare_no and self.words[place] in SPEAKS_ON):
                     return False
         return True
+
+    def _new_subject(self, cue: Match, place: int) -> bool:
+        """ "no swelling I just want to die": a danger sign after a new subject is not reached by an earlier "no" or "if"."""
+        word, after = self.words[place], self.words[place + 1] if place + 1 < len(self.words) else ""
+        if word not in NEW_SUBJECTS or self.words[place - 1] in LEADS_ON:
+            return False
+        return cue.name != "hypothetical" or (word in STATES and after not in WOULD)
 
     def _list_goes_on(self, cue: Match, comma: int, match: Match) -> bool:
         """After "no" a comma ends the reach, unless a list runs on: "no fever, cough or chills"."""
@@ -84,6 +114,8 @@ class Clauses:
             return False
         if cue.name == "past":
             return True
+        if match.entry.acute and match.length > LONGEST_IN_LIST:
+            return False
         _, last = self.clause(match)
         for place in range(comma + 1, last):
             if place in self.starters:
@@ -101,6 +133,8 @@ class Clauses:
             return Status(Assertion.PAST, True) if past and match.entry.acute is False and ended else Status(Assertion.DENIED)
         if any(self._reaches(cue, match) for cue in self._named("hypothetical")):
             return Status(Assertion.HYPOTHETICAL)
+        if self._told_story(match):
+            return Status(Assertion.HYPOTHETICAL)
         if self._of_another(match):
             return Status(Assertion.OTHER_PERSON)
         if past:
@@ -110,29 +144,56 @@ class Clauses:
     def _negated(self, match: Match) -> bool:
         over = self._named("ended")
         negated = [cue for cue in self._named("negated") if not any(cue.overlaps(end) for end in over)]
-        if any(self._reaches(cue, match) for cue in negated):
+        if any(self._reaches(cue, match) and not self._stands_alone(cue, match) for cue in negated):
             return True
         return any(
             cue.first == match.last and (cue.last >= len(self.words) or self.words[cue.last] in ",.;!?")
             for cue in self._named("negated_after")
         )
 
+    def _stands_alone(self, cue: Match, match: Match) -> bool:
+        """True when a danger sign stands in a statement of its own behind a negation ("no pude pesarme traigo un dolor en el pecho")."""
+        if not match.entry.acute:
+            return False
+        between = self.words[cue.last : match.first]
+        if any(cue.last + place in self.list_words for place in range(len(between))) or "que" in between[:2]:
+            return False
+        return len(between) > REACH_TO_DANGER or any(word in SPEAKS_ANEW for word in between[1:])
+
     def past(self, match: Match) -> bool:
         """True when the clause of the match speaks of long ago."""
         return self._past(match, self.clause(match))
 
     def _past(self, match: Match, clause: tuple[int, int]) -> bool:
-        return any(clause[0] <= cue.first and cue.last <= clause[1] for cue in self._named("past"))
+        near = [_apart(cue, match) for cue in self._named("past") if clause[0] <= cue.first and cue.last <= clause[1]]
+        now = [_apart(cue, match) for cue in self._named("now") if clause[0] <= cue.first and cue.last <= clause[1]]
+        return bool(near) and not (now and min(now) < min(near))
 
     def _ended(self, match: Match) -> bool:
         if any(self._reaches(cue, match) for cue in self._named("ended")):
             return True
         later = [other.first for other in self.symptoms if other.first >= match.last]
-        limit = min([self.sentence(match)[1] + 1, match.last + REACH_AFTER, *later[:1]])
+        reach = REACH_AFTER if match.entry.acute else REACH_AFTER_MILD
+        limit = min([self.sentence(match)[1] + 1, match.last + reach, *later[:1]])
         return any(match.last <= cue.first < max(limit, 0) for cue in self._named("ended_after"))
 
+    def _told_story(self, match: Match) -> bool:
+        """True for what happened in a film, a book or a dream, as long as the patient does not turn to what is real."""
+        first, last = self.clause(match)
+        if any(match.last <= cue.first <= match.last + 4 and cue.last <= last for cue in self._named("story_after")):
+            return True
+        for cue in self._named("story"):
+            if not (first <= cue.first and cue.first <= match.first):
+                continue
+            stops = AWAKE if cue.first < cue.last and self.words[cue.first].startswith(DREAMS) else AWAKE | FIRST_PERSON
+            if stops.isdisjoint(self.words[cue.last : match.first]) and (stops is AWAKE or self.words[match.first] not in FIRST_PERSON):
+                return True
+        return False
+
     def _of_another(self, match: Match) -> bool:
-        first, _ = self.clause(match)
+        first, last = self.clause(match)
+        if any(match.last <= cue.first and cue.last <= last for cue in self._named("other_after")):
+            return True
         for cue in self._named("other_person"):
             if not (first <= cue.first and cue.first <= match.first and match.first - cue.last <= REACH_BEFORE):
                 continue
@@ -142,6 +203,17 @@ class Clauses:
         return False
 
 
+def _apart(cue: Match, match: Match) -> int:
+    """How many words lie between them."""
+    return max(cue.first - match.last, match.first - cue.last, 0)
+
+
 FIRST_PERSON = frozenset("i im ive id my mine me myself yo mi mis me tengo estoy ando siento mio mia".split())
-SPEAKS_ON = frozenset("i im ive my it its he she we yo mi".split())
+DREAMS = ("dream", "nightmare", "son", "pesadilla")
+AWAKE = frozenset("woke awoke waking woken really actually desperte desperto despertar verdad and y but pero".split())
+ONLY = frozenset("just only solo solamente nomas".split())
+"""After a negation these tell what there is instead: "not really, just chest pressure"."""
+SPEAKS_ANEW = frozenset("tengo estoy esta estan ando siento traigo amaneci me se le yo mire".split())
+"""In Spanish these begin a statement of their own, unless they stand right behind the negation."""
+SPEAKS_ON = frozenset("i im ive my it its he she we yo mi just only solo nomas".split())
 """After "no" these begin a new statement: "no I have chest pain"."""

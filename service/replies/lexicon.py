@@ -3,11 +3,13 @@
 A file has `format: 1`, a `source`, and any of these sections (README.md in that folder describes them for reviewers):
 
     groups:    name -> phrases, used as {name} in phrases
-    entries:   list of {kind, name, phrases, qualifiers?, crisis?, asked?, generic?, acute?}
+    entries:   list of {kind, name, phrases, qualifiers?, crisis?, asked?, about?, generic?, acute?}
     spelling:  word as typed -> words meant
     sounds:    list of {heard, means, beside}: real words that a transcript puts for others, only beside clinical words
     numbers:   word -> number
-    known:     harmless words that need no explanation
+    known:     harmless words that need no explanation, as one text or by topic; nouns, verbs, adjectives: the same with their regular forms
+    names:     first names, places, brands: known, and tell nothing about the language
+    report:    words that may stand for trouble and so are never known
     gives_way: which symptom name yields to which (in `shared/`, the folder that belongs to no language)
 """
 
@@ -23,16 +25,20 @@ from typing import Any
 
 from service.domain.reading import Expects, FindingKind
 from service.replies.gives_way import GivesWay, GivesWayError, parse_gives_way
+from service.replies.inflect import FORMS
 from service.replies.phrases import Anchor, Phrase, PhraseError, compile_phrase
 
-SECTIONS = frozenset({"format", "source", "groups", "entries", "spelling", "sounds", "numbers", "known"})
+SECTIONS = frozenset(
+    {"format", "source", "groups", "entries", "spelling", "sounds", "numbers", "known", "nouns", "verbs", "adjectives", "names", "report"}
+)
 SHARED = "shared"
 """The folder of what holds in every language."""
 SHARED_SECTIONS = frozenset({"format", "source", "gives_way"})
-ENTRY_KEYS = frozenset({"kind", "name", "phrases", "qualifiers", "crisis", "asked", "generic", "acute"})
-INTERNAL_KINDS = frozenset({"cue", "mask", "chatter", "drug", "qualifier", "relative", "wellness", "marker"})
+ENTRY_KEYS = frozenset({"kind", "name", "phrases", "qualifiers", "crisis", "asked", "about", "generic", "acute"})
+INTERNAL_KINDS = frozenset({"cue", "mask", "chatter", "drug", "qualifier", "relative", "wellness", "marker", "topic"})
 CUES = frozenset(
-    "negated negated_after ended ended_after past hypothetical other_person not_a_cue scope_end starter list_word because".split()
+    "negated negated_after ended ended_after past now hypothetical other_person other_after self_well introduced story story_after"
+    " not_a_cue scope_end starter list_word because".split()
 )
 SHORTEST_CORRECTED = 6
 
@@ -57,6 +63,8 @@ class Entry:
     qualifiers: tuple[str, ...]
     crisis: str
     asked: frozenset[Expects]
+    about: str
+    """Counts only in answer to a question with this topic; "" always."""
     generic: bool
     """Gives way to a more specific finding over the same words."""
     acute: bool
@@ -88,8 +96,14 @@ class Lexicon:
     numbers: Mapping[str, Mapping[str, float]]
     """Language -> number word -> value."""
     known: frozenset[str]
-    """Words that need no explanation."""
+    """Words that need no explanation; none that its own language reports."""
+    report: Mapping[str, frozenset[str]]
+    """Language -> words that may stand for trouble: a phrase must explain them."""
+    phrase_words: frozenset[str]
+    """All words of phrases: what typing errors are put right to."""
     vocabulary: frozenset[str]
+    foreign: frozenset[str]
+    """Words of languages that are only told apart, not read, and that no language that is read has."""
     """Known words and all words of phrases."""
     corrections: Mapping[str, str]
     """A clinical word with one letter dropped -> the word, for typing errors in longer words."""
@@ -109,10 +123,12 @@ def build(files: Mapping[str, Any]) -> Lexicon:
     by_word: dict[str, list[int]] = {}
     by_beginning: dict[str, list[int]] = {}
     phrase_words: dict[str, set[str]] = {}
+    foreign: set[str] = set()
     for file, content in files.items():
         language = file.split("/")[0]
         for where, entry, phrase in _entries(file, content.get("entries") or [], groups[language]):
-            phrase_words.setdefault(language, set()).update(word for word in phrase.vocabulary if word.isalpha())
+            words = foreign if entry["kind"] == "other_language" else phrase_words.setdefault(language, set())
+            words.update(word for word in phrase.vocabulary if word.isalpha())
             entries.append(_entry(file, where, language, entry, phrase))
     entries.sort(key=lambda entry: not entry.acute)
     for number, made in enumerate(entries):
@@ -120,11 +136,13 @@ def build(files: Mapping[str, Any]) -> Lexicon:
             by_word.setdefault(word, []).append(number)
         for beginning in made.anchors[0].beginnings:
             by_beginning.setdefault(beginning, []).append(number)
-    spelling, sounds, numbers, known = _words(files)
+    spelling, sounds, numbers = _words(files)
+    known, names, report = _everyday(files)
     language_words = {
         language: frozenset(known[language] | phrase_words.get(language, set()) | set(numbers[language])) for language in known
     }
-    vocabulary = frozenset[str]().union(*language_words.values())
+    own = frozenset(names).union(*language_words.values())
+    vocabulary = own | foreign
     in_both = [word for word in vocabulary if sum(word in words for words in language_words.values()) > 1]
     return Lexicon(
         version=version,
@@ -134,8 +152,11 @@ def build(files: Mapping[str, Any]) -> Lexicon:
         spelling=MappingProxyType(spelling),
         sounds=MappingProxyType({word: tuple(found) for word, found in sounds.items()}),
         numbers=MappingProxyType({language: MappingProxyType(words) for language, words in numbers.items()}),
-        known=frozenset[str]().union(*known.values()),
+        known=frozenset[str](names).union(*known.values()),
+        report=MappingProxyType(report),
+        phrase_words=frozenset[str]().union(*phrase_words.values()),
         vocabulary=vocabulary,
+        foreign=frozenset(foreign) - own,
         corrections=MappingProxyType(_corrections(phrase_words, vocabulary)),
         language_words=MappingProxyType({language: words - frozenset(in_both) for language, words in language_words.items()}),
         gives_way=_gives_way(shared, frozenset(entry.name for entry in entries if entry.kind == "symptom")),
@@ -221,6 +242,7 @@ def _entry(file: str, where: str, language: str, entry: Mapping[str, Any], phras
         qualifiers=tuple(sorted(str(entry.get("qualifiers") or "").split())),
         crisis=str(entry.get("crisis") or ""),
         asked=asked,
+        about=str(entry.get("about") or ""),
         generic=bool(entry.get("generic", False)),
         acute=bool(entry.get("acute", False)),
         anchors=phrase.anchors,
@@ -230,11 +252,10 @@ def _entry(file: str, where: str, language: str, entry: Mapping[str, Any], phras
 
 def _words(
     files: Mapping[str, Any],
-) -> tuple[dict[str, tuple[str, ...]], dict[str, list[Sound]], dict[str, dict[str, float]], dict[str, set[str]]]:
+) -> tuple[dict[str, tuple[str, ...]], dict[str, list[Sound]], dict[str, dict[str, float]]]:
     spelling: dict[str, tuple[str, ...]] = {}
     sounds: dict[str, list[Sound]] = {}
     numbers: dict[str, dict[str, float]] = {}
-    known: dict[str, set[str]] = {}
     for file, content in files.items():
         language = file.split("/")[0]
         for typed, meant in (content.get("spelling") or {}).items():
@@ -251,8 +272,44 @@ def _words(
         except (TypeError, ValueError) as error:
             raise LexiconError(file, "numbers", f"write word: number ({error})") from error
         numbers.setdefault(language, {}).update(values)
-        known.setdefault(language, set()).update(str(content.get("known") or "").split())
-    return spelling, sounds, numbers, known
+    return spelling, sounds, numbers
+
+
+def _everyday(files: Mapping[str, Any]) -> tuple[dict[str, set[str]], set[str], dict[str, frozenset[str]]]:
+    """Language -> known words with their regular forms, less the reported ones; all names; language -> reported words."""
+    known: dict[str, set[str]] = {}
+    names: dict[str, set[str]] = {}
+    report: dict[str, set[str]] = {}
+    for file, content in files.items():
+        language = file.split("/")[0]
+        known.setdefault(language, set()).update(_topics(file, "known", content))
+        names.setdefault(language, set()).update(_topics(file, "names", content))
+        report.setdefault(language, set()).update(_topics(file, "report", content))
+        for section in sorted(SECTIONS & {"nouns", "verbs", "adjectives"} & set(content)):
+            if language not in FORMS:
+                raise LexiconError(file, section, f"only for {sorted(FORMS)}; write every form under known")
+            for word in _topics(file, section, content):
+                known[language] |= FORMS[language][section](word)
+    for language, words in report.items():
+        known[language] -= words
+        names[language] -= words
+    all_names = set[str]().union(*names.values())
+    return known, all_names, {language: frozenset(words) for language, words in report.items()}
+
+
+def _topics(file: str, section: str, content: Mapping[str, Any]) -> list[str]:
+    """The words of a section written as one text or as topic: text."""
+    given = content.get(section) or ""
+    texts = list(given.values()) if isinstance(given, Mapping) else [given]
+    words = [word for text in texts for word in str(text).split()]
+    for word in words:
+        parts = word.split("/")
+        verb = section == "verbs" and all(len(part) > 2 for part in parts)
+        if not all(part.isalnum() and part.isascii() and part == part.lower() for part in parts) or (len(parts) > 1 and not verb):
+            raise LexiconError(file, f"{section}: {word}", "write words in small letters without accents, signs or apostrophes")
+        if section != "known" and len(word) < 2:
+            raise LexiconError(file, f"{section}: {word}", "too short to make forms of")
+    return words
 
 
 def _corrections(phrase_words: Mapping[str, set[str]], vocabulary: frozenset[str]) -> dict[str, str]:

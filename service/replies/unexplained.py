@@ -1,37 +1,98 @@
-"""Content words that nothing explains: a person must read them, so that the parser never swallows what it cannot understand."""
+"""Content words that nothing explains: a person must read them, so that the parser never swallows what it cannot understand.
+
+A word is explained by a phrase that covers it, by the lists of everyday words, as a small slip of such a word, or as a name by its
+capital letter. What a language lists under `report` is only ever explained by a phrase.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import string
+from collections.abc import Iterator, Sequence
 
 from service.domain.reading import Finding, FindingKind
 from service.replies.lexicon import Lexicon
 from service.replies.normalise import Line
 from service.replies.numerals import Number
-from service.replies.scan import Match
+from service.replies.scan import Match, masks_named
 
 MOST = 20
 SHORTEST = 3
+SHORTEST_SLIP = 5
+"""Shorter words with a slip are as near to one word as to another."""
+SENTENCE_ENDS = frozenset('.!?;:"')
+VAGUE = frozenset("cannot feels_like changed since".split())
+"""Trouble told in everyday words ("cannot lift it", "feels like ..."): only reported when nothing clearer was told."""
 
 
-def unexplained(lexicon: Lexicon, line: Line, matches: Sequence[Match], numbers: Sequence[Number]) -> list[Finding]:
-    """One UNEXPLAINED finding for each run of words that no phrase covers and that are not known as harmless."""
+def unexplained(lexicon: Lexicon, line: Line, matches: Sequence[Match], numbers: Sequence[Number], language: str) -> list[Finding]:
+    """One UNEXPLAINED finding for each run of words that no phrase covers and that are not known as harmless in this language."""
     covered: set[int] = set()
     for match in matches:
-        covered.update(range(match.first, match.last))
+        if match.kind != "other_language":
+            covered.update(range(match.first, match.last))
     for number in numbers:
         covered.update(range(number.first, number.last))
+    reported = lexicon.report.get(language, frozenset())
+    names = _names(line)
     runs: list[tuple[int, int]] = []
+    slips = MOST
     for place, token in enumerate(line.tokens):
         word = token.text
-        odd = word[0].isalpha() and len(word) >= SHORTEST and word not in lexicon.known
-        if place in covered or not odd:
+        if place in covered or not word[0].isalpha() or len(word) < SHORTEST or (word in lexicon.known and word not in reported):
             continue
+        if word not in reported and not _near_trouble(lexicon, word):
+            if place in names:
+                continue
+            slips -= 1
+            if slips >= 0 and len(word) >= SHORTEST_SLIP and any(form in lexicon.known for form in _one_slip(word)):
+                continue
         if runs and runs[-1][1] == place:
             runs[-1] = (runs[-1][0], place + 1)
         else:
             runs.append((place, place + 1))
     return [Finding(FindingKind.UNEXPLAINED, "words", "unexplained.words", line.span(first, last)) for first, last in runs[:MOST]]
+
+
+def told(line: Line, matches: Sequence[Match], symptoms: Sequence[Finding]) -> list[Finding]:
+    """What phrases of kind `unexplained` report; the vague ones unless a mask covers them or a present symptom was told."""
+    masks = masks_named(matches, "harmless", "idiom", "dream")
+    clear = any(symptom.present for symptom in symptoms)
+    return [
+        Finding(FindingKind.UNEXPLAINED, match.name, match.entry.rule, line.span(match.first, match.last))
+        for match in matches
+        if match.kind == "unexplained" and not (match.name in VAGUE and (clear or any(mask.overlaps(match) for mask in masks)))
+    ]
+
+
+def _names(line: Line) -> frozenset[int]:
+    """Places of words written with a capital inside a sentence, in a reply that is mostly written small."""
+    words = [
+        place for place, token in enumerate(line.tokens) if token.text[0].isalpha() and token.text not in ("i", "im", "ill", "ive", "id")
+    ]
+    capitals = [place for place in words if line.tokens[place].capital]
+    if len(capitals) * 2 > len(words):
+        return frozenset()
+    return frozenset(place for place in capitals if place and line.tokens[place - 1].text not in SENTENCE_ENDS)
+
+
+def _near_trouble(lexicon: Lexicon, word: str) -> bool:
+    """True when a word that may stand for trouble, or one of a danger sign, is the same but for one slip."""
+    lists = lexicon.report.values()
+    near = any(word in words for words in lists)
+    return near or (len(word) >= SHORTEST_SLIP and any(form in words for form in _one_slip(word) for words in lists))
+
+
+def _one_slip(word: str) -> Iterator[str]:
+    """All words one slip away: a letter dropped, two swapped, one changed or one added; the first letter stays."""
+    for place in range(1, len(word)):
+        yield word[:place] + word[place + 1 :]
+        if place + 1 < len(word):
+            yield word[:place] + word[place + 1] + word[place] + word[place + 2 :]
+    for place in range(1, len(word) + 1):
+        for letter in string.ascii_lowercase:
+            if place < len(word):
+                yield word[:place] + letter + word[place + 1 :]
+            yield word[:place] + letter + word[place:]
 
 
 def nothing_known(lexicon: Lexicon, line: Line, matches: Sequence[Match]) -> bool:
