@@ -155,10 +155,13 @@ class Clauses:
         """True when a danger sign stands in a statement of its own behind a negation ("no pude pesarme traigo un dolor en el pecho")."""
         if not match.entry.acute:
             return False
-        between = self.words[cue.last : match.first]
-        if any(cue.last + place in self.list_words for place in range(len(between))) or "que" in between[:2]:
+        between, begins = self.words[cue.last : match.first], self.words[match.first]
+        if begins in NEGATIONS:
+            return True
+        if not LISTS_ON.isdisjoint(between) or ("que" in between[:2] and between[:2] != ["es", "que"]):
             return False
-        return len(between) > REACH_TO_DANGER or any(word in SPEAKS_ANEW for word in between[1:])
+        anew = any(word in SPEAKS_ANEW for word in between[1:]) or (begins in SPEAKS_ANEW and len(between) > 1)
+        return anew or len(between) > REACH_TO_DANGER
 
     def past(self, match: Match) -> bool:
         """True when the clause of the match speaks of long ago."""
@@ -213,7 +216,10 @@ DREAMS = ("dream", "nightmare", "son", "pesadilla")
 AWAKE = frozenset("woke awoke waking woken really actually desperte desperto despertar verdad and y but pero".split())
 ONLY = frozenset("just only solo solamente nomas".split())
 """After a negation these tell what there is instead: "not really, just chest pressure"."""
-SPEAKS_ANEW = frozenset("tengo estoy esta estan ando siento traigo amaneci me se le yo mire".split())
+LISTS_ON = frozenset("ni o u or nor".split())
+NEGATIONS = frozenset("no ni sin".split())
+"""A danger sign that begins with one of these says itself what is missing ("no no puedo respirar")."""
+SPEAKS_ANEW = frozenset("ahora ahorita tengo estoy esta estan ando siento traigo amaneci me se le yo mire".split())
 """In Spanish these begin a statement of their own, unless they stand right behind the negation."""
 SPEAKS_ON = frozenset("i im ive my it its he she we yo mi just only solo nomas".split())
 """After "no" these begin a new statement: "no I have chest pain"."""

@@ -16,7 +16,25 @@ MOST_WORDS_A_BREATH = 2
 _ELLIPSIS = re.compile(r"\.{2,}")
 _TOKEN = re.compile(r"\d+o[\do]*(?:[.,][\do]+)?(?![a-z])|\d+[.,]\d*o[\do]*(?![a-z])|\d+(?:[.,]\d+)?|[a-z]+(?:'[a-z]+)*|\n+|[^\sa-z0-9']")
 _LONG_RUN = re.compile(r"([a-z])\1{2,}")
-_FOLDED = {"’": "'", "‘": "'", "`": "'", "´": "'", "“": '"', "”": '"', "–": "-", "—": "-", "…": "..", "ı": "i", "½": ".5", "¼": ".25", "¾": ".75", "đ": "d", "Đ": "d", "ł": "l", "Ł": "l"}
+_FOLDED = {
+    "’": "'",
+    "‘": "'",
+    "`": "'",
+    "´": "'",
+    "“": '"',
+    "”": '"',
+    "–": "-",
+    "—": "-",
+    "…": "..",
+    "ı": "i",
+    "½": ".5",
+    "¼": ".25",
+    "¾": ".75",
+    "đ": "d",
+    "Đ": "d",
+    "ł": "l",
+    "Ł": "l",
+}
 _DROPPED = frozenset('\u00ad\u200b\u200c\u200d\u200e\u200f\ufe0e\ufe0f\u2060\ufeff¿¡"*_~')
 _LETTER_FOR_DIGIT = re.compile(r"(?<![a-z])[il](?=[\do]{2}(?:\D|$))|(?<=\d)[il](?=\d)")
 
@@ -116,7 +134,7 @@ def _words(lexicon: Lexicon, raw: str, start: int, end: int, capital: bool) -> l
     word = _known_form(lexicon, word)
     if word in lexicon.spelling:
         return [Token(part, start, end, capital) for part in lexicon.spelling[word]]
-    if word not in lexicon.vocabulary and len(word) >= 4 and word.endswith("in") and word + "g" in lexicon.vocabulary:
+    if len(word) >= 5 and word.endswith("in") and word + "g" in lexicon.vocabulary:
         word += "g"
     if word not in lexicon.vocabulary:
         word = _corrected(lexicon, word)
@@ -169,6 +187,8 @@ def _run_together(lexicon: Lexicon, word: str) -> tuple[str, str] | None:
     """ "chestpain" -> ("chest", "pain") when both parts are words of phrases and neither is short."""
     for place in range(4, len(word) - 2):
         left, right = word[:place], word[place:]
+        if any(left in words for words in lexicon.numbers.values()):
+            continue
         if left in lexicon.vocabulary and right in lexicon.vocabulary and len(right) >= 3:
             return left, right
     return None

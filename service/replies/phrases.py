@@ -34,7 +34,9 @@ _NOT_IN_GAP = "but|pero|however|although|aunque|sino|no|not|never|without|nor|si
 _WORD_IN_GAP = rf"(?:(?!(?:{_NOT_IN_GAP}|,)\s)\S+ )"
 _WORD_IN_LONG_GAP = rf"(?:(?!(?:{_NOT_IN_GAP})\s)\S+ )"
 _ANYTHING = r"(?:\S+ )"
-_ONES = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()
+_ONES = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen"
+).split()
 _TENS = "zero ten twenty thirty forty fifty sixty seventy eighty ninety".split()
 _NOT_WITHIN_NUMBER = "".join(f"(?<!{word} )" for word in (*_ONES[1:10], *_TENS[2:], "hundred"))
 MOST_IN_RANGE = 1_000

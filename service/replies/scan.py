@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from service.domain.reading import Question
 from service.replies.lexicon import Entry, Lexicon
-from service.replies.normalise import Line
+from service.replies.normalise import Line, normalise
 from service.replies.phrases import Anchor
 
 MOST_MATCHES = 600
@@ -71,7 +71,17 @@ def scan(lexicon: Lexicon, line: Line, question: Question | None) -> list[Match]
         if all(words.have(anchor) for anchor in entry.anchors[1:]):
             found += _matches(entry, line, words)
     found.sort(key=lambda match: (match.first, -match.length))
+    if any(match.entry.about for match in found):
+        topics = _topics(lexicon, question)
+        found = [match for match in found if not match.entry.about or match.entry.about in topics]
     return found
+
+
+def _topics(lexicon: Lexicon, question: Question | None) -> frozenset[str]:
+    """What the words of the question are about: the names of the `topic` entries in it."""
+    if question is None or not question.text:
+        return frozenset()
+    return frozenset(match.name for match in scan(lexicon, normalise(lexicon, question.text), None) if match.kind == "topic")
 
 
 class _Words:
@@ -84,15 +94,16 @@ class _Words:
             self.places.setdefault(token.text, []).append(place)
             for length in range(SHORTEST_BEGINNING, len(token.text) + 1):
                 self.beginnings.setdefault(token.text[:length], []).append(place)
+        self._words, self._beginnings = set(self.places), set(self.beginnings)
 
     def have(self, anchor: Anchor) -> bool:
         """True when a word of the anchor occurs."""
-        return not (anchor.words.isdisjoint(self.places) and anchor.beginnings.isdisjoint(self.beginnings))
+        return not (anchor.words.isdisjoint(self._words) and anchor.beginnings.isdisjoint(self._beginnings))
 
     def of(self, anchor: Anchor) -> list[int]:
         """The places of the anchor's words, in order."""
-        found = [place for word in anchor.words.intersection(self.places) for place in self.places[word]]
-        found += [place for word in anchor.beginnings.intersection(self.beginnings) for place in self.beginnings[word]]
+        found = [place for word in anchor.words & self._words for place in self.places[word]]
+        found += [place for word in anchor.beginnings & self._beginnings for place in self.beginnings[word]]
         return sorted(found)
 
 

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
 from service.domain.reading import Assertion, Finding, FindingKind, Quantity
 from service.replies.assertion import Clauses, Status
 from service.replies.gives_way import GAVE_WAY, GivesWay, Near
 from service.replies.measures import POUNDS_A_KILOGRAM, UNITS
-from service.replies.normalise import Line
+from service.replies.normalise import Line, Token
 from service.replies.numerals import Number
 from service.replies.scan import Match, masks_named
 
 EVERYWHERE = frozenset({"well", "chronic", "stable", "improving"})
 """Qualifiers that colour the whole sentence; others belong to the nearest symptom of their clause."""
+JUDGED = frozenset({"symptom", "crisis", "sign"})
+"""Kinds of entries whose matches are asserted, denied, past or somebody else's."""
 BY_ANOTHER = frozenset({"abuse", "homicidal_ideation"})
 """Here "he" is who does it, not who has it."""
-NOT_A_PROXY = frozenset("too also tambien hospital funeral".split())
+NOT_NORMAL = frozenset("not isnt aint never dont doesnt didnt wasnt arent hasnt havent tampoco nunca".split())
+"""Just before "breathing fine" these say that it is not; a "no" further off denies something else ("no pus, wound looks good")."""
+NOT_A_PROXY = frozenset("also tambien hospital funeral".split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +42,9 @@ def choose(matches: Sequence[Match]) -> list[Symptom]:
     usable = [
         match
         for match in matches
-        if match.kind == "symptom"
+        if match.kind in JUDGED
         and not any(mask.covers(match) or _masks(mask, match) for mask in masks)
+        and not any(mask.covers(match) or _masks(mask, match) for mask in masks_named(matches, f"not_{match.name}"))
         and not (match.name == "fainting" and any(mask.overlaps(match) for mask in near_faint))
     ]
     troubled = [match for match in usable if "stated_normal" not in match.entry.qualifiers]
@@ -76,7 +82,10 @@ def findings(
 ) -> tuple[list[Finding], bool]:
     """SYMPTOM and CRISIS findings; True when somebody else's danger sign shows that a carer is writing."""
     clauses = Clauses(line, matches, [symptom.match for symptom in symptoms])
+    by_carer = by_carer and not clauses.speaker_well
     words = {token.text for token in line.tokens}
+    if any(token.text == "too" and (after is None or not after.text[0].isalnum()) for token, after in _with_next(line)):
+        words |= {"also"}
     found: list[Finding] = []
     carer = False
     told: list[_Told] = []
@@ -86,19 +95,21 @@ def findings(
         if "of_another" in symptom.qualifiers:
             status = Status(Assertion.OTHER_PERSON)
         if "stated_normal" in symptom.qualifiers:
-            good = status.assertion in (Assertion.PRESENT, Assertion.OTHER_PERSON, Assertion.ENDED)
+            before = [token.text for token in line.tokens[max(0, match.first - 2) : match.first]]
+            unspoilt = not (NOT_NORMAL.intersection(before) or before[-1:] == ["no"])
+            good = unspoilt or status.assertion in (Assertion.PRESENT, Assertion.OTHER_PERSON, Assertion.ENDED)
             status = Status(Assertion.DENIED if good else Assertion.PRESENT)
         if match.name in BY_ANOTHER and status.assertion is Assertion.OTHER_PERSON:
             status = Status(Assertion.PRESENT)
         if status.assertion is Assertion.OTHER_PERSON and "of_another" not in symptom.qualifiers:
             if by_carer:
                 status = Status(Assertion.PRESENT)
-            elif symptom.acute and not words & NOT_A_PROXY and not clauses.past(match):
+            elif symptom.acute and not (words & NOT_A_PROXY or clauses.speaker_well or clauses.past(match)):
                 status, carer = Status(Assertion.PRESENT), True
         qualifiers = symptom.qualifiers | _nearby(clauses, matches, symptoms, match)
         if status.gone:
             qualifiers |= {"gone"}
-        if symptom.acute:
+        if symptom.acute and not (status.assertion is Assertion.OTHER_PERSON and clauses.speaker_well):
             qualifiers |= {"acute"}
         told.append(_Told(match, status, qualifiers, symptom.crisis))
     gave_way = _gave_way(told, gives_way, clauses)
@@ -106,19 +117,25 @@ def findings(
         match, status = each.match, each.status
         qualifiers = each.qualifiers | {GAVE_WAY} if place in gave_way else each.qualifiers
         span = line.span(match.first, match.last)
-        found.append(
-            Finding(
-                FindingKind.SYMPTOM,
-                match.name,
-                match.entry.rule,
-                span,
-                assertion=status.assertion,
-                qualifiers=tuple(sorted(qualifiers)),
+        if match.kind != "crisis":
+            found.append(
+                Finding(
+                    FindingKind(match.kind),
+                    match.name,
+                    match.entry.rule,
+                    span,
+                    assertion=status.assertion,
+                    qualifiers=tuple(sorted(qualifiers)),
+                )
             )
-        )
         if each.crisis and status.assertion is Assertion.PRESENT:
             found.append(Finding(FindingKind.CRISIS, each.crisis, match.entry.rule, span))
     return found, carer
+
+
+def _with_next(line: Line) -> Iterator[tuple[Token, Token | None]]:
+    """Each word with the one after it: "me too." is "also", "too weak to cry" is not."""
+    return zip_longest(line.tokens, line.tokens[1:])
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,8 +177,9 @@ def _nearby(clauses: Clauses, matches: Sequence[Match], symptoms: Sequence[Sympt
     first, last = clauses.clause(match)
     sentence = clauses.sentence(match)
     found: set[str] = set()
-    for qualifier in matches:
-        if qualifier.kind != "qualifier":
+    told = [qualifier for qualifier in matches if qualifier.kind == "qualifier"]
+    for qualifier in told:
+        if any(longer.name != qualifier.name and longer.length > qualifier.length and longer.covers(qualifier) for longer in told):
             continue
         if qualifier.name in EVERYWHERE:
             if sentence[0] <= qualifier.first and qualifier.last <= sentence[1]:
