@@ -6,6 +6,7 @@
     {group}*      up to 5 times one of the group, or nothing
     ~             up to 3 words                  ~~        up to 7 words, commas among them
                   (neither crosses a full stop, "but" or a negation)
+    a & b         both in one clause, in any order, up to 8 words between them (at most three such parts)
     <20-53>       a whole number of that range    ~~~       up to 25 words of whatever kind, full stops too
                   in digits or as spoken
     ^ first       the reply begins here          last $    the reply ends here
@@ -20,6 +21,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import permutations
 
 MOST_CHARACTERS = 2_000
 MOST_DEPTH = 8
@@ -34,6 +36,8 @@ _NOT_IN_GAP = "but|pero|however|although|aunque|sino|no|not|never|without|nor|si
 _WORD_IN_GAP = rf"(?:(?!(?:{_NOT_IN_GAP}|,)\s)\S+ )"
 _WORD_IN_LONG_GAP = rf"(?:(?!(?:{_NOT_IN_GAP})\s)\S+ )"
 _ANYTHING = r"(?:\S+ )"
+_BESIDE = _WORD_IN_LONG_GAP + "{0,8}?"
+MOST_SIDES = 3
 _ONES = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen"
 ).split()
@@ -91,6 +95,8 @@ class _Part:
     """None: any word."""
     empty: bool = False
     """It can match nothing."""
+    sides: tuple[list[_Part], ...] = ()
+    """The parts that stand in any order, of a part written with &."""
 
     @property
     def best(self) -> Anchor:
@@ -125,9 +131,26 @@ class _Parser:
                 parts.append(self.alternatives(")" if character == "(" else "]"))
             elif character == "{":
                 parts.append(self.group())
+            elif character == "&":
+                self.at += 1
+                return [self.together(parts, self.sequence(ends))]
             else:
                 parts.append(self.word())
         return parts
+
+    def together(self, left: list[_Part], right: list[_Part]) -> _Part:
+        """Both sides in any order; the right side may itself be such a pair."""
+        sides = [left, *(right[0].sides if len(right) == 1 and right[0].sides else (right,))]
+        if not all(sides) or len(sides) > MOST_SIDES:
+            raise PhraseError(f"write words on both sides of &, at most {MOST_SIDES} such parts")
+        orders = ("".join(["".join(part.expression for part in side) + _BESIDE for side in order]) for order in permutations(sides))
+        expression = "(?:" + "|".join(order.removesuffix(_BESIDE) for order in orders) + ")"
+        starts: Anchor | None = NOTHING
+        for side in sides:
+            first = _starts(list(side))
+            starts = None if starts is None or first is None else starts | first
+        anchors = tuple(anchor for side in sides for part in side for anchor in part.anchors)
+        return _Part(expression, anchors, starts, False, tuple(sides))
 
     def alternatives(self, end: str) -> _Part:
         self.at += 1
