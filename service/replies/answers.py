@@ -18,8 +18,12 @@ def _finding(line: Line, match: Match, kind: FindingKind, name: str) -> Finding:
 
 def request(line: Line, matches: Sequence[Match]) -> list[Finding]:
     """The main request (one): a more specific one before a plain question."""
-    masks = masks_named(matches, "idiom", "not_a_question")
-    said = [m for m in matches if m.kind == "request" and not any(mask.covers(m) for mask in masks)]
+    masks = masks_named(matches, "idiom", "not_a_question", "not_a_request")
+    said = [
+        m
+        for m in matches
+        if m.kind == "request" and not any(mask.covers(m) or (mask.name == "not_a_request" and mask.overlaps(m)) for mask in masks)
+    ]
     for name in REQUEST_ORDER:
         named = [match for match in said if match.name == name]
         if named:

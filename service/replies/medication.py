@@ -1,7 +1,7 @@
 """The dose that was asked for, or that a reply names by itself: taken, missed, partly or unsure, and why.
 
 Phrases give single statements ("forgot it", "took half", "so yes"). Of statements over the same words the longest holds; what remains
-is weighed here: a conclusion ("so yes I did") before all, then a double or wrong dose, a partial one, doubt, and at last taken against missed.
+is weighed here: a double or wrong dose, a conclusion ("so yes I did"), a partial dose, doubt, and at last taken against missed.
 """
 
 from __future__ import annotations
@@ -25,9 +25,6 @@ INNER = frozenset({"strong", "weak", "alone", "final", "bare", "first"})
 
 HARMLESS = "harmless"
 """Medicines whose double dose needs no haste, and no place among the risky ones."""
-RISKY_TO_DOUBLE = frozenset(
-    {"insulin", "anticoagulant", "antiplatelet", "antiepileptic", "opioid_treatment", "opioid", "transplant", "cardiac", "diabetes_tablet"}
-)
 MASKED = frozenset({"forgot", "ran_out"})
 """Reasons that "not missed" words take away ("almost forgot", "almost out")."""
 TELLING = frozenset({"forgot", "ran_out", "cost", "pharmacy", "confused", "refused"})
@@ -40,7 +37,6 @@ LEAD = 3
 """A yes or no that begins within so many words opens the reply."""
 LONG_ENOUGH = 8
 """A missed dose told in so many words has been explained, even when no phrase knows the reason."""
-PARTS = frozenset({",", "but", "and", "except", "then", ";", ".", "pero", "y", "menos", "excepto"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +64,9 @@ def medication(
     question: Question | None,
     asked_for: frozenset[str] = frozenset(),
 ) -> list[Finding]:
-    """MEDICATION and MISSED_REASON findings, and CRISIS for insulin doubled or mistaken. A bare yes or no counts only when a dose was asked for.
+    """MEDICATION and MISSED_REASON findings, and CRISIS for insulin doubled or mistaken.
 
-    `asked_for` are the kinds of medicine that the question names.
+    A bare yes or no counts only when a dose was asked for. `asked_for` are the kinds of medicine that the question names.
     """
     asked = question is not None and question.expects is Expects.MEDICATION_TAKEN
     masks = masks_named(matches, "not_missed", "no_bare")
@@ -95,6 +91,7 @@ def medication(
         return []
     drugs = _drugs(verdict, said, matches, asked_for if asked else frozenset())
     span = line.span(verdict.match.first, verdict.match.last)
+    drugs -= {HARMLESS} if drugs - {HARMLESS, "all"} else frozenset()
     marks = drugs | (verdict.marks - INNER)
     found = [Finding(FindingKind.MEDICATION, verdict.name, verdict.rule, span, qualifiers=tuple(sorted(marks)))]
     if {"double", "insulin"} <= marks:
@@ -174,19 +171,20 @@ def _resolve(
     if late:
         return _Verdict("taken", late[-1], marks - {"later"})
     if taken and missed:
-        if lead == "no" or any("strong" not in m.entry.qualifiers for m in taken) and lead == "" and _told_as_past(line, taken[-1]):
+        if lead == "no" or (not lead and _told_as_past(line, taken[-1])):
             return _Verdict("missed", max(missed, key=lambda m: m.length), marks)
         if lead == "yes" and not strong:
             return _Verdict("taken", taken[0], marks)
         return _Verdict("partly", max(missed, key=lambda m: m.length), marks)
+    if missed and strong and lead == "yes" and answer is not None and _but(line, answer, strong[0]):
+        return _Verdict("partly", strong[0], marks)
     if missed and (strong or lead != "yes"):
         best = max(strong or missed, key=lambda m: m.length)
         if later_on and lead != "no" and later_on[-1].first > best.first:
             return _Verdict("unsure", later_on[-1], marks)
         return _Verdict("missed", best, marks)
-    if later_on and not (lead == "yes" and not later_on[-1].length > 1):
-        if not taken or later_on[0].first < taken[0].first:
-            return _Verdict("unsure", later_on[0], marks)
+    if later_on and (lead != "yes" or later_on[-1].length > 1) and (not taken or later_on[0].first < taken[0].first):
+        return _Verdict("unsure", later_on[0], marks)
     if taken:
         if lead == "no" and answer is not None and all("weak" in m.entry.qualifiers for m in taken):
             return _Verdict("missed", answer)
@@ -201,6 +199,11 @@ def _resolve(
 def _hedge(line: Line, match: Match) -> bool:
     """True for "I think" and "creo" before a plain statement: doubt about detail, not about the dose."""
     return match.length <= 2 and any(token.text in ("think", "creo", "guess", "believe") for token in line.tokens[match.first : match.last])
+
+
+def _but(line: Line, first: Match, second: Match) -> bool:
+    """True when "but" or "except" stands between the two."""
+    return any(token.text in ("but", "except", "pero", "menos", "excepto") for token in line.tokens[first.last : second.first])
 
 
 def _told_as_past(line: Line, match: Match) -> bool:
