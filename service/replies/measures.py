@@ -8,25 +8,29 @@ from service.domain.reading import Expects, Measure
 
 POUNDS_A_KILOGRAM = 2.2046226218
 POUNDS_A_STONE = 14.0
+OUNCES_A_POUND = 16.0
 MG_DL_A_MMOL_L = 18.0
 """Glucose: 1 mmol/L is 18 mg/dL (clinical convention)."""
 
-UNITS: dict[str, str] = {
-    "lb": "lb", "lbs": "lb", "pound": "lb", "pounds": "lb", "libra": "lb", "libras": "lb", "#": "lb",
-    "kg": "kg", "kgs": "kg", "kilo": "kg", "kilos": "kg", "kilogram": "kg", "kilograms": "kg", "kilogramos": "kg",
-    "stone": "stone", "stones": "stone", "st": "stone",
-    "mmol": "mmol/L", "mmols": "mmol/L", "mg": "mg", "%": "%", "percent": "%", "pct": "%", "porciento": "%",
-    "f": "degF", "fahrenheit": "degF", "c": "Cel", "celsius": "Cel", "centigrade": "Cel", "centigrados": "Cel",
-    "bpm": "/min", "pulse": "/min", "ml": "other", "mcg": "other", "units": "other", "unit": "other", "unidades": "other",
-    "pills": "other", "pill": "other", "tablets": "other", "pastillas": "other", "times": "other", "veces": "other",
-    "am": "time", "pm": "time", "oclock": "time", "hours": "time", "hour": "time", "hrs": "time", "hr": "time",
-    "horas": "time", "hora": "time", "minutes": "time", "mins": "time", "min": "time", "minutos": "time",
-    "days": "time", "day": "time", "dias": "time", "dia": "time", "weeks": "time", "week": "time", "semanas": "time",
-    "semana": "time", "months": "time", "month": "time", "meses": "time", "mes": "time", "years": "time", "yrs": "time",
-    "year": "time", "anos": "time", "ano": "time", "st.": "other", "th": "other", "rd": "other", "nd": "other",
-    "steps": "other", "miles": "other", "blocks": "other", "cuadras": "other", "puffs": "other", "liters": "other",
-    "litros": "other", "oz": "other", "kids": "other", "hijos": "other", "readings": "other", "cups": "other",
-}  # fmt: skip
+_WORDS_OF_UNITS = {
+    "lb": "lb lbs lbd lbz ibs ib pound pounds pund punds pouds poumds pouns pounda punds lbss libra libras libritas livras libra lb's #",
+    "kg": "kg kgs kgm kilo kilos kilso klos quilos kilogram kilograms kilogramo kilogramos kilitos kilogramme kilogrammes",
+    "stone": "stone stones st stn",
+    "mmol/L": "mmol mmols mmol's millimoles milimoles mmoles",
+    "mg": "mg mgs miligramos milligrams",
+    "%": "% percent pct porciento prcnt percents",
+    "degF": "f fahrenheit farenheit fahrenhiet farenhait",
+    "Cel": "c celsius celcius centigrade centigrados centigrado celsios",
+    "/min": "bpm pulse",
+    "other": "ml mcg units unit unidades pills pill tablets tablet pastillas pastilla times veces th rd nd steps miles blocks cuadras"
+    " puffs puff liters liter litros litro oz ounces ounce onzas onza kids hijos readings cups cup dollars bucks pesos dolares feet ft"
+    " inches stairs escalones pasos tabletas capsulas tragos vasos grams gramos carbs carbohidratos calories calorias dosis doses shots"
+    " gotas drops people personas dedos fingers meals comidas naps almohadas pillows grandkids nietos cats dogs bites slices rebanadas"
+    " tacos tortillas x",
+    "time": "am pm oclock hours hour hrs hr horas hora minutes mins min minutos minute minuto days day dias dia weeks week semanas"
+    " semana months month meses mes years yrs year yr anos ano nights noches noon midnight mediodia seconds segundos secs",
+}
+UNITS: dict[str, str] = {word: unit for unit, words in _WORDS_OF_UNITS.items() for word in words.split()}
 """The word after a number -> its unit; "other" and "time" make the number something else than a reading."""
 
 

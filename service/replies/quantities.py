@@ -1,18 +1,24 @@
 """The value that a question asked for, and values that a reply names by itself ("my sugar was 45"). Never a guess.
 
-Several readings: a correction counts; "before" (fasting) counts for glucose; else the last one said; of two arms the first.
+Of several readings clues.py chooses: a correction counts; what was told for another day, person or "if" does not; of the rest the
+last one said, of two arms the first. A range ("7 or 8", "in the 180s") is no value.
 """
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from service.domain.reading import Expects, Finding, FindingKind, Measure, Quantity, Question
+from service.replies.clues import HARD, Candidate, kept, lean
 from service.replies.measures import (
     CELSIUS,
     MEASURE_OF,
     MG_DL_A_MMOL_L,
     MMOL,
+    OUNCES_A_POUND,
     PLAUSIBLE,
     POUNDS_A_KILOGRAM,
     POUNDS_A_STONE,
@@ -26,48 +32,191 @@ from service.replies.scan import Match
 
 Taken = set[int]
 """Numbers (by their first word) that something else explains."""
+RANGE = frozenset(
+    {
+        *("-", "to", "or", "o", "u", "a", "al", "hasta", "or maybe", "or like", "o tal vez", "or a", "to a", "o un", "a un", "maybe"),
+        *(
+            "maybe a",
+            ", maybe",
+            ", tal vez",
+            "tal vez",
+            "quizas",
+            "o quizas",
+            "or even",
+            "o hasta",
+            "through",
+            "or possibly",
+            ", or",
+            ", o",
+        ),
+    }
+)
+"""Words between two numbers for one reading."""
+FAR_APART = 20
+BETWEEN_RANGE = frozenset({"and", "y", "and a", "y un", "and like", "y los", "and the"})
+NOT_IN_RANGE = HARD | {"someone", "earlier"}
+CHANGED = frozenset(
+    "went gone going down up dropped fell moved improved came come rose jumped"
+    " bajo subio paso baje subi pase bajaron brinco bajado subido".split()
+)
+"""Before "from 8 to 4" these tell of a change whose end is the reading."""
+MONEY = frozenset({"$", "€", "#"})
+FASTING = re.compile(
+    r"fasting|before breakfast|before (you )?eat|morning|wake|woke|ayunas|amanec|despert|levant|manana|antes de (comer|desayun)"
+)
+AFTER_MEAL = re.compile(
+    r"after (a |your )?(meal|eating|breakfast|lunch|dinner)|despues de (comer|desayun|cen|almorz)|bedtime|tonight|noche"
+)
+ABOUT_PAIN = re.compile(r"\bpain|dolor|hurt|duele")
+LARGEST_CHANGE_LB = 60.0
+"""A larger number beside "up" or "down" is the weight itself ("up to 182")."""
+LEAST_GAIN_LB = 3.0
+HOURS = 24.0
+SHORT = 4
+"""Words of a reply in which "112 mg" can only be the glucose asked for, not a dose."""
+LARGEST_NUMBER = 10_000.0
+METER_ENDS = {Measure.GLUCOSE: 600.0}
+OVER = frozenset({"over", "above", ">", "past", "exceeds", "beyond"})
+PULSE_APART = 8.0
+"""A second bare number on an oximeter this far below the first is the pulse; nearer ones may be either."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """A number in the stored unit."""
+
+    number: Number
+    quantity: Quantity
 
 
 def values(line: Line, numbers: Sequence[Number], matches: Sequence[Match], question: Question | None) -> tuple[list[Finding], str]:
     """Findings of kind VALUE, and why the asked value is missing: "", no_answer, implausible, ambiguous or ambiguous_unit."""
     words = [token.text for token in line.tokens]
     measure = MEASURE_OF.get(question.expects) if question is not None else None
-    used = _explained(words, numbers, matches)
-    found, missing = pressures(line, words, numbers, matches, used, asked=measure is Measure.BLOOD_PRESSURE)
+    numbers = _composed(words, numbers, measure)
+    used = _explained(words, numbers, matches, question)
+    found, missing = pressures(
+        line, words, numbers, matches, used, asked=measure is Measure.BLOOD_PRESSURE, oximeter=measure is Measure.SPO2
+    )
     found += _named(line, words, numbers, matches, measure, used)
     if question is None or measure is None or measure is Measure.BLOOD_PRESSURE:
         return found, missing
     if question.expects is Expects.PHQ_ITEM:
         value, why = _phq(line, numbers, matches, used)
-    else:
-        value, why = _asked(line, words, numbers, matches, measure, used)
-    if value is None and any(finding.name == measure for finding in found):
+        return ([*found, value] if value is not None else found), why
+    asked, why = _asked(line, words, numbers, matches, question, measure, used)
+    if not asked and any(finding.name == measure for finding in found):
         return found, ""
-    return ([*found, value] if value is not None else found), why
+    return [*found, *asked], why
 
 
-def _explained(words: Sequence[str], numbers: Sequence[Number], matches: Sequence[Match]) -> Taken:
-    """Numbers inside other findings (up 3, 14 units, for 2 days, took it at 8), which are no readings."""
-    used: Taken = set()
+# --- numbers said in parts ------------------------------------------------------------------------------------------------
+def _composed(words: Sequence[str], numbers: Sequence[Number], measure: Measure | None) -> list[Number]:
+    """Numbers of two parts as one: "98 6" of a temperature, "12 st 4", "154 lb 8 oz", "81 kilos 500", "38 con 5"."""
+    found: list[Number] = []
     for number in numbers:
-        after = words[number.last] if number.last < len(words) else ""
-        before = words[number.first - 1] if number.first else ""
-        unit = UNITS.get(after, "")
-        lower_label = after == "dia" and words[number.last + 1 : number.last + 2] != [] and words[number.last + 1][0].isdigit()
-        if lower_label:
+        previous = found[-1] if found else None
+        whole = previous is not None and not previous.decimal and not number.decimal
+        made = _together(words, previous, number, measure) if previous is not None and whole else None
+        if made is not None:
+            found[-1] = made
+        else:
+            found.append(number)
+    return found
+
+
+def _together(words: Sequence[str], first: Number, second: Number, measure: Measure | None) -> Number | None:
+    between = list(words[first.last : second.first])
+    after = words[second.last] if second.last < len(words) else ""
+    value = 0.0
+    unit = UNITS.get(between[0], "") if between else ""
+    joined = [word for word in between[1:] if word not in ("and", "y", "con", ",", "with")]
+    if after in ("oz", "ounces", "ounce", "onzas", "onza") and measure in (Measure.WEIGHT, None) and second.value < OUNCES_A_POUND:
+        rest = joined if unit == "lb" else [word for word in between if word not in ("and", "y", "con", ",")]
+        if not rest and plausible(Measure.WEIGHT, first.value):
+            return Number(first.value + second.value / OUNCES_A_POUND, first.first, second.last + 1, True, first.spoken, "lb")
+    if unit == "kg" and not joined and second.value in range(50, 1000, 50) and measure in (Measure.WEIGHT, None):
+        last = second.last + 1 if after in ("gramos", "g", "gr", "grams") else second.last
+        return Number(first.value + second.value / 1000, first.first, last, True, first.spoken, "kg")
+    if unit == "stone" and not joined and second.value < POUNDS_A_STONE and measure in (Measure.WEIGHT, None) and after not in ("oz",):
+        last = second.last + 1 if UNITS.get(after) == "lb" else second.last
+        return Number(first.value * POUNDS_A_STONE + second.value, first.first, last, True, first.spoken, "stone_pounds")
+    single = 0 <= second.value <= 9 and second.last == second.first + 1 and not second.weak
+    if not single or UNITS.get(after) in ("time", "other", "mg") or after in ("/", "over", "out", "de"):
+        return None
+    value = first.value + second.value / 10
+    if measure is Measure.TEMPERATURE and between in ([], ["con"], ["y"], ["-"]):
+        fits = 93 <= first.value <= 109 or CELSIUS[0] <= first.value < CELSIUS[1]
+        return Number(value, first.first, second.last, True, first.spoken) if fits else None
+    in_pounds = first.value * (POUNDS_A_KILOGRAM if UNITS.get(after) == "kg" else 1)
+    beside = between == ["con"] or (between == [] and first.spoken and second.spoken)
+    if measure is Measure.WEIGHT and beside and plausible(Measure.WEIGHT, in_pounds):
+        return Number(value, first.first, second.last, True, first.spoken)
+    return None
+
+
+# --- numbers that are no readings -----------------------------------------------------------------------------------------
+def _explained(words: Sequence[str], numbers: Sequence[Number], matches: Sequence[Match], question: Question | None) -> Taken:
+    """Numbers inside other findings (up 3, 14 units, for 2 days, took it at 8, telephones, dollars), which are no readings."""
+    used: Taken = set()
+    counting = question is not None and question.expects is Expects.COUNT
+    asked_about = _plain_words(question.text) if question is not None and counting else frozenset[str]()
+    counted = {n.first for n in numbers if n.last < len(words) and words[n.last] in asked_about and len(words[n.last]) > 2}
+    for number in numbers:
+        if number.first in counted:
             continue
-        if unit == "time" and not (after == "min" and before == "pulse"):
+        after = words[number.last] if number.last < len(words) else ""
+        behind = words[number.last + 1] if number.last + 1 < len(words) else ""
+        before = words[number.first - 1] if number.first else ""
+        unit = "" if number.unit else UNITS.get(after, "")
+        if (after == "dia" or after == "hr") and behind[:1].isdigit():
+            continue
+        if after == "st" and (question is None or question.expects is not Expects.WEIGHT_LB):
             used.add(number.first)
-        elif unit == "other" or (
-            unit == "mg" and words[number.last + 1 : number.last + 3] != ["/", "dl"] and words[number.last + 1 : number.last + 2] != ["dl"]
+        elif unit == "time" and not (after == "min" and before == "pulse"):
+            used.add(number.first)
+        elif (
+            unit == "mg"
+            and question is not None
+            and question.expects is Expects.GLUCOSE_MG_DL
+            and len(numbers) == 1
+            and len(words) <= SHORT
         ):
+            continue
+        elif unit == "mg" and "dl" not in (behind, words[number.last + 2] if number.last + 2 < len(words) else ""):
             used.add(number.first)
-        elif after == ":" and number.last + 1 < len(words) and words[number.last + 1].isdigit():
+        elif (unit == "other" and not counting) or before in MONEY:
+            used.add(number.first)
+        elif after == ":" and behind.isdigit() and len(behind) == 2 and number.value < 24 and float(behind) < 60:
             used.update((number.first, number.last + 1))
+        elif after in ("a", "p") and words[number.last + 1 : number.last + 3] == [".", "m"]:
+            used.add(number.first)
+        if (
+            number.last - number.first == 1
+            and after in ("-", ".")
+            and len(behind) == 4
+            and behind.isdigit()
+            and len(words[number.first]) == 3
+        ):
+            used.update((number.first, number.last + 1))
+            if before in ("-", ")", "."):
+                used.add(number.first - 2)
     for match in matches:
-        if match.kind == "marker" and match.name in ("change", "not_a_reading"):
-            used.update(number.first for number in numbers if match.first <= number.first < match.last)
+        if match.kind != "marker" or match.name not in ("change", "not_a_reading", "clock"):
+            continue
+        for number in numbers:
+            if match.first <= number.first < match.last and number.first not in counted:
+                if match.name == "clock" and (number.value > HOURS or number.decimal):
+                    continue
+                if match.name == "change" and (number.value > LARGEST_CHANGE_LB or number.unit == "stone_pounds"):
+                    continue
+                used.add(number.first)
     return used
+
+
+def _plain_words(text: str) -> frozenset[str]:
+    plain = "".join(sign for sign in unicodedata.normalize("NFKD", text).casefold() if not unicodedata.combining(sign))
+    return frozenset(re.findall(r"[a-z]+", plain))
 
 
 def _finding(line: Line, measure: Measure, quantity: Quantity, first: int, last: int, rule: str) -> Finding:
@@ -77,7 +226,9 @@ def _finding(line: Line, measure: Measure, quantity: Quantity, first: int, last:
 def _convert(measure: Measure, number: Number, unit: str) -> tuple[Quantity | None, str]:
     """The number in the stored unit, or why not."""
     value, stored = number.value, PLAUSIBLE[measure].unit
-    if measure is Measure.WEIGHT and unit in ("kg", "stone"):
+    if measure is Measure.WEIGHT and unit == "stone_pounds":
+        unit = "stone"
+    elif measure is Measure.WEIGHT and unit in ("kg", "stone"):
         value = round(value * (POUNDS_A_KILOGRAM if unit == "kg" else POUNDS_A_STONE), 1)
     elif measure is Measure.GLUCOSE:
         if unit == "mmol/L" or (unit == "" and number.decimal and MMOL[0] <= value <= MMOL[1]):
@@ -88,106 +239,257 @@ def _convert(measure: Measure, number: Number, unit: str) -> tuple[Quantity | No
         value, unit = round(value * 9 / 5 + 32, 1), "Cel"
     if not plausible(measure, value):
         return None, "implausible"
-    return Quantity(value, stored, stated_unit=unit), ""
+    return Quantity(round(value, 4), stored, stated_unit=unit), ""
 
 
 def _unit(words: Sequence[str], number: Number) -> str:
-    after = words[number.last : number.last + 3]
-    if after[:1] in (["degrees"], ["grados"], ["°"], ["º"]):
+    if number.unit:
+        return number.unit if number.unit == "stone_pounds" else UNITS.get(number.unit, "")
+    after = list(words[number.last : number.last + 4])
+    while after[:1] and after[0] in ("degrees", "degree", "grados", "grado", "°", "º", "(", "deg"):
         after = after[1:]
+    if after[:2] == ["por", "ciento"] or after[:2] == ["per", "cent"]:
+        return "%"
     unit = UNITS.get(after[0], "") if after else ""
     if unit == "mg":
         return "mg/dL"
     return unit if unit not in ("other", "time", "/min") else ""
 
 
+# --- the value asked for --------------------------------------------------------------------------------------------------
+FITTING_UNITS = {
+    Measure.WEIGHT: ("", "lb", "kg", "stone", "stone_pounds"),
+    Measure.GLUCOSE: ("", "mg/dL", "mmol/L"),
+    Measure.SPO2: ("", "%"),
+    Measure.TEMPERATURE: ("", "degF", "Cel"),
+    Measure.SCALE: ("", "%"),
+    Measure.COUNT: ("",),
+}
+
+
 def _asked(
-    line: Line, words: Sequence[str], numbers: Sequence[Number], matches: Sequence[Match], measure: Measure, used: Taken
-) -> tuple[Finding | None, str]:
-    candidates: list[tuple[Number, Quantity]] = []
+    line: Line,
+    words: Sequence[str],
+    numbers: Sequence[Number],
+    matches: Sequence[Match],
+    question: Question,
+    measure: Measure,
+    used: Taken,
+) -> tuple[list[Finding], str]:
+    """The asked value as one finding (and a gain of weight that two readings tell), or why there is none."""
+    readings, vague, why = _readings(words, numbers, measure, used)
+    if measure is Measure.COUNT:
+        readings = _of_the_question(words, readings, question)
+    if not readings:
+        zero = next((match for match in matches if match.kind == "marker" and match.name == "zero"), None)
+        if measure in (Measure.SCALE, Measure.COUNT) and zero is not None and not vague and why == "no_answer":
+            quantity = Quantity(0.0, PLAUSIBLE[measure].unit)
+            return [_finding(line, measure, quantity, zero.first, zero.last, "value.zero")], ""
+        times = [match for match in matches if match.kind == "marker" and match.name in ("count_1", "count_2")]
+        if measure is Measure.COUNT and len({match.name for match in times}) == 1 and not vague:
+            quantity = Quantity(float(times[0].name[-1]), PLAUSIBLE[measure].unit)
+            return [_finding(line, measure, quantity, times[0].first, times[0].last, times[0].entry.rule)], ""
+        return [], "ambiguous" if vague else why
+    candidates = [Candidate(reading.number.first, reading.number.last) for reading in readings]
+    lean(words, candidates, matches)
+    _measured_apart(words, candidates, numbers, matches, measure, question)
+    left = kept(words, candidates, matches, prefer=_preferred(measure, question))
+    if not left:
+        return [], "no_answer"
+    if not_yet(matches) and all(c.clues & {"earlier", "earlier_next"} for c in candidates):
+        return [], "no_answer"
+    chosen = _one_of(words, left, candidates, readings, matches, measure)
+    if chosen is None:
+        return [], "ambiguous"
+    reading = readings[candidates.index(chosen)]
+    number = reading.number
+    found = [_finding(line, measure, reading.quantity, number.first, number.last, f"value.{measure}")]
+    if measure is Measure.WEIGHT:
+        found += _gain(line, candidates, readings, chosen, matches)
+    return found, ""
+
+
+def _readings(words: Sequence[str], numbers: Sequence[Number], measure: Measure, used: Taken) -> tuple[list[_Reading], bool, str]:
+    """Numbers that can be the measure; whether one was only roughly told; and why another was not taken."""
+    found: list[_Reading] = []
+    weak: list[_Reading] = []
+    vague = False
     why = "no_answer"
-    position = 0
     usable = [number for number in numbers if number.first not in used]
+    position = 0
     while position < len(usable):
         number = usable[position]
         position += 1
         unit = _unit(words, number)
         last = number.last
-        if measure is Measure.WEIGHT and unit == "stone":
+        if (
+            measure is Measure.SCALE
+            and words[last : last + 1]
+            and words[last] in ("/", "out", "de", "sobre", "over", "of", "on", "del", "outta")
+        ):
             following = usable[position] if position < len(usable) else None
-            pounds = 0.0
-            if following is not None and following.first - number.last <= 3 and following.value < 14:
-                pounds, last, position = following.value, following.last, position + 1
-            number = Number(number.value * POUNDS_A_STONE + pounds, number.first, last, number.decimal)
-            quantity: Quantity | None = Quantity(number.value, "lb", stated_unit="stone") if plausible(measure, number.value) else None
-            reason = "" if quantity else "implausible"
-        elif measure is Measure.SCALE and words[last : last + 1] in (["/"], ["out"], ["de"], ["sobre"], ["over"]):
-            quantity, reason = _convert(measure, number, unit)
-            if position < len(usable) and usable[position].value == 10 and usable[position].first - last <= 2:
-                last, position = usable[position].last, position + 1
-        elif measure is Measure.SPO2 and unit not in ("", "%"):
-            quantity, reason = None, why
-        else:
-            quantity, reason = _convert(measure, number, unit)
-        if quantity is None:
-            why = reason if why == "no_answer" else why
+            if following is not None and following.first - last <= 2 and (following.value == 10 or words[last] in ("/", "out")):
+                position += 1
+                if following.value != 10:
+                    why = "ambiguous" if why == "no_answer" else why
+                    continue
+                number = replace(number, last=following.last, weak=False)
+        if unit not in FITTING_UNITS[measure]:
             continue
-        candidates.append((Number(number.value, number.first, last, number.decimal), quantity))
-    if not candidates:
-        zero = next((match for match in matches if match.kind == "marker" and match.name == "zero"), None)
-        if measure in (Measure.SCALE, Measure.COUNT) and zero is not None and not usable:
-            quantity = Quantity(0.0, PLAUSIBLE[measure].unit)
-            return _finding(line, measure, quantity, zero.first, zero.last, "value.zero"), ""
-        return None, why
-    if measure in (Measure.SCALE, Measure.WEIGHT, Measure.GLUCOSE, Measure.SPO2) and _range(words, candidates):
-        return None, "ambiguous"
-    number, quantity = _choose(words, candidates, matches, measure)
-    return _finding(line, measure, quantity, number.first, number.last, f"value.{measure}"), ""
+        if number.vague:
+            vague = True
+            continue
+        if number.first and words[number.first - 1] in OVER and number.value >= METER_ENDS.get(measure, LARGEST_NUMBER):
+            continue
+        quantity, reason = _convert(measure, number, unit)
+        if quantity is None:
+            why = reason if why == "no_answer" and not number.weak else why
+            continue
+        (weak if number.weak else found).append(_Reading(number, quantity))
+    if not found and measure in (Measure.SCALE, Measure.COUNT):
+        found = [each for each in weak if _standing(words, each.number)]
+    return found, vague, why
 
 
-def _range(words: Sequence[str], candidates: Sequence[tuple[Number, Quantity]]) -> bool:
-    """ "between 5 and 6", "6 or 7", "8-9": two numbers for one reading."""
-    if len(candidates) != 2:
+def _standing(words: Sequence[str], number: Number) -> bool:
+    """A weak number ("one", "una") that stands where a number would: at an end, or before a counted noun."""
+    before = words[number.first - 1] if number.first else ""
+    after = words[number.last] if number.last < len(words) else ""
+    if before in ("the", "that", "this", "no", "any", "every", "each", "which", "another", "good", "bad", "ese", "cada", "ni"):
         return False
-    (first, _), (second, _) = candidates
-    between = list(words[first.last : second.first])
-    if between in (["-"], ["to"], ["or"], ["o"], ["a"]):
-        return True
-    return between in (["and"], ["y"]) and first.first > 0 and words[first.first - 1] in ("between", "entre")
+    return after in ("", ".", ",", "!", ";") or UNITS.get(after) == "other" or number.first == 0
 
 
-def _choose(
+def _of_the_question(words: Sequence[str], readings: Sequence[_Reading], question: Question) -> list[_Reading]:
+    """Of several counts those of the noun that was asked for ("2 pillows, 1 blanket")."""
+    asked = {word for word in _plain_words(question.text) if len(word) > 2}
+    named = [r for r in readings if r.number.last < len(words) and words[r.number.last] in asked]
+    return named or list(readings)
+
+
+def _measured_apart(
     words: Sequence[str],
-    candidates: Sequence[tuple[Number, Quantity]],
+    candidates: Sequence[Candidate],
+    numbers: Sequence[Number],
     matches: Sequence[Match],
     measure: Measure,
-) -> tuple[Number, Quantity]:
-    markers = [match for match in matches if match.kind == "marker"]
-    others = [match for match in markers if match.name == "others_reading"]
-    kept = [c for c in candidates if not any(o.first <= c[0].first < o.last for o in others)] or list(candidates)
-    corrections = [match.last for match in markers if match.name == "correction"]
-    if corrections and (after := [c for c in kept if c[0].first >= corrections[-1]]):
-        return after[0]
-    if measure is Measure.GLUCOSE and (fasting := [m for m in markers if m.name == "fasting"]) and len(kept) > 1:
-        return min(kept, key=lambda c: min(_distance(c[0], mark) for mark in fasting))
-    if any(match.name == "both_sides" for match in markers):
-        return kept[0]
-    current = [match for match in markers if match.name == "now"]
-    earlier = [match for match in markers if match.name == "earlier"]
-    if len(kept) > 1 and current and any(_distance(c[0], m) <= 1 for c in kept for m in current):
-        return min(kept, key=lambda c: min((_distance(c[0], mark), c[0].first < mark.first) for mark in current))
-    if len(kept) > 1 and earlier:
-        last = kept[-1]
-        nearest = max(kept, key=lambda c: min(_distance(c[0], mark) for mark in earlier))
-        return nearest if min(_distance(last[0], mark) for mark in earlier) <= 2 else last
-    stated = [c for c in kept if c[1].stated_unit]
-    if stated and len(stated) < len(kept) and measure is not Measure.GLUCOSE:
-        return stated[-1]
-    return kept[-1]
+    question: Question,
+) -> None:
+    """Numbers with another measure's name ("81 de pulso", "A1c 7.2", pain when distress was asked) are not the reading."""
+    names = {"about_other", *(f"about_{each}" for each in Measure)}
+    own = f"about_{measure}"
+    if measure is Measure.SCALE:
+        own = "about_pain" if ABOUT_PAIN.search(" ".join(sorted(_plain_words(question.text)))) else "about_distress"
+        names |= {"about_pain", "about_distress"}
+    marked = {c.first: Candidate(c.first, c.last) for c in candidates}
+    for number in numbers:
+        if not any(c.first <= number.first < c.last for c in candidates):
+            marked[number.first] = Candidate(number.first, number.last)
+    lean(words, [marked[first] for first in sorted(marked)], matches, frozenset(names))
+    own_named = any(own in mark.clues for mark in marked.values())
+    for candidate in candidates:
+        mark = marked[candidate.first]
+        others = mark.clues - {own}
+        if others and own not in mark.clues and (measure is not Measure.SCALE or own_named or "about_other" in others):
+            candidate.clues.add("other_number")
 
 
-def _distance(number: Number, mark: Match) -> int:
-    return max(mark.first - number.last, number.first - mark.last, 0)
+def _preferred(measure: Measure, question: Question) -> str:
+    """fasting or after_meal when a glucose question asks for it."""
+    if measure is not Measure.GLUCOSE:
+        return ""
+    text = " ".join(
+        re.findall(r"[a-z]+", "".join(s for s in unicodedata.normalize("NFKD", question.text).casefold() if not unicodedata.combining(s)))
+    )
+    if not text or FASTING.search(text):
+        return "fasting"
+    return "after_meal" if AFTER_MEAL.search(text) else ""
+
+
+def not_yet(matches: Sequence[Match]) -> bool:
+    """True when the reply says that the reading has not been taken today."""
+    return any(match.kind == "marker" and match.name == "not_measured" for match in matches)
+
+
+def _one_of(
+    words: Sequence[str],
+    left: Sequence[Candidate],
+    candidates: Sequence[Candidate],
+    readings: Sequence[_Reading],
+    matches: Sequence[Match],
+    measure: Measure,
+) -> Candidate | None:
+    """The candidate that counts; None when two stand for one reading."""
+    chosen = left[0] if any(m.kind == "marker" and m.name == "both_sides" for m in matches) else left[-1]
+    stated = [c for c in left if readings[candidates.index(c)].quantity.stated_unit]
+    if len(left) > 1 and stated and len(stated) < len(left) and measure is not Measure.GLUCOSE and not chosen.clues - {"own"}:
+        chosen = stated[-1]
+    retaken = any(m.kind == "marker" and m.name in ("now", "correction") for m in matches)
+    if measure in (Measure.SCALE, Measure.COUNT) and len(left) > 1 and left[0].first == 0 and not retaken and not chosen.clues - {"own"}:
+        following = left[1]
+        if following.first - left[0].last > FAR_APART or any(word in (".", ",") for word in words[left[0].last : following.first]):
+            chosen = left[0]
+    place = candidates.index(chosen)
+    for other in (place - 1, place + 1):
+        if (
+            0 <= other < len(candidates)
+            and not candidates[other].clues & NOT_IN_RANGE
+            and _range(words, candidates[min(other, place)], candidates[max(other, place)])
+        ):
+            return None
+    if measure is Measure.SPO2 and len(left) == 2 and not any(c.clues for c in left):
+        return _oximeter(words, left, candidates, readings)
+    if measure is Measure.COUNT and len(left) > 1 and not retaken and left[0].first != 0 and chosen is left[-1]:
+        distinct = {readings[candidates.index(c)].quantity.value for c in left}
+        return chosen if len(distinct) == 1 or chosen.clues else None
+    return chosen
+
+
+def _range(words: Sequence[str], first: Candidate, second: Candidate) -> bool:
+    """ "between 5 and 6", "6 or 7", "8-9": two numbers for one reading; "down from 8 to 4" is none."""
+    between = " ".join(words[first.last : second.first])
+    before = words[first.first - 1] if first.first else ""
+    if before in ("from", "de", "desde") and first.first >= 2 and words[first.first - 2] in CHANGED:
+        return False
+    if between in RANGE:
+        return True
+    return between in BETWEEN_RANGE and any(word in ("between", "entre", "tween") for word in words[max(0, first.first - 3) : first.first])
+
+
+def _oximeter(
+    words: Sequence[str], left: Sequence[Candidate], candidates: Sequence[Candidate], readings: Sequence[_Reading]
+) -> Candidate | None:
+    """Two bare numbers side by side: oxygen and pulse as the oximeter shows them, two tries when they are close, else unclear."""
+    first, second = left
+    between = list(words[first.last : second.first])
+    if len(between) > 1 or (between and between[0] not in ("/", ",", "and", "y", "-", "&")):
+        return second
+    one, two = (readings[candidates.index(c)].quantity.value for c in left)
+    if abs(one - two) <= PULSE_APART:
+        return second
+    return first if one >= 85 and one > two else None
+
+
+def _gain(
+    line: Line, candidates: Sequence[Candidate], readings: Sequence[_Reading], chosen: Candidate, matches: Sequence[Match]
+) -> list[Finding]:
+    """Weight gain that two readings tell: "205, yesterday 201"."""
+    now = readings[candidates.index(chosen)].quantity.value
+    periods = sorted({match.name for match in matches if match.kind == "qualifier" and match.name.startswith("within_")})
+    for candidate, reading in zip(candidates, readings, strict=True):
+        told = candidate.clues & {"earlier", "earlier_next"} and not candidate.clues & {
+            "someone",
+            "if_reading",
+            "not_it",
+            "other_number",
+            "goal",
+        }
+        gain = round(now - reading.quantity.value, 1)
+        if candidate is not chosen and told and periods and LEAST_GAIN_LB <= gain <= LARGEST_CHANGE_LB:
+            quantity = Quantity(gain, "lb")
+            span = line.span(candidate.first, candidate.last)
+            return [Finding(FindingKind.SYMPTOM, "weight_gain", "value.gain", span, quantity=quantity, qualifiers=tuple(periods))]
+    return []
 
 
 def _phq(line: Line, numbers: Sequence[Number], matches: Sequence[Match], used: Taken) -> tuple[Finding | None, str]:
@@ -196,7 +498,8 @@ def _phq(line: Line, numbers: Sequence[Number], matches: Sequence[Match], used: 
         if match.kind == "marker" and match.name.startswith("phq_"):
             quantity = Quantity(float(match.name[-1]), "{score}")
             return _finding(line, Measure.SCALE, quantity, match.first, match.last, match.entry.rule), ""
-    usable = [number for number in numbers if number.first not in used]
+    usable = [number for number in numbers if number.first not in used and not number.weak]
+    usable = usable or [number for number in numbers if number.first not in used]
     if len(usable) != 1:
         return None, "ambiguous" if usable else "no_answer"
     number = usable[0]
@@ -206,6 +509,7 @@ def _phq(line: Line, numbers: Sequence[Number], matches: Sequence[Match], used: 
     return _finding(line, Measure.SCALE, quantity, number.first, number.last, "value.phq_item"), ""
 
 
+# --- values that a reply names by itself -----------------------------------------------------------------------------------
 def _named(
     line: Line,
     words: Sequence[str],
@@ -222,11 +526,19 @@ def _named(
         measure = Measure(match.name.removeprefix("named_"))
         if measure is asked or measure is Measure.BLOOD_PRESSURE:
             continue
-        inside = [n for n in numbers if match.first <= n.first < match.last and n.first not in used]
-        if not inside:
+        inside = [n for n in numbers if match.first <= n.first < match.last and n.first not in used and not n.vague and not n.weak]
+        if not inside or (
+            asked in (Measure.SCALE, Measure.COUNT) and _unit(words, inside[-1]) == "" and not plausible(measure, inside[-1].value)
+        ):
             continue
-        quantity, _ = _convert(measure, inside[-1], _unit(words, inside[-1]))
-        if quantity is not None:
-            used.add(inside[-1].first)
-            found.append(_finding(line, measure, quantity, inside[-1].first, inside[-1].last, match.entry.rule))
+        candidate = Candidate(inside[-1].first, inside[-1].last)
+        unit = _unit(words, inside[-1])
+        quantity, _ = _convert(measure, inside[-1], unit) if unit in (*FITTING_UNITS.get(measure, ("",)), "") else (None, "")
+        if quantity is None:
+            continue
+        used.add(inside[-1].first)
+        lean(words, [candidate], matches)
+        if candidate.clues & {"if_reading", "not_it", "goal", "someone", "usual"}:
+            continue
+        found.append(_finding(line, measure, quantity, inside[-1].first, inside[-1].last, match.entry.rule))
     return found
