@@ -20,6 +20,8 @@ SHORTEST = 3
 SHORTEST_SLIP = 5
 """Shorter words with a slip are as near to one word as to another."""
 SENTENCE_ENDS = frozenset('.!?;:"')
+COLOURS = frozenset("qualifier marker topic".split())
+"""Kinds that only colour other words: they do not explain a word that may stand for trouble."""
 VAGUE = frozenset("cannot feels_like changed since".split())
 """Trouble told in everyday words ("cannot lift it", "feels like ..."): only reported when nothing clearer was told."""
 
@@ -27,12 +29,13 @@ VAGUE = frozenset("cannot feels_like changed since".split())
 def unexplained(lexicon: Lexicon, line: Line, matches: Sequence[Match], numbers: Sequence[Number], language: str) -> list[Finding]:
     """One UNEXPLAINED finding for each run of words that no phrase covers and that are not known as harmless in this language."""
     covered: set[int] = set()
+    reported = lexicon.report.get(language, frozenset())
     for match in matches:
         if match.kind != "other_language":
-            covered.update(range(match.first, match.last))
+            places = range(match.first, match.last)
+            covered.update(p for p in places if match.kind not in COLOURS or line.tokens[p].text not in reported)
     for number in numbers:
         covered.update(range(number.first, number.last))
-    reported = lexicon.report.get(language, frozenset())
     names = _names(line)
     runs: list[tuple[int, int]] = []
     slips = MOST
