@@ -20,7 +20,7 @@ SHORTEST = 3
 SHORTEST_SLIP = 5
 """Shorter words with a slip are as near to one word as to another."""
 SENTENCE_ENDS = frozenset('.!?;:"')
-COLOURS = frozenset("qualifier marker topic".split())
+COLOURS = frozenset("qualifier topic".split())
 """Kinds that only colour other words: they do not explain a word that may stand for trouble."""
 VAGUE = frozenset("cannot feels_like changed since".split())
 """Trouble told in everyday words ("cannot lift it", "feels like ..."): only reported when nothing clearer was told."""
