@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -26,7 +25,8 @@ from typing import Any
 from service.domain.reading import Expects, FindingKind
 from service.replies.gives_way import GivesWay, GivesWayError, parse_gives_way
 from service.replies.inflect import FORMS
-from service.replies.phrases import Anchor, Phrase, PhraseError, compile_phrase
+from service.replies.patterns import Pattern
+from service.replies.phrases import Anchor, Groups, Phrase, PhraseError, compile_phrase
 
 SECTIONS = frozenset(
     {"format", "source", "groups", "entries", "spelling", "sounds", "numbers", "known", "nouns", "verbs", "adjectives", "names", "report"}
@@ -59,7 +59,7 @@ class Entry:
     name: str
     language: str
     rule: str
-    regex: re.Pattern[str]
+    pattern: Pattern
     qualifiers: tuple[str, ...]
     crisis: str
     asked: frozenset[Expects]
@@ -118,7 +118,7 @@ def build(files: Mapping[str, Any]) -> Lexicon:
     version = hashlib.sha256(json.dumps(files, sort_keys=True, default=str).encode()).hexdigest()[:12]
     shared = {file: content for file, content in files.items() if file.startswith(f"{SHARED}/")}
     files = {file: content for file, content in files.items() if file not in shared}
-    groups = _groups(files)
+    groups = {language: Groups(texts) for language, texts in _groups(files).items()}
     entries: list[Entry] = []
     by_word: dict[str, list[int]] = {}
     by_beginning: dict[str, list[int]] = {}
@@ -205,7 +205,7 @@ def _lines(file: str, where: str, phrases: object) -> list[str]:
     return lines
 
 
-def _entries(file: str, entries: object, groups: Mapping[str, str]) -> Iterator[tuple[str, Mapping[str, Any], Phrase]]:
+def _entries(file: str, entries: object, groups: Groups) -> Iterator[tuple[str, Mapping[str, Any], Phrase]]:
     if not isinstance(entries, list):
         raise LexiconError(file, "entries", "write a list of entries")
     kinds = INTERNAL_KINDS | {str(kind) for kind in FindingKind}
@@ -238,7 +238,7 @@ def _entry(file: str, where: str, language: str, entry: Mapping[str, Any], phras
         name=str(entry["name"]),
         language=language,
         rule=f"{language}.{stem}.{where}",
-        regex=phrase.regex,
+        pattern=phrase.pattern,
         qualifiers=tuple(sorted(str(entry.get("qualifiers") or "").split())),
         crisis=str(entry.get("crisis") or ""),
         asked=asked,

@@ -1,4 +1,4 @@
-"""The small phrase language of the lexicon files, compiled to regular expressions over a line of normalised words.
+"""The small phrase language of the lexicon files, compiled to patterns over the normalised words of a reply.
 
     word          this word                      (a|b c)   one of these
     word*         any word that begins so        [a|b]     one of these or nothing
@@ -11,38 +11,35 @@
                   in digits or as spoken
     ^ first       the reply begins here          last $    the reply ends here
 
-Every word in the line is followed by one blank, so that a phrase can only match whole words. Each phrase also knows its
-anchors: words of which one must occur, so that most phrases never run on a given reply.
+Each phrase also knows its anchors: words of which one must occur, so that most phrases are never tried on a given reply.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import permutations
+
+from service.replies import patterns
+from service.replies.patterns import Pattern
 
 MOST_CHARACTERS = 2_000
 MOST_DEPTH = 8
 MOST_REPEATS = 5
-NUMBER = (
-    r"(?:\d+(?:\.\d+)?|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|eighteen"
-    r"|nineteen|twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety|(?:a )?hundred"
-    r"|uno|una|dos|tres|cuatro|cinco|seis|siete|ocho|nueve|diez|doce|trece|catorce|quince|dieciseis|diecisiete|dieciocho|diecinueve|veinte"
-    r"|treinta|cuarenta|cincuenta|sesenta|setenta|ochenta|noventa|cien|ciento|doscientos|trescientos) "
-)
-_NOT_IN_GAP = "but|pero|however|although|aunque|sino|no|not|never|without|nor|sin|ni|dont|doesnt|didnt|isnt|[.;!?:]"
-_WORD_IN_GAP = rf"(?:(?!(?:{_NOT_IN_GAP}|,)\s)\S+ )"
-_WORD_IN_LONG_GAP = rf"(?:(?!(?:{_NOT_IN_GAP})\s)\S+ )"
-_ANYTHING = r"(?:\S+ )"
-_BESIDE = _WORD_IN_LONG_GAP + "{0,8}?"
 MOST_SIDES = 3
+NUMBERS = frozenset(
+    "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen "
+    "twenty thirty forty fifty sixty seventy eighty ninety hundred "
+    "uno una dos tres cuatro cinco seis siete ocho nueve diez doce trece catorce quince dieciseis diecisiete dieciocho diecinueve "
+    "veinte treinta cuarenta cincuenta sesenta setenta ochenta noventa cien ciento doscientos trescientos".split()
+)
+A_HUNDRED = frozenset({("a", "hundred")})
 _ONES = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen"
 ).split()
 _TENS = "zero ten twenty thirty forty fifty sixty seventy eighty ninety".split()
-_NOT_WITHIN_NUMBER = "".join(f"(?<!{word} )" for word in (*_ONES[1:10], *_TENS[2:], "hundred"))
+_PARTS_OF_NUMBERS = frozenset((*_ONES[1:10], *_TENS[2:], "hundred"))
 MOST_IN_RANGE = 1_000
 _COMMON = frozenset(
     "i im my me a an the is are was it its in on of to and or no not have has had be been so for with at this that you "
@@ -77,9 +74,9 @@ NOTHING = Anchor()
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
-    """A compiled phrase: its expression, the anchors that must all occur (the rarest first), and the words it can begin with."""
+    """A compiled phrase: its pattern, the anchors that must all occur (the rarest first), and the words it can begin with."""
 
-    regex: re.Pattern[str]
+    pattern: Pattern
     anchors: tuple[Anchor, ...]
     starts: Anchor | None
     """None: it can begin at any word."""
@@ -88,7 +85,7 @@ class Phrase:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    expression: str
+    pattern: Pattern
     anchors: tuple[Anchor, ...] = ()
     """Each must occur; none when the part can match without a known word."""
     starts: Anchor | None = None
@@ -97,6 +94,8 @@ class _Part:
     """It can match nothing."""
     sides: tuple[list[_Part], ...] = ()
     """The parts that stand in any order, of a part written with &."""
+    word: str = ""
+    """The plain word that this part is; with a * at its end: a beginning."""
 
     @property
     def best(self) -> Anchor:
@@ -116,9 +115,33 @@ def _starts(parts: list[_Part]) -> Anchor | None:
     return None
 
 
+class Groups:
+    """The groups of one language; each is parsed once, when it is first needed, and shared by all phrases that name it."""
+
+    def __init__(self, texts: Mapping[str, str]) -> None:
+        self.texts = texts
+        self._parsed: dict[str, tuple[_Part, frozenset[str]]] = {}
+        self._open: list[str] = []
+
+    def part(self, name: str) -> tuple[_Part, frozenset[str]]:
+        """The group as a part, and its vocabulary. Raises PhraseError for an unknown group or one that names itself."""
+        if name not in self._parsed:
+            if name not in self.texts:
+                raise PhraseError(f"no group {{{name}}}; add it to groups.yaml")
+            if name in self._open or len(self._open) >= MOST_DEPTH:
+                raise PhraseError(f"groups refer to each other too deeply at {{{name}}}")
+            self._open.append(name)
+            inner = _Parser("(" + self.texts[name] + ")", self)
+            part = inner.alternatives(")")
+            self._open.pop()
+            pattern = patterns.remembered(len(self._parsed), part.pattern)
+            self._parsed[name] = (replace(part, pattern=pattern), frozenset(inner.vocabulary))
+        return self._parsed[name]
+
+
 class _Parser:
-    def __init__(self, text: str, groups: Mapping[str, str], depth: int) -> None:
-        self.text, self.groups, self.depth, self.at = text, groups, depth, 0
+    def __init__(self, text: str, groups: Groups) -> None:
+        self.text, self.groups, self.at = text, groups, 0
         self.vocabulary: set[str] = set()
 
     def sequence(self, ends: str) -> list[_Part]:
@@ -133,24 +156,10 @@ class _Parser:
                 parts.append(self.group())
             elif character == "&":
                 self.at += 1
-                return [self.together(parts, self.sequence(ends))]
+                return [_together(parts, self.sequence(ends))]
             else:
                 parts.append(self.word())
         return parts
-
-    def together(self, left: list[_Part], right: list[_Part]) -> _Part:
-        """Both sides in any order; the right side may itself be such a pair."""
-        sides = [left, *(right[0].sides if len(right) == 1 and right[0].sides else (right,))]
-        if not all(sides) or len(sides) > MOST_SIDES:
-            raise PhraseError(f"write words on both sides of &, at most {MOST_SIDES} such parts")
-        orders = ("".join(["".join(part.expression for part in side) + _BESIDE for side in order]) for order in permutations(sides))
-        expression = "(?:" + "|".join(order.removesuffix(_BESIDE) for order in orders) + ")"
-        starts: Anchor | None = NOTHING
-        for side in sides:
-            first = _starts(list(side))
-            starts = None if starts is None or first is None else starts | first
-        anchors = tuple(anchor for side in sides for part in side for anchor in part.anchors)
-        return _Part(expression, anchors, starts, False, tuple(sides))
 
     def alternatives(self, end: str) -> _Part:
         self.at += 1
@@ -164,37 +173,30 @@ class _Parser:
                 break
         if not all(choices):
             raise PhraseError("an empty choice; leave out the stray | or bracket")
-        expression = "(?:" + "|".join("".join(part.expression for part in choice) for choice in choices) + ")"
-        starts: Anchor | None = NOTHING
-        for choice in choices:
-            first = _starts(choice)
-            starts = None if starts is None or first is None else starts | first
+        pattern = _choice(choices)
+        starts = _any_start(choices)
         if end == "]":
-            return _Part(expression + "?", (), starts, True)
+            return _Part(patterns.optional(pattern), (), starts, True)
         empty = any(all(part.empty for part in choice) for choice in choices)
         anchors = tuple(anchor for part in choices[0] for anchor in part.anchors)
         if len(choices) > 1:
             best = [min((part.best for part in choice), key=lambda anchor: anchor.cost) for choice in choices]
-            whole = NOTHING
-            for anchor in best:
-                whole |= anchor
+            whole = Anchor(
+                frozenset[str]().union(*(anchor.words for anchor in best)), frozenset[str]().union(*(anchor.beginnings for anchor in best))
+            )
             anchors = (whole,) if all(anchor.cost < float("inf") for anchor in best) else ()
-        return _Part(expression, anchors, starts, empty)
+        return _Part(pattern, anchors, starts, empty)
 
     def group(self) -> _Part:
         end = self.text.find("}", self.at)
-        name = self.text[self.at + 1 : end]
-        if end < 0 or name not in self.groups:
-            raise PhraseError(f"no group {{{name}}}; add it to groups.yaml")
-        if self.depth >= MOST_DEPTH:
-            raise PhraseError(f"groups refer to each other too deeply at {{{name}}}")
-        inner = _Parser("(" + self.groups[name] + ")", self.groups, self.depth + 1)
-        part = inner.alternatives(")")
-        self.vocabulary |= inner.vocabulary
+        if end < 0:
+            raise PhraseError('"}" is missing')
+        part, vocabulary = self.groups.part(self.text[self.at + 1 : end])
+        self.vocabulary |= vocabulary
         self.at = end + 1
         if self.text[self.at : self.at + 1] == "*":
             self.at += 1
-            return _Part(f"{part.expression}{{0,{MOST_REPEATS}}}?", (), part.starts, True)
+            return _Part(patterns.repeated(part.pattern, MOST_REPEATS), (), part.starts, True)
         return part
 
     def word(self) -> _Part:
@@ -204,28 +206,71 @@ class _Parser:
         word = self.text[start : self.at]
         if not word:
             raise PhraseError(f'"{self.text[start]}" stands alone')
-        if word == "~~~":
-            return _Part(_ANYTHING + "{0,25}?", empty=True)
+        if word in GAPS:
+            return _Part(GAPS[word], empty=True)
         if bounds := re.fullmatch(r"<(\d{1,4})-(\d{1,4})>", word):
             return _within(int(bounds[1]), int(bounds[2]))
-        if word in ("~", "~~"):
-            return _Part(_WORD_IN_GAP + "{0,3}?" if word == "~" else _WORD_IN_LONG_GAP + "{0,7}?", empty=True)
         if word == "<n>":
-            return _Part(NUMBER)
+            return _Part(patterns.number(NUMBERS, A_HUNDRED))
         if word == "^":
-            return _Part(r"\A", starts=NOTHING, empty=True)
+            return _Part(patterns.at_first, starts=NOTHING, empty=True)
         if word == "$":
-            return _Part(r"\Z", starts=NOTHING, empty=True)
+            return _Part(patterns.at_last, starts=NOTHING, empty=True)
         if word != word.lower() or "'" in word:
             raise PhraseError(f'"{word}": write words in small letters without apostrophes or accents')
         if word.endswith("*"):
             if len(word) < 4:
                 raise PhraseError(f'"{word}": give at least three letters before *')
             anchor = Anchor(beginnings=frozenset({word[:-1]}))
-            return _Part(re.escape(word[:-1]) + r"\S* ", (anchor,), anchor)
+            return _Part(patterns.any_of((), (word[:-1],)), (anchor,), anchor, word=word)
         self.vocabulary.add(word)
         anchor = Anchor(words=frozenset({word}))
-        return _Part(re.escape(word) + " ", (anchor,), anchor)
+        return _Part(patterns.word(word), (anchor,), anchor, word=word)
+
+
+GAPS = {"~": patterns.gap, "~~": patterns.long_gap, "~~~": patterns.wide_gap}
+
+
+def _sequence(parts: list[_Part]) -> Pattern:
+    return patterns.sequence([part.pattern for part in parts])
+
+
+def _any_start(choices: Sequence[list[_Part]]) -> Anchor | None:
+    starts = [_starts(choice) for choice in choices]
+    known = [each for each in starts if each is not None]
+    if len(known) < len(starts):
+        return None
+    return Anchor(frozenset[str]().union(*(each.words for each in known)), frozenset[str]().union(*(each.beginnings for each in known)))
+
+
+def _choice(choices: list[list[_Part]]) -> Pattern:
+    """The choices by how they begin: single words together, others by their first word."""
+    if len(choices) == 1:
+        return _sequence(choices[0])
+    singles = [choice[0].word for choice in choices if len(choice) == 1 and choice[0].word]
+    words = [word for word in singles if not word.endswith("*")]
+    beginnings = [word[:-1] for word in singles if word.endswith("*")]
+    by_first: dict[str, list[Pattern]] = {}
+    others: list[Pattern] = []
+    for choice in choices:
+        first = choice[0].word
+        if len(choice) == 1 and first:
+            continue
+        if first and not first.endswith("*"):
+            by_first.setdefault(first, []).append(_sequence(choice))
+        else:
+            others.append(_sequence(choice))
+    single = patterns.any_of(words, beginnings) if singles else None
+    return single if single is not None and not by_first and not others else patterns.choice(single, by_first, others)
+
+
+def _together(left: list[_Part], right: list[_Part]) -> _Part:
+    """Both sides in any order; the right side may itself be such a pair."""
+    sides = [left, *(right[0].sides if len(right) == 1 and right[0].sides else (right,))]
+    if not all(sides) or len(sides) > MOST_SIDES:
+        raise PhraseError(f"write words on both sides of &, at most {MOST_SIDES} such parts")
+    anchors = tuple(anchor for side in sides for part in side for anchor in part.anchors)
+    return _Part(patterns.together([_sequence(side) for side in sides]), anchors, _any_start(sides), False, tuple(sides))
 
 
 def _spoken(number: int) -> tuple[str, ...]:
@@ -251,23 +296,21 @@ def _within(low: int, high: int) -> _Part:
     if not low <= high < low + MOST_IN_RANGE:
         raise PhraseError(f"<{low}-{high}>: write the smaller number first, at most {MOST_IN_RANGE} apart")
     numbers = range(low, high + 1)
-    words = sorted((form for number in numbers for form in _spoken(number)), key=len, reverse=True)
-    anchor = Anchor(words=frozenset([str(number) for number in numbers] + [word.split()[0] for word in words]))
-    digits = "|".join(str(number) for number in numbers)
-    spoken = "|".join(f"{word} " for word in words)
-    return _Part(f"(?:(?:{digits})(?:\\.\\d+)? |{_NOT_WITHIN_NUMBER}(?:{spoken})(?!hundred |point ))", (anchor,), anchor)
+    forms = frozenset(tuple(form.split()) for number in numbers for form in _spoken(number))
+    digits = frozenset(str(number) for number in numbers)
+    anchor = Anchor(words=digits | {form[0] for form in forms}, beginnings=frozenset(f"{each}." for each in digits))
+    return _Part(patterns.spoken(digits, forms, _PARTS_OF_NUMBERS), (anchor,), anchor)
 
 
-def compile_phrase(text: str, groups: Mapping[str, str]) -> Phrase:
-    """The compiled phrase. `groups` maps a name to its alternatives, joined by "|". Raises PhraseError."""
+def compile_phrase(text: str, groups: Groups) -> Phrase:
+    """The compiled phrase. Raises PhraseError."""
     if len(text) > MOST_CHARACTERS:
         raise PhraseError(f"longer than {MOST_CHARACTERS} characters; split it")
-    parser = _Parser(f"({text})", groups, 0)
+    parser = _Parser(f"({text})", groups)
     whole = parser.alternatives(")")
     if parser.at < len(parser.text):
         raise PhraseError(f'"{parser.text[parser.at]}" without its opening bracket')
     if not whole.anchors:
         raise PhraseError("needs at least one word that must occur")
-    regex = re.compile(r"(?<!\S)" + whole.expression)
     anchors = tuple(sorted(whole.anchors, key=lambda anchor: anchor.cost))
-    return Phrase(regex, anchors, whole.starts, frozenset(parser.vocabulary))
+    return Phrase(whole.pattern, anchors, whole.starts, frozenset(parser.vocabulary))

@@ -43,6 +43,16 @@ ABOUT_CONTACT = frozenset(
         FindingKind.UNSAFE_TO_CONTACT,
     }
 )
+KEPT_OF_ANOTHER_LANGUAGE = frozenset(
+    {
+        FindingKind.VALUE,
+        FindingKind.SYMPTOM,
+        FindingKind.CRISIS,
+        FindingKind.THIRD_PARTY,
+        FindingKind.OPT_OUT,
+        FindingKind.UNSAFE_TO_CONTACT,
+    }
+)
 _ANSWERS = {
     Expects.MEDICATION_TAKEN: FindingKind.MEDICATION,
     Expects.YES_NO: FindingKind.ANSWER,
@@ -71,9 +81,9 @@ def read(lexicon: Lexicon, reply: Reply, question: Question | None) -> Reading:
         death = named_death(lexicon, line, reply.first_name) if reply.first_name else None
         if death is not None and not any(finding.kind is FindingKind.DECEASED for finding in found):
             found.append(death)
-        foreign = other_language(line, matches, heard)
+        foreign = other_language(lexicon, text, line, matches)
         if foreign is not None:
-            found = [f for f in found if f.kind in (FindingKind.VALUE, FindingKind.SYMPTOM, FindingKind.CRISIS)]
+            found = [f for f in found if f.kind in KEPT_OF_ANOTHER_LANGUAGE]
             found.append(foreign)
         else:
             found += _unexplained(lexicon, line, matches, counted, found, heard.language)

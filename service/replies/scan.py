@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import bisect
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from service.domain.reading import Question
 from service.replies.lexicon import Entry, Lexicon
 from service.replies.normalise import Line, normalise
+from service.replies.patterns import Words
 from service.replies.phrases import Anchor
 
 MOST_MATCHES = 600
@@ -95,6 +95,7 @@ class _Words:
             for length in range(SHORTEST_BEGINNING, len(token.text) + 1):
                 self.beginnings.setdefault(token.text[:length], []).append(place)
         self._words, self._beginnings = set(self.places), set(self.beginnings)
+        self.words = Words([token.text for token in line.tokens])
 
     def have(self, anchor: Anchor) -> bool:
         """True when a word of the anchor occurs."""
@@ -112,11 +113,13 @@ def _matches(entry: Entry, line: Line, words: _Words) -> list[Match]:
     found: list[Match] = []
     behind = 0
     for place in places:
-        start = line.starts[place]
-        if start < behind or (match := entry.regex.match(line.text, start)) is None or match.end() == start:
+        if place < behind:
             continue
-        behind = match.end()
-        found.append(Match(entry, place, bisect.bisect_left(line.starts, behind)))
+        last = next((end for end in entry.pattern(words.words, place) if end > place), None)
+        if last is None:
+            continue
+        behind = last
+        found.append(Match(entry, place, last))
         if len(found) >= MOST_A_PHRASE:
             break
     return found

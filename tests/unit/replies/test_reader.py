@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from service.content import load_lexicon
 from service.domain.reading import Assertion, Channel, Expects, FindingKind, Question, Reply
-from service.replies import MOST_CHARACTERS, LexiconError, build_lexicon, read
+from service.replies import LexiconError, build_lexicon, read
 
 LEXICON = load_lexicon()
 EVERY_QUESTION = [None, *(Question(expects) for expects in Expects)]
@@ -36,11 +36,18 @@ def test_signs_that_nobody_sees_do_not_hide_a_danger_word(sign: str) -> None:
 
 
 @pytest.mark.parametrize("piece", ["chest pain no ", "\u202e", "\x00", "\ud800", "1 ", "no,", "and ", "🙂", "a"])
-def test_a_text_of_64_kb_is_read_in_its_first_part_and_flagged(piece: str) -> None:
+def test_a_text_of_64_kb_is_read_at_its_ends_and_flagged(piece: str) -> None:
     text = piece * (65_536 // len(piece))
     reading = read(LEXICON, Reply(text), Question(Expects.SYMPTOMS))
     assert reading.first(FindingKind.UNEXPLAINED, "too_long") is not None
-    assert all(finding.span[1] <= MOST_CHARACTERS for finding in reading.findings)
+    assert all(finding.span[1] <= len(text) for finding in reading.findings)
+
+
+def test_danger_at_the_end_of_a_long_letter_is_found_where_it_stands() -> None:
+    text = "my garden is lovely this year. " * 2_000 + "and now my chest hurts"
+    found = read(LEXICON, Reply(text), None).first(FindingKind.SYMPTOM, "chest_pain")
+    assert found is not None
+    assert text[slice(*found.span)] == "chest hurts"
 
 
 def test_a_skipped_water_pill_and_huge_ankles_are_both_found_with_their_words() -> None:
