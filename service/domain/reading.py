@@ -93,6 +93,7 @@ class FindingKind(StrEnum):
     AUTO_REPLY = "auto_reply"
     OTHER_LANGUAGE = "other_language"
     UNCLEAR = "unclear"  # no usable answer: name says why (nothing_usable | implausible | ambiguous_unit | off_question)
+    SIGN = "sign"  # a circumstance that counts only beside others (power_out, cannot_get_up); never a label
     UNEXPLAINED = "unexplained"  # content words that no rule explains
 
 

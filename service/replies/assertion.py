@@ -173,7 +173,7 @@ class Clauses:
         return bool(near) and not (now and min(now) < min(near))
 
     def _ended(self, match: Match) -> bool:
-        if any(self._reaches(cue, match) for cue in self._named("ended")):
+        if any(self._reaches(cue, match) and not self._stands_alone(cue, match) for cue in self._named("ended")):
             return True
         later = [other.first for other in self.symptoms if other.first >= match.last]
         reach = REACH_AFTER if match.entry.acute else REACH_AFTER_MILD
