@@ -26,7 +26,7 @@ SMALLEST_CHANGE_LB = 3.0
 """A change of weight below this is no symptom (label rules: 3 lb in a day)."""
 
 FEVER_F = 100.4
-LOW_GLUCOSE, HIGH_GLUCOSE = 70.0, 250.0
+LOW_GLUCOSE, HIGH_GLUCOSE, VERY_HIGH_GLUCOSE = 70.0, 250.0, 400.0
 """mg/dL. From these readings on (label rules) a reading alone tells the symptom; see `_told_by_readings`."""
 
 
@@ -91,7 +91,13 @@ def _told_by_readings(found: dict[str, Any], reading: Reading, question: Questio
         if finding.name == Measure.TEMPERATURE and value >= FEVER_F:
             name = "fever"
         elif finding.name == Measure.GLUCOSE and (found.get("symptoms_present") or not asked):
-            name = "low_blood_sugar" if value < LOW_GLUCOSE else "high_blood_sugar" if value >= HIGH_GLUCOSE else ""
+            name = (
+                "low_blood_sugar"
+                if value < LOW_GLUCOSE
+                else "high_blood_sugar"
+                if value >= (VERY_HIGH_GLUCOSE if asked else HIGH_GLUCOSE)
+                else ""
+            )
         if name and name not in found.get("symptoms_present", []):
             found.setdefault("symptoms_present", []).append(name)
 
