@@ -82,6 +82,9 @@ def people(line: Line, matches: Sequence[Match]) -> list[Finding]:
         kinds.add(match.kind)
         found.append(_finding(line, match))
     unsafe = "unsafe_to_contact" in kinds and "deceased" not in kinds
+    threat = next((f for f in found if unsafe and f.kind is FindingKind.UNSAFE_TO_CONTACT), None)
+    if threat is not None:
+        found.append(Finding(FindingKind.CRISIS, "violence", threat.rule, threat.span))
     return [f for f in found if f.kind is not (FindingKind.OPT_OUT if unsafe else FindingKind.UNSAFE_TO_CONTACT) or not _both(kinds)]
 
 
