@@ -216,8 +216,8 @@ DREAMS = ("dream", "nightmare", "son", "pesadilla")
 AWAKE = frozenset("woke awoke waking woken really actually desperte desperto despertar verdad and y but pero".split())
 ONLY = frozenset("just only solo solamente nomas".split())
 """After a negation these tell what there is instead: "not really, just chest pressure"."""
-LISTS_ON = frozenset("ni o u or nor".split())
-NEGATIONS = frozenset("no ni sin".split())
+LISTS_ON = frozenset("o u or".split())
+NEGATIONS = frozenset("no ni sin ya tampoco nunca".split())
 """A danger sign that begins with one of these says itself what is missing ("no no puedo respirar")."""
 SPEAKS_ANEW = frozenset("ahora ahorita tengo estoy esta estan ando siento traigo amaneci me se le yo mire".split())
 """In Spanish these begin a statement of their own, unless they stand right behind the negation."""
