@@ -124,7 +124,10 @@ def _content(
     people = contact.people(line, matches)
     kinds = {finding.kind for finding in people}
     told, carer = findings(line, matches, choose(matches), lexicon.gives_way, by_carer=FindingKind.THIRD_PARTY in kinds)
-    if carer and FindingKind.THIRD_PARTY not in kinds:
+    violence = any(finding.kind is FindingKind.CRISIS and finding.name == "violence" for finding in [*told, *people])
+    if violence:
+        people = [finding for finding in people if (finding.kind, finding.name) != (FindingKind.THIRD_PARTY, "subject")]
+    if carer and not violence and FindingKind.THIRD_PARTY not in kinds:
         relative = next((m for m in matches if m.kind == "cue" and m.name == "other_person"), None)
         span = line.span(relative.first, relative.last) if relative is not None else (0, 0)
         people.append(Finding(FindingKind.THIRD_PARTY, "relative", "contact.carer_reports_danger", span))
