@@ -85,7 +85,9 @@ def _with_crisis(found: dict[str, Any], reading: Reading, decision: Decision) ->
     words = {
         finding.span
         for finding in reading.findings
-        if finding.present and finding.kind in (FindingKind.SYMPTOM, FindingKind.SIGN, FindingKind.MEDICATION) and finding.rule != "answer.yes"
+        if finding.present
+        and finding.kind in (FindingKind.SYMPTOM, FindingKind.SIGN, FindingKind.MEDICATION)
+        and finding.rule != "answer.yes"
     }
     limit = any("meter_limit" in finding.qualifiers for finding in reading.findings)
     told = any(rule.urgency is Urgency.EMERGENCY for rule in decision.fired) and bool(words) and not limit
