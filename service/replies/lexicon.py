@@ -24,6 +24,7 @@ from typing import Any
 
 from service.domain.reading import Expects, FindingKind
 from service.replies.gives_way import GivesWay, GivesWayError, parse_gives_way
+from service.replies.index import Index, build_index
 from service.replies.inflect import FORMS
 from service.replies.patterns import Pattern
 from service.replies.phrases import Anchor, Groups, Phrase, PhraseError, compile_phrase
@@ -89,8 +90,7 @@ class Lexicon:
     version: str
     entries: tuple[Entry, ...]
     """Danger signs first, so that the bound on matches can never hide one."""
-    by_word: Mapping[str, tuple[int, ...]]
-    by_beginning: Mapping[str, tuple[int, ...]]
+    index: Index
     spelling: Mapping[str, tuple[str, ...]]
     sounds: Mapping[str, tuple[Sound, ...]]
     numbers: Mapping[str, Mapping[str, float]]
@@ -120,8 +120,6 @@ def build(files: Mapping[str, Any]) -> Lexicon:
     files = {file: content for file, content in files.items() if file not in shared}
     groups = {language: Groups(texts) for language, texts in _groups(files).items()}
     entries: list[Entry] = []
-    by_word: dict[str, list[int]] = {}
-    by_beginning: dict[str, list[int]] = {}
     phrase_words: dict[str, set[str]] = {}
     foreign: set[str] = set()
     for file, content in files.items():
@@ -131,11 +129,6 @@ def build(files: Mapping[str, Any]) -> Lexicon:
             words.update(word for word in phrase.vocabulary if word.isalpha())
             entries.append(_entry(file, where, language, entry, phrase))
     entries.sort(key=lambda entry: not entry.acute)
-    for number, made in enumerate(entries):
-        for word in made.anchors[0].words:
-            by_word.setdefault(word, []).append(number)
-        for beginning in made.anchors[0].beginnings:
-            by_beginning.setdefault(beginning, []).append(number)
     spelling, sounds, numbers = _words(files)
     known, names, report = _everyday(files)
     language_words = {
@@ -147,8 +140,7 @@ def build(files: Mapping[str, Any]) -> Lexicon:
     return Lexicon(
         version=version,
         entries=tuple(entries),
-        by_word=MappingProxyType({word: tuple(dict.fromkeys(places)) for word, places in by_word.items()}),
-        by_beginning=MappingProxyType({word: tuple(dict.fromkeys(places)) for word, places in by_beginning.items()}),
+        index=build_index([entry.anchors for entry in entries]),
         spelling=MappingProxyType(spelling),
         sounds=MappingProxyType({word: tuple(found) for word, found in sounds.items()}),
         numbers=MappingProxyType({language: MappingProxyType(words) for language, words in numbers.items()}),

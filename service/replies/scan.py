@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from service.domain.reading import Question
 from service.replies.lexicon import Entry, Lexicon
@@ -55,21 +56,15 @@ def scan(lexicon: Lexicon, line: Line, question: Question | None) -> list[Match]
     with the words of the reply, not with words times entries.
     """
     words = _Words(line)
-    candidates: set[int] = set()
-    for word in words.places:
-        candidates.update(lexicon.by_word.get(word, ()))
-    for beginning in words.beginnings:
-        candidates.update(lexicon.by_beginning.get(beginning, ()))
     expects = question.expects if question is not None else None
     found: list[Match] = []
-    for number in sorted(candidates):
+    for number in lexicon.index.candidates(words.places, words.beginnings):
         entry = lexicon.entries[number]
         if entry.asked and expects not in entry.asked:
             continue
         if len(found) >= MOST_MATCHES:
             break
-        if all(words.have(anchor) for anchor in entry.anchors[1:]):
-            found += _matches(entry, line, words)
+        found += _matches(entry, words)
     found.sort(key=lambda match: (match.first, -match.length))
     if any(match.entry.about for match in found):
         topics = _topics(lexicon, question)
@@ -79,47 +74,49 @@ def scan(lexicon: Lexicon, line: Line, question: Question | None) -> list[Match]
 
 def _topics(lexicon: Lexicon, question: Question | None) -> frozenset[str]:
     """What the words of the question are about: the names of the `topic` entries in it."""
-    if question is None or not question.text:
-        return frozenset()
-    return frozenset(match.name for match in scan(lexicon, normalise(lexicon, question.text), None) if match.kind == "topic")
+    return frozenset() if question is None or not question.text else _topics_of(lexicon, question.text)
+
+
+@lru_cache(maxsize=512)
+def _topics_of(lexicon: Lexicon, text: str) -> frozenset[str]:
+    return frozenset(match.name for match in scan(lexicon, normalise(lexicon, text), None) if match.kind == "topic")
 
 
 class _Words:
     """The words of a line and their beginnings, each with its places."""
+
+    __slots__ = ("beginnings", "places", "words")
 
     def __init__(self, line: Line) -> None:
         self.places: dict[str, list[int]] = {}
         self.beginnings: dict[str, list[int]] = {}
         for place, token in enumerate(line.tokens):
             self.places.setdefault(token.text, []).append(place)
-            for length in range(SHORTEST_BEGINNING, len(token.text) + 1):
-                self.beginnings.setdefault(token.text[:length], []).append(place)
-        self._words, self._beginnings = set(self.places), set(self.beginnings)
+        for word, places in self.places.items():
+            for length in range(SHORTEST_BEGINNING, len(word) + 1):
+                self.beginnings.setdefault(word[:length], []).extend(places)
         self.words = Words([token.text for token in line.tokens])
-
-    def have(self, anchor: Anchor) -> bool:
-        """True when a word of the anchor occurs."""
-        return not (anchor.words.isdisjoint(self._words) and anchor.beginnings.isdisjoint(self._beginnings))
 
     def of(self, anchor: Anchor) -> list[int]:
         """The places of the anchor's words, in order."""
-        found = [place for word in anchor.words & self._words for place in self.places[word]]
-        found += [place for word in anchor.beginnings & self._beginnings for place in self.beginnings[word]]
-        return sorted(found)
+        found = [place for word, places in self.places.items() if word in anchor.words for place in places]
+        for beginning in anchor.beginnings:
+            found += self.beginnings.get(beginning, ())
+        return sorted(found) if len(found) > 1 else found
 
 
-def _matches(entry: Entry, line: Line, words: _Words) -> list[Match]:
-    places = range(len(line.tokens)) if entry.starts is None else words.of(entry.starts)
+def _matches(entry: Entry, words: _Words) -> list[Match]:
+    places = range(words.words.count) if entry.starts is None else words.of(entry.starts)
     found: list[Match] = []
     behind = 0
     for place in places:
         if place < behind:
             continue
-        last = next((end for end in entry.pattern(words.words, place) if end > place), None)
-        if last is None:
-            continue
-        behind = last
-        found.append(Match(entry, place, last))
+        for last in entry.pattern(words.words, place):
+            if last > place:
+                behind = last
+                found.append(Match(entry, place, last))
+                break
         if len(found) >= MOST_A_PHRASE:
             break
     return found
