@@ -1,0 +1,120 @@
+"""The labelled sets and the banks of wordings: what share is read as labelled, held so that no change of the parsers falls behind.
+
+`labelled/` was open to whoever tuned the parsers; `kept_aside/` was not, and is what the figures of the parsers are stated on
+(service/replies/FIGURES.md). `wordings/` are short lines a concept. Single replies that must always be read right are in `cases/`.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from service.content import load_lexicon, load_tables
+from service.domain.reading import Channel, Expects
+from service.evaluation import Scores, judge_given, judge_text, labelled_lines, table
+
+HERE = Path(__file__).parent
+LEXICON, TABLES = load_lexicon(), load_tables()
+BANKS = sorted((HERE / "wordings").glob("*.txt"))
+LEAST_OF_A_BANK = 0.94
+
+# Figure -> the least share, for the open set and the set kept aside; figures of harm: the greatest.
+LEAST = {
+    "emergency as emergency": (0.97, 0.70),
+    "emergency as urgent or above": (0.97, 0.75),
+    "urgent as urgent or above": (0.90, 0.80),
+    "urgent seen by a nurse": (0.97, 0.94),
+    "opt_out recall": (0.97, 0.64),
+    "opt_out precision": (0.97, 0.92),
+    "medication status": (0.93, 0.78),
+    "value exact": (0.97, 0.95),
+    "symptom recall": (0.85, 0.62),
+    "symptom precision": (0.85, 0.72),
+    "crisis recall": (0.95, 0.68),
+    "crisis precision": (0.95, 0.87),
+}
+MOST = {"harmless escalated": (0.02, 0.08), "harmless put on the same-day list": (0.25, 0.36), "wrong value": (0.005, 0.04)}
+
+
+def cases(folder: str) -> list[dict[str, Any]]:
+    paths = sorted((HERE / folder).glob("*.jsonl"))
+    return [case for path in paths for case in labelled_lines(path.read_text(encoding="utf-8").splitlines())]
+
+
+@functools.cache
+def scores(folder: str) -> dict[str, Scores]:
+    labelled = cases(folder)
+    answers = {}
+    for case in labelled:
+        judged = judge_given(LEXICON, TABLES, case)
+        answers[case["id"]] = {"labels": judged.labels, "urgency": judged.urgency}
+    return table(labelled, answers)
+
+
+@pytest.mark.parametrize(("folder", "column"), [("labelled", 0), ("kept_aside", 1)])
+def test_the_figures_of_a_set_do_not_fall(folder: str, column: int) -> None:
+    figures = {figure.name: figure for figure in scores(folder)["all"].figures}
+    low = [f"{name}: {figures[name].share}" for name, floors in LEAST.items() if (figures[name].share or 0) < floors[column]]
+    high = [f"{name}: {figures[name].share}" for name, floors in MOST.items() if (figures[name].share or 0) > floors[column]]
+    assert not low + high
+
+
+def test_no_reply_is_in_two_sets() -> None:
+    texts = [(case["question"], " ".join(case["reply"].lower().split())) for folder in ("labelled", "kept_aside") for case in cases(folder)]
+    long = [text for text in texts if len(text[1]) > 25]
+    assert len(set(long)) == len(long)
+
+
+def test_the_set_kept_aside_is_large_enough_to_tell() -> None:
+    aside = cases("kept_aside")
+    for language in ("en", "es"):
+        own = [case for case in aside if case["lang"] == language]
+        assert sum(case["urgency"] == "emergency" for case in own) >= 185
+        assert sum(bool(case["labels"].get("opt_out")) for case in own) >= 60
+
+
+def lines_of(bank: Path) -> Iterator[tuple[dict[str, str], str]]:
+    """Each reply of a bank with its block's header: "## urgency | label | expects=... | channel=... | condition=..."."""
+    block: dict[str, str] = {}
+    for line in bank.read_text(encoding="utf-8").splitlines():
+        if line.startswith("##"):
+            urgency, *more = (part.strip() for part in line[2:].split("|"))
+            block = {"urgency": urgency, "label": "", **dict(part.split("=", 1) for part in more if "=" in part)}
+            block["label"] = next((part for part in more if part and "=" not in part), "")
+        elif line.strip() and not line.startswith("#"):
+            yield block, line
+
+
+def read_as_meant(language: str, block: dict[str, str], reply: str) -> bool:
+    judged = judge_text(
+        LEXICON,
+        TABLES,
+        reply,
+        expects=Expects(block.get("expects", "free_text")),
+        language=language,
+        channel=Channel(block.get("channel", "sms")),
+        condition=block.get("condition", ""),
+    )
+    wanted = {"urgent": {"urgent", "emergency"}, "not_escalated": {"none", "same_day"}}.get(block["urgency"], {block["urgency"]})
+    found = judged.labels
+    names = {*found.get("symptoms_present", []), *(name for name, value in found.items() if value is True)}
+    names |= {str(found.get(key)) for key in ("crisis_type", "request", "medication", "missed_reason", "answer")}
+    return judged.urgency in wanted and (not block["label"] or block["label"] in names)
+
+
+@pytest.mark.parametrize("bank", BANKS, ids=lambda bank: bank.stem)
+def test_a_bank_of_wordings_is_read_as_its_blocks_say(bank: Path) -> None:
+    lines = list(lines_of(bank))
+    wrong = [f"{block['urgency']} {block['label']}: {reply}" for block, reply in lines if not read_as_meant(bank.stem[:2], block, reply)]
+    assert 1 - len(wrong) / len(lines) >= LEAST_OF_A_BANK, "\n".join(wrong)
+
+
+def test_the_files_are_json_lines_in_one_form() -> None:
+    for path in [*(HERE / "labelled").glob("*.jsonl"), *(HERE / "kept_aside").glob("*.jsonl")]:
+        for line in path.read_text(encoding="utf-8").splitlines():
+            assert {"id", "lang", "channel", "condition", "question", "expects", "reply", "labels", "urgency"} <= set(json.loads(line))
