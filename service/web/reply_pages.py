@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from aiohttp import web
 
 from service.domain.reading import Channel, Expects
@@ -37,7 +39,12 @@ CONDITIONS = [
     "postpartum",
     "anticoagulation",
 ]
-CHOICES = {"expects": EXPECTS, "language": LANGUAGES, "channel": CHANNELS, "condition": {"": "None of these", **dict.fromkeys(CONDITIONS)}}
+CHOICES: Mapping[str, Mapping[str, str]] = {
+    "expects": {str(code): word for code, word in EXPECTS.items()},
+    "language": LANGUAGES,
+    "channel": {str(code): word for code, word in CHANNELS.items()},
+    "condition": {"": "None of these", **{name: name.replace("_", " ") for name in CONDITIONS}},
+}
 
 
 async def show_form(request: web.Request) -> web.Response:

@@ -3,7 +3,7 @@
 - crisis: the suicide risk lexicon of construct-tracker (Apache-2.0), English words and phrases of three constructs, each read as a reply.
 - negation: the NegEx trigger list in pynegex (MIT), each put before and behind "chest pain" as its kind says.
 
-The NegEx annotation kit, the Recognizers-Text specifications and PsyTAR are in no package: they would have to be fetched from their own pages.
+The NegEx annotation kit, the Recognizers-Text specifications and PsyTAR are in no package of a registry.
 """
 
 from __future__ import annotations
