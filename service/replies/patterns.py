@@ -128,18 +128,30 @@ def sequence(parts: Sequence[Pattern]) -> Pattern:
     if len(parts) == 1:
         return parts[0]
 
+    first, *rest = parts
+
     def ends(words: Words, place: int) -> Sequence[int]:
-        places: Sequence[int] = (place,)
-        for part in parts:
+        places = first(words, place)
+        for part in rest:
             if len(places) == 1:
                 places = part(words, places[0])
+            elif places:
+                places = _all_ends(part, words, places)
             else:
-                places = list(dict.fromkeys(end for start in places for end in part(words, start)))
-            if not places:
                 return NEVER
         return places
 
     return ends
+
+
+def _all_ends(part: Pattern, words: Words, places: Sequence[int]) -> Sequence[int]:
+    """Where the part can end from each of these places, each once, in their order."""
+    found: list[int] = []
+    for start in places:
+        for end in part(words, start):
+            if end not in found:
+                found.append(end)
+    return found
 
 
 def choice(singles: Pattern | None, by_first: dict[str, list[Pattern]], others: Sequence[Pattern]) -> Pattern:
@@ -147,15 +159,19 @@ def choice(singles: Pattern | None, by_first: dict[str, list[Pattern]], others: 
 
     def ends(words: Words, place: int) -> Sequence[int]:
         found: Sequence[int] = singles(words, place) if singles is not None else NEVER
-        more = by_first.get(words.words[place], NEVER) if place < words.count else NEVER
-        if not more and not others:
-            return found
-        whole = set(found)
-        for part in (*more, *others):
-            whole.update(part(words, place))
-        return sorted(whole, reverse=True)
+        if place < words.count and words.words[place] in by_first:
+            found = _longer(found, by_first[words.words[place]], words, place)
+        return _longer(found, others, words, place) if others else found
 
     return ends
+
+
+def _longer(found: Sequence[int], parts: Sequence[Pattern], words: Words, place: int) -> Sequence[int]:
+    """These ends and those of the parts, the longest first."""
+    whole = set(found)
+    for part in parts:
+        whole.update(part(words, place))
+    return sorted(whole, reverse=True) if len(whole) > 1 else tuple(whole)
 
 
 def optional(part: Pattern) -> Pattern:

@@ -81,6 +81,8 @@ def findings(
     line: Line, matches: Sequence[Match], symptoms: Sequence[Symptom], gives_way: Sequence[GivesWay], *, by_carer: bool
 ) -> tuple[list[Finding], bool]:
     """SYMPTOM and CRISIS findings; True when somebody else's danger sign shows that a carer is writing."""
+    if not symptoms:
+        return [], False
     clauses = Clauses(line, matches, [symptom.match for symptom in symptoms])
     by_carer = by_carer and not clauses.speaker_well
     words = {token.text for token in line.tokens}
@@ -150,6 +152,8 @@ class _Told:
 
 def _gave_way(told: Sequence[_Told], rules: Sequence[GivesWay], clauses: Clauses) -> frozenset[int]:
     """The places of those that give way. Of two names that yield to each other the earlier rule decides."""
+    if len(told) < 2:
+        return frozenset()
     pairs: set[tuple[int, int]] = set()
     for rule in rules:
         wide = [place for place, each in enumerate(told) if each.match.name == rule.name]
