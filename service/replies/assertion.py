@@ -5,6 +5,7 @@ The cues and the words that end their reach are lexicon data (entries of kind `c
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -54,6 +55,9 @@ class Clauses:
             for cue in cues
             if cue.name in PLAIN or not any(mask.covers(cue) and (cue.name != "ended" or mask.length > cue.length) for mask in masks)
         ]
+        self._by_name: dict[str, list[Match]] = {}
+        for cue in self.cues:
+            self._by_name.setdefault(cue.name, []).append(cue)
         self.starters = {cue.first for cue in cues if cue.name == "starter"}
         self.list_words = {cue.first for cue in cues if cue.name == "list_word"}
         self.because = {cue.first for cue in cues if cue.name == "because"}
@@ -61,27 +65,27 @@ class Clauses:
         self.speaker_well = bool(self._named("self_well")) and not self._named("introduced")
         """ "me, I'm fine": what is told of somebody else is not about the patient."""
         self.symptoms = symptoms
-        self.hard = [place for place, word in enumerate(self.words) if word in HARD_STOPS or place in self.ends]
+        self.stops = [place for place, word in enumerate(self.words) if word in HARD_STOPS]
+        self.hard = sorted({*self.stops, *self.ends})
 
     def clause(self, match: Match) -> tuple[int, int]:
         """The words (first, last) of the clause that holds the match."""
-        first = max((place + 1 for place in self.hard if place < match.first), default=0)
-        last = min((place for place in self.hard if place >= match.last), default=len(self.words))
-        return first, last
+        return self._between(self.hard, match)
 
     def sentence(self, match: Match) -> tuple[int, int]:
         """The words of the sentence that holds the match ("but" does not end it)."""
-        first = max((p + 1 for p in range(match.first) if self.words[p] in HARD_STOPS), default=0)
-        last = min((p for p in range(match.last, len(self.words)) if self.words[p] in HARD_STOPS), default=len(self.words))
-        return first, last
+        return self._between(self.stops, match)
+
+    def _between(self, borders: Sequence[int], match: Match) -> tuple[int, int]:
+        before, after = bisect_left(borders, match.first), bisect_left(borders, match.last)
+        return borders[before - 1] + 1 if before else 0, borders[after] if after < len(borders) else len(self.words)
 
     def _named(self, name: str) -> list[Match]:
-        return [cue for cue in self.cues if cue.name == name]
+        return self._by_name.get(name, [])
 
     def _reaches(self, cue: Match, match: Match, *, crosses_starters: bool = False) -> bool:
         """True when a cue before the match, in its clause, still holds where the match begins."""
-        first, _ = self.clause(match)
-        if not (first <= cue.first and cue.last <= match.first and match.first - cue.last <= REACH_BEFORE):
+        if not (cue.last <= match.first and match.first - cue.last <= REACH_BEFORE and self.clause(match)[0] <= cue.first):
             return False
         if match.entry.kind == "crisis" and match.first - cue.last > REACH_TO_A_CRISIS:
             return False
@@ -172,6 +176,24 @@ class Clauses:
         now = [_apart(cue, match) for cue in self._named("now") if clause[0] <= cue.first and cue.last <= clause[1]]
         return bool(near) and not (now and min(now) < min(near))
 
+    def untroubling(self, match: Match, *, denied: bool) -> bool:
+        """True when a word that may stand for trouble is told of somebody else, of long ago, of a film or, where `denied` counts, denied.
+
+        Stricter than for symptoms: no word of the patient about himself may stand between the other person and it.
+        """
+        if self._told_story(match):
+            return True
+        first, last = self.clause(match)
+        if self._past(match, (first, last)) and STILL.isdisjoint(self.words[first:last]):
+            return True
+        if denied and self._negated(match) and STILL.isdisjoint(self.words[first : match.last]):
+            return True
+        for cue in self._named("other_person"):
+            named = self.words[cue.first] not in PRONOUNS or self.speaker_well
+            if named and first <= cue.first <= match.first and FIRST_PERSON.isdisjoint(self.words[cue.last : match.last]):
+                return True
+        return any(match.last <= cue.first and cue.last <= last for cue in self._named("other_after"))
+
     def _ended(self, match: Match) -> bool:
         if any(self._reaches(cue, match) and not self._stands_alone(cue, match) for cue in self._named("ended")):
             return True
@@ -212,6 +234,10 @@ def _apart(cue: Match, match: Match) -> int:
 
 
 FIRST_PERSON = frozenset("i im ive id my mine me myself yo mi mis me tengo estoy ando siento mio mia".split())
+PRONOUNS = frozenset("his her hes shes he she their theyre someone somebody people everyone everybody alguien el ella".split())
+"""Another person without a name or a kinship: may be the patient, told by a carer."""
+STILL = frozenset("still since now ever lately today todavia aun sigue siguen sigo ahora ahorita desde hoy ultimamente".split())
+"""What began long ago is not over."""
 DREAMS = ("dream", "nightmare", "son", "pesadilla")
 AWAKE = frozenset("woke awoke waking woken really actually desperte desperto despertar verdad and y but pero".split())
 ONLY = frozenset("just only solo solamente nomas".split())

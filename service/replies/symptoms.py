@@ -85,6 +85,7 @@ def findings(
         return [], False
     clauses = Clauses(line, matches, [symptom.match for symptom in symptoms])
     by_carer = by_carer and not clauses.speaker_well
+    refinements = _refinements(matches)
     words = {token.text for token in line.tokens}
     if any(token.text == "too" and (after is None or not after.text[0].isalnum()) for token, after in _with_next(line)):
         words |= {"also"}
@@ -108,7 +109,7 @@ def findings(
                 status = Status(Assertion.PRESENT)
             elif symptom.acute and not (words & NOT_A_PROXY or clauses.speaker_well or clauses.past(match)):
                 status, carer = Status(Assertion.PRESENT), True
-        qualifiers = symptom.qualifiers | _nearby(clauses, matches, symptoms, match)
+        qualifiers = symptom.qualifiers | _nearby(clauses, refinements, symptoms, match)
         if status.gone:
             qualifiers |= {"gone"}
         if symptom.acute and not (status.assertion is Assertion.OTHER_PERSON and clauses.speaker_well):
@@ -177,14 +178,17 @@ def _yields(rule: GivesWay, wide: _Told, narrow: _Told, clauses: Clauses) -> boo
     return rule.near is Near.REPLY or (narrow.match.first < last and first < narrow.match.last)
 
 
-def _nearby(clauses: Clauses, matches: Sequence[Match], symptoms: Sequence[Symptom], match: Match) -> frozenset[str]:
+def _refinements(matches: Sequence[Match]) -> list[Match]:
+    """The qualifiers of a reply without those that a longer one of another name covers."""
+    told = [match for match in matches if match.kind == "qualifier"]
+    return [one for one in told if not any(other.name != one.name and other.length > one.length and other.covers(one) for other in told)]
+
+
+def _nearby(clauses: Clauses, refinements: Sequence[Match], symptoms: Sequence[Symptom], match: Match) -> frozenset[str]:
     first, last = clauses.clause(match)
     sentence = clauses.sentence(match)
     found: set[str] = set()
-    told = [qualifier for qualifier in matches if qualifier.kind == "qualifier"]
-    for qualifier in told:
-        if any(longer.name != qualifier.name and longer.length > qualifier.length and longer.covers(qualifier) for longer in told):
-            continue
+    for qualifier in refinements:
         if qualifier.name in EVERYWHERE:
             if sentence[0] <= qualifier.first and qualifier.last <= sentence[1]:
                 found.add(qualifier.name)
