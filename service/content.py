@@ -5,6 +5,7 @@ Nobody else opens these files. A file that cannot be read or does not fit its fo
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -26,6 +27,7 @@ SHARED = "shared"
 CASES = ".cases.yaml"
 MOST_FLOWS = 200
 URGENCY_TABLE = Path("flows") / "shared" / "urgency.yaml"
+OPINION = Path(SHARED) / "opinion.json"
 MOST_BYTES_A_FILE = 1_000_000
 
 
@@ -83,10 +85,13 @@ def load_lexicon(folder: Path | None = None) -> Lexicon:
     """
     root = folder if folder is not None else PACKAGE / "replies" / "lexicon"
     files = {f"{path.parent.name}/{path.name}": load_yaml(path) for path in sorted(root.glob("*/*.yaml"))}
+    weights = root / OPINION
     try:
-        return build_lexicon(files)
+        return build_lexicon(files, json.loads(weights.read_text(encoding="utf-8")) if weights.exists() else None)
     except LexiconError as error:
         raise ContentError(error.file, error.where, error.what) from error
+    except (OSError, ValueError) as error:
+        raise ContentError(str(OPINION), "", f"cannot be read as JSON ({type(error).__name__})") from error
 
 
 def load_tables(root: Path | None = None) -> Tables:

@@ -95,6 +95,7 @@ class FindingKind(StrEnum):
     UNCLEAR = "unclear"  # no usable answer: name says why (nothing_usable | implausible | ambiguous_unit | off_question)
     SIGN = "sign"  # a circumstance that counts only beside others (power_out, cannot_get_up); never a label
     UNEXPLAINED = "unexplained"  # content words that no rule explains
+    SECOND_OPINION = "second_opinion"  # worrying | dangerous | grave: the reply as a whole sounds so, whatever was read in it
 
 
 class Assertion(StrEnum):

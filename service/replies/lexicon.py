@@ -19,6 +19,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from math import inf
 from types import MappingProxyType
 from typing import Any
 
@@ -26,6 +27,7 @@ from service.domain.reading import Expects, FindingKind
 from service.replies.gives_way import GivesWay, GivesWayError, parse_gives_way
 from service.replies.index import Index, build_index
 from service.replies.inflect import FORMS
+from service.replies.opinion import LEVELS, Opinion
 from service.replies.patterns import Pattern
 from service.replies.phrases import Anchor, Groups, Phrase, PhraseError, compile_phrase
 
@@ -36,9 +38,9 @@ SHARED = "shared"
 """The folder of what holds in every language."""
 SHARED_SECTIONS = frozenset({"format", "source", "gives_way"})
 ENTRY_KEYS = frozenset({"kind", "name", "phrases", "qualifiers", "crisis", "asked", "about", "generic", "acute"})
-INTERNAL_KINDS = frozenset({"cue", "mask", "chatter", "drug", "qualifier", "relative", "wellness", "marker", "topic"})
+INTERNAL_KINDS = frozenset({"ailment", "cue", "mask", "chatter", "drug", "qualifier", "relative", "wellness", "marker", "topic"})
 CUES = frozenset(
-    "negated negated_after ended ended_after past now hypothetical other_person other_after self_well introduced story story_after"
+    "negated negated_after ended ended_after past past_mild now hypothetical other_person other_after self_well introduced story story_after"
     " not_a_cue scope_end starter list_word because".split()
 )
 SHORTEST_CORRECTED = 6
@@ -109,13 +111,17 @@ class Lexicon:
     """A clinical word with one letter dropped -> the word, for typing errors in longer words."""
     language_words: Mapping[str, frozenset[str]]
     """Language -> words only this language knows."""
+    opinion: Opinion
     gives_way: tuple[GivesWay, ...]
     """Which symptom name is not reported beside a more specific one."""
 
 
-def build(files: Mapping[str, Any]) -> Lexicon:
-    """The lexicon of these files (`"en/symptoms.yaml"` -> parsed YAML). Raises LexiconError naming file and entry."""
-    version = hashlib.sha256(json.dumps(files, sort_keys=True, default=str).encode()).hexdigest()[:12]
+def build(files: Mapping[str, Any], opinion: Mapping[str, Any] | None = None) -> Lexicon:
+    """The lexicon of these files (`"en/symptoms.yaml"` -> parsed YAML) and the weights of the second opinion, if there are any.
+
+    Raises LexiconError naming file and entry.
+    """
+    version = hashlib.sha256(json.dumps([files, opinion], sort_keys=True, default=str).encode()).hexdigest()[:12]
     shared = {file: content for file, content in files.items() if file.startswith(f"{SHARED}/")}
     files = {file: content for file, content in files.items() if file not in shared}
     groups = {language: Groups(texts) for language, texts in _groups(files).items()}
@@ -151,8 +157,24 @@ def build(files: Mapping[str, Any]) -> Lexicon:
         foreign=frozenset(foreign) - own,
         corrections=MappingProxyType(_corrections(phrase_words, vocabulary)),
         language_words=MappingProxyType({language: words - frozenset(in_both) for language, words in language_words.items()}),
+        opinion=_opinion(opinion),
         gives_way=_gives_way(shared, frozenset(entry.name for entry in entries if entry.kind == "symptom")),
     )
+
+
+def _opinion(content: Mapping[str, Any] | None) -> Opinion:
+    """The weights, checked; without any, an opinion that never speaks."""
+    if content is None:
+        return Opinion({}, 0.0, dict.fromkeys(LEVELS, inf))
+    try:
+        if content["format"] != 1:
+            raise LexiconError("shared/opinion.json", "format", "write 1")
+        thresholds = {level: float(content["thresholds"][level]) for level in LEVELS}
+        return Opinion({str(word): float(weight) for word, weight in content["weights"].items()}, float(content["bias"]), thresholds)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        if isinstance(error, LexiconError):
+            raise
+        raise LexiconError("shared/opinion.json", "top", f"make it anew with the training program ({type(error).__name__})") from error
 
 
 def _gives_way(files: Mapping[str, Any], symptoms: frozenset[str]) -> tuple[GivesWay, ...]:

@@ -20,9 +20,10 @@ from service.replies.normalise import Line, normalise
 from service.replies.numerals import Number, numbers
 from service.replies.quantities import values
 from service.replies.reaction import reaction
+from service.replies.opinion import second_opinion
 from service.replies.scan import Match, scan
 from service.replies.symptoms import choose, findings, weight_changes
-from service.replies.unexplained import nothing_known, unexplained
+from service.replies.unexplained import SENTENCE_ENDS, nothing_known, unexplained
 from service.replies.unexplained import told as told_vaguely
 
 MOST_CHARACTERS = 1_600
@@ -53,6 +54,7 @@ KEPT_OF_ANOTHER_LANGUAGE = frozenset(
         FindingKind.UNSAFE_TO_CONTACT,
     }
 )
+TROUBLES = frozenset({FindingKind.SYMPTOM, FindingKind.CRISIS})
 _ANSWERS = {
     Expects.MEDICATION_TAKEN: FindingKind.MEDICATION,
     Expects.YES_NO: FindingKind.ANSWER,
@@ -93,6 +95,11 @@ def read(lexicon: Lexicon, reply: Reply, question: Question | None) -> Reading:
         found.append(unclear)
     if tap is not None and tap is not alone:
         found.append(tap)
+    if alone is None and foreign is None:
+        opinion = second_opinion(
+            lexicon.opinion, [token.text for token in line.tokens], [(token.start, token.end) for token in line.tokens]
+        )
+        found += [] if opinion is None else [opinion]
     if left_out or line.cut:
         found.append(Finding(FindingKind.UNEXPLAINED, "too_long", "unexplained.too_long", (0, len(text))))
     if left_out:
@@ -137,7 +144,8 @@ def _content(
     if not kinds & {FindingKind.WRONG_NUMBER, FindingKind.DECEASED}:
         named = drugs_asked(lexicon, question.text) if question is not None else frozenset[str]()
         found += medication(line, matches, symptoms, question, named)
-    found += answers.request(line, matches)
+    asked = answers.request(line, matches)
+    found += asked if FindingKind.OPT_OUT not in kinds else [f for f in asked if not _how_to_stop(line, f, people)]
     found += told_vaguely(line, matches, told)
     if question is not None:
         found += answers.answer(line, matches, question, symptoms)
@@ -146,10 +154,27 @@ def _content(
     return found, why
 
 
+def _how_to_stop(line: Line, asked: Finding, people: Sequence[Finding]) -> bool:
+    """True for a question or a wish that is the opt-out itself ("how do I unsubscribe?", "can a human make these stop")."""
+    stops = [finding.span for finding in people if finding.kind is FindingKind.OPT_OUT]
+    if any(asked.span[0] < stop[1] and stop[0] < asked.span[1] for stop in stops):
+        return True
+    return asked.name in ("question", "human", "refill") and any(_same_sentence(line, asked.span, stop) for stop in stops)
+
+
+def _same_sentence(line: Line, one: tuple[int, int], other: tuple[int, int]) -> bool:
+    first, second = sorted((one, other))
+    between = (token for token in line.tokens if first[1] <= token.start < second[0])
+    return not any(token.text in SENTENCE_ENDS for token in between)
+
+
 def _unexplained(
     lexicon: Lexicon, line: Line, matches: Sequence[Match], counted: Sequence[Number], found: Sequence[Finding], language: str
 ) -> list[Finding]:
-    odd = unexplained(lexicon, line, matches, counted, language)
+    by_carer = any(f.kind is FindingKind.THIRD_PARTY for f in found)
+    odd = unexplained(
+        lexicon, line, matches, counted, language, by_carer=by_carer, troubled=any(f.present and f.kind in TROUBLES for f in found)
+    )
     about_contact = any(f.kind in (FindingKind.OPT_OUT, FindingKind.WRONG_NUMBER) for f in found)
     return [] if about_contact and len(odd) <= MOST_NAMES_UNEXPLAINED else odd
 
