@@ -10,6 +10,7 @@ import string
 from collections.abc import Iterator, Sequence
 
 from service.domain.reading import Finding, FindingKind
+from service.replies.assertion import Clauses
 from service.replies.lexicon import Lexicon
 from service.replies.normalise import Line
 from service.replies.numerals import Number
@@ -22,20 +23,41 @@ SHORTEST_SLIP = 5
 SENTENCE_ENDS = frozenset('.!?;:"')
 COLOURS = frozenset("qualifier topic".split())
 """Kinds that only colour other words: they do not explain a word that may stand for trouble."""
+NOT_OURS = frozenset("bereavement hospital".split())
+"""Reported unless told of somebody else, of long ago or of a film by a patient who is well."""
+AILMENTS = frozenset("ailment".split())
+DENIABLE = "trouble"
+TURNS = frozenset("just only except besides apart but nomas solo solamente pero excepto salvo menos until hasta".split())
+"""After these a reply that says all is well goes on to what is not."""
 VAGUE = frozenset("cannot feels_like changed since".split())
 """Trouble told in everyday words ("cannot lift it", "feels like ..."): only reported when nothing clearer was told."""
 
 
-def unexplained(lexicon: Lexicon, line: Line, matches: Sequence[Match], numbers: Sequence[Number], language: str) -> list[Finding]:
+def unexplained(
+    lexicon: Lexicon,
+    line: Line,
+    matches: Sequence[Match],
+    numbers: Sequence[Number],
+    language: str,
+    *,
+    by_carer: bool = False,
+    troubled: bool = False,
+) -> list[Finding]:
     """One UNEXPLAINED finding for each run of words that no phrase covers and that are not known as harmless in this language."""
     covered: set[int] = set()
     reported = lexicon.report.get(language, frozenset())
+    clauses = Clauses(line, matches, ())
     for match in matches:
-        if match.kind != "other_language":
+        if match.kind in AILMENTS:
+            if not by_carer and clauses.untroubling(match, denied=match.name == DENIABLE):
+                covered.update(range(match.first, match.last))
+        elif match.kind != "other_language":
             places = range(match.first, match.last)
             covered.update(p for p in places if match.kind not in COLOURS or line.tokens[p].text not in reported)
     for number in numbers:
         covered.update(range(number.first, number.last))
+    if not (by_carer or troubled):
+        covered |= _parts_of_the_well(line, matches, clauses)
     names = _names(line)
     runs: list[tuple[int, int]] = []
     slips = MOST
@@ -56,14 +78,28 @@ def unexplained(lexicon: Lexicon, line: Line, matches: Sequence[Match], numbers:
     return [Finding(FindingKind.UNEXPLAINED, "words", "unexplained.words", line.span(first, last)) for first, last in runs[:MOST]]
 
 
+def _parts_of_the_well(line: Line, matches: Sequence[Match], clauses: Clauses) -> set[int]:
+    """Places of body words in a reply that says all is well and neither turns ("but", "just") nor denies nor tells anything vague."""
+    masks = masks_named(matches, "not_well")
+    well = clauses.speaker_well or any(m.kind == "wellness" and not any(mask.overlaps(m) for mask in masks) for m in matches)
+    turned = masks or clauses.ends or any(m.kind == "unexplained" or (m.kind == "cue" and m.name == "negated") for m in matches)
+    if not well or turned or not TURNS.isdisjoint(token.text for token in line.tokens):
+        return set()
+    return {place for m in matches if m.kind in AILMENTS and m.name == "body" for place in range(m.first, m.last)}
+
+
 def told(line: Line, matches: Sequence[Match], symptoms: Sequence[Finding]) -> list[Finding]:
     """What phrases of kind `unexplained` report; the vague ones unless a mask covers them or a present symptom was told."""
     masks = masks_named(matches, "harmless", "idiom", "dream")
     clear = any(symptom.present for symptom in symptoms)
+    clauses = Clauses(line, matches, ())
+    not_ours = clauses.speaker_well and not clear
     return [
         Finding(FindingKind.UNEXPLAINED, match.name, match.entry.rule, line.span(match.first, match.last))
         for match in matches
-        if match.kind == "unexplained" and not (match.name in VAGUE and (clear or any(mask.overlaps(match) for mask in masks)))
+        if match.kind == "unexplained"
+        and not (match.name in VAGUE and (clear or any(mask.overlaps(match) for mask in masks)))
+        and not (not_ours and match.name in NOT_OURS and clauses.untroubling(match, denied=False))
     ]
 
 
