@@ -21,6 +21,8 @@ REACH_TO_A_CRISIS = 2
 LONGEST_IN_LIST = 4
 """A danger sign of more words is no item of a list ("no fever, cough or chest pain")."""
 NEW_SUBJECTS = frozenset("i im ive id its theres hes shes he she just been my".split())
+FAR_IN_LIST = 2
+"""After a Spanish "no ... y" the next item follows at once; more words are a new statement ("no quiero mensajes y la herida huele mal")."""
 STATES = frozenset("i im ive its".split())
 WOULD = frozenset("will would might could may should can have want need".split())
 """After "if" only a statement begins anew, not "I would" or "I will"."""
@@ -58,7 +60,7 @@ class Clauses:
         self._by_name: dict[str, list[Match]] = {}
         for cue in self.cues:
             self._by_name.setdefault(cue.name, []).append(cue)
-        self.starters = {cue.first for cue in cues if cue.name == "starter"}
+        self.starters = {cue.first for cue in cues if cue.name == "starter" and not (self.words[cue.first] == "he" and _opens(masks, cue))}
         self.list_words = {cue.first for cue in cues if cue.name == "list_word"}
         self.because = {cue.first for cue in cues if cue.name == "because"}
         self.ends = {cue.first for cue in cues if cue.name == "scope_end"}
@@ -93,6 +95,8 @@ class Clauses:
             if match.entry.acute and place > cue.last and self._new_subject(cue, place):
                 return False
             if place in self.because and not crosses_starters:
+                return False
+            if self.words[place] == "y" and place > cue.last and match.first - place > FAR_IN_LIST and cue.name == "negated":
                 return False
             if self.words[place] in ",:" and not self._list_goes_on(cue, place, match):
                 return False
@@ -173,6 +177,8 @@ class Clauses:
 
     def _past(self, match: Match, clause: tuple[int, int]) -> bool:
         near = [_apart(cue, match) for cue in self._named("past") if clause[0] <= cue.first and cue.last <= clause[1]]
+        if not match.entry.acute:
+            near += [0 for cue in self._named("past_mild") if cue.overlaps(match)]
         now = [_apart(cue, match) for cue in self._named("now") if clause[0] <= cue.first and cue.last <= clause[1]]
         return bool(near) and not (now and min(now) < min(near))
 
@@ -226,6 +232,11 @@ class Clauses:
             if not any(place in self.starters and self.words[place] in FIRST_PERSON for place in between):
                 return True
         return False
+
+
+def _opens(masks: Sequence[Match], cue: Match) -> bool:
+    """True when a look-alike begins with the cue: the "he" of "no he vomitado" is a verb and no person."""
+    return any(mask.first == cue.first and mask.length > cue.length for mask in masks)
 
 
 def _apart(cue: Match, match: Match) -> int:
