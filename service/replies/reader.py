@@ -18,9 +18,9 @@ from service.replies.medication import drugs_asked, medication
 from service.replies.named_death import named_death
 from service.replies.normalise import Line, normalise
 from service.replies.numerals import Number, numbers
+from service.replies.opinion import second_opinion
 from service.replies.quantities import values
 from service.replies.reaction import reaction
-from service.replies.opinion import second_opinion
 from service.replies.scan import Match, scan
 from service.replies.symptoms import choose, findings, weight_changes
 from service.replies.unexplained import SENTENCE_ENDS, nothing_known, unexplained
@@ -75,6 +75,7 @@ def read(lexicon: Lexicon, reply: Reply, question: Question | None) -> Reading:
     heard = spoken(lexicon, line, reply.language)
     only_tap = tap if tap is not None and not any(sign.isalnum() for sign in text) else None
     alone = only_tap or contact.automatic_answer(line, matches) or contact.keyword(line, matches, question)
+    foreign = None
     if alone is not None:
         found, why = [alone, *_danger_in(lexicon, alone, line, matches)], ""
     else:

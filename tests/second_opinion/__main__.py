@@ -1,7 +1,7 @@
 """`python -m tests.second_opinion`: trains on the open labelled replies and the wordings, writes lexicon/shared/opinion.json.
 
-Logistic regression (danger, that is urgent or above, against the rest) by stochastic gradient descent with AdaGrad steps. The thresholds are
-set on harmless replies that were left out of training (five folds), at the shares of them that may reach a level.
+Logistic regression (danger, that is urgent or above, against the rest) by stochastic gradient descent with AdaGrad steps. The thresholds
+are set on harmless replies that were left out of training (five folds), at the shares of them that may reach a level.
 """
 
 from __future__ import annotations
