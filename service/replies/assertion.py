@@ -154,6 +154,8 @@ class Clauses:
         negated = [cue for cue in self._named("negated") if not any(cue.overlaps(end) for end in over)]
         if any(self._reaches(cue, match) and not self._stands_alone(cue, match) for cue in negated):
             return True
+        if match.entry.acute and not NEGATIONS.isdisjoint(self.words[match.first : match.last]):
+            return False  # "no se ha movido nada": the second "no" in Spanish only strengthens the first
         return any(
             cue.first == match.last and (cue.last >= len(self.words) or self.words[cue.last] in ",.;!?")
             for cue in self._named("negated_after")

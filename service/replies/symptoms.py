@@ -58,7 +58,7 @@ def choose(matches: Sequence[Match]) -> list[Symptom]:
             chosen.remove(same)
             chosen.append(
                 Symptom(
-                    same.match,
+                    _begun_at(same.match, match),
                     same.qualifiers | frozenset(match.entry.qualifiers),
                     same.crisis or match.entry.crisis,
                     same.acute or match.entry.acute,
@@ -70,6 +70,11 @@ def choose(matches: Sequence[Match]) -> list[Symptom]:
         chosen = [s for s in chosen if not (s.match.entry.generic and not match.entry.generic and s.match.overlaps(match))]
         chosen.append(Symptom(match, frozenset(match.entry.qualifiers), match.entry.crisis, match.entry.acute))
     return sorted(chosen, key=lambda symptom: symptom.match.first)
+
+
+def _begun_at(match: Match, other: Match) -> Match:
+    """A danger sign that a shorter phrase begins earlier ("no me trajeron el oxigeno ...") begins there: its "no" denies nothing."""
+    return Match(match.entry, other.first, match.last) if other.entry.acute and other.first < match.first else match
 
 
 def _masks(mask: Match, match: Match) -> bool:
