@@ -145,7 +145,8 @@ def _content(
     if not kinds & {FindingKind.WRONG_NUMBER, FindingKind.DECEASED}:
         named = drugs_asked(lexicon, question.text) if question is not None else frozenset[str]()
         found += medication(line, matches, symptoms, question, named)
-    asked = answers.request(line, matches)
+    danger = any(f.present and (f.kind is FindingKind.CRISIS or "acute" in f.qualifiers) for f in told)
+    asked = answers.request(line, matches, danger=danger)
     found += asked if FindingKind.OPT_OUT not in kinds else [f for f in asked if not _how_to_stop(line, f, people)]
     found += told_vaguely(line, matches, told)
     if question is not None:

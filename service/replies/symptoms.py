@@ -22,6 +22,10 @@ BY_ANOTHER = frozenset({"abuse", "homicidal_ideation"})
 """Here "he" is who does it, not who has it."""
 NOT_NORMAL = frozenset("not isnt aint never dont doesnt didnt wasnt arent hasnt havent tampoco nunca".split())
 """Just before "breathing fine" these say that it is not; a "no" further off denies something else ("no pus, wound looks good")."""
+CONDITIONS = frozenset("if unless until si".split())
+"""Before a change of weight these only speak of one that may come."""
+LEAST_WEIGHT, MOST_CHANGE = 60, 60
+"""Pounds: less is no weight of a grown person, and more is no change of days."""
 NOT_A_PROXY = frozenset("also tambien hospital funeral".split())
 
 
@@ -100,7 +104,8 @@ def findings(
     for symptom in symptoms:
         match = symptom.match
         status = clauses.status(match)
-        if "of_another" in symptom.qualifiers:
+        of_another = "of_another" in symptom.qualifiers and not (by_carer and symptom.acute)
+        if of_another:
             status = Status(Assertion.OTHER_PERSON)
         if "stated_normal" in symptom.qualifiers:
             before = [token.text for token in line.tokens[max(0, match.first - 2) : match.first]]
@@ -109,7 +114,7 @@ def findings(
             status = Status(Assertion.DENIED if good else Assertion.PRESENT)
         if match.name in BY_ANOTHER and status.assertion is Assertion.OTHER_PERSON:
             status = Status(Assertion.PRESENT)
-        if status.assertion is Assertion.OTHER_PERSON and "of_another" not in symptom.qualifiers:
+        if status.assertion is Assertion.OTHER_PERSON and not of_another:
             if by_carer:
                 status = Status(Assertion.PRESENT)
             elif symptom.acute and not (words & NOT_A_PROXY or clauses.speaker_well or clauses.past(match)):
@@ -136,9 +141,14 @@ def findings(
                     qualifiers=tuple(sorted(qualifiers)),
                 )
             )
-        if each.crisis and status.assertion is Assertion.PRESENT:
+        if each.crisis and status.assertion is Assertion.PRESENT and not (place in gave_way and _other_crisis(told, each)):
             found.append(Finding(FindingKind.CRISIS, each.crisis, match.entry.rule, span))
     return found, carer
+
+
+def _other_crisis(told: Sequence[_Told], each: _Told) -> bool:
+    """True when a danger of another type is told too: the one that gave way to it is not told as a crisis of its own."""
+    return any(other.crisis not in ("", each.crisis) and other.status.assertion is Assertion.PRESENT for other in told)
 
 
 def _with_next(line: Line) -> Iterator[tuple[Token, Token | None]]:
@@ -212,6 +222,7 @@ def weight_changes(line: Line, matches: Sequence[Match], numbers: Sequence[Numbe
     """ "up 3 since last night": weight gain or loss with its amount in lb and, when said, within_day or within_week."""
     found: list[Finding] = []
     periods = {match.name for match in matches if match.kind == "qualifier" and match.name.startswith("within_")}
+    clauses = Clauses(line, matches, [])
     taken: set[int] = set()
     for match in sorted((m for m in matches if m.kind == "marker" and m.name == "change"), key=lambda m: -m.length):
         inside = [n for n in numbers if match.first <= n.first < match.last and n.first not in taken]
@@ -222,9 +233,21 @@ def weight_changes(line: Line, matches: Sequence[Match], numbers: Sequence[Numbe
         taken.add(number.first)
         after = line.tokens[number.last].text if number.last < len(line.tokens) else ""
         unit = UNITS.get(after, "")
-        if unit not in ("", "lb", "kg") or number.value > 60:
+        value = number.value
+        if "between" in match.entry.qualifiers:
+            if len(inside) < 2 or number.value < LEAST_WEIGHT:
+                continue
+            taken |= {other.first for other in inside}
+            value = round(inside[-1].value - number.value, 1)
+            direction, value = ("weight_gain", value) if value >= 0 else ("weight_loss", -value)
+        if unit not in ("", "lb", "kg") or value > MOST_CHANGE or not value:
             continue
-        amount = round(number.value * POUNDS_A_KILOGRAM, 1) if unit == "kg" else number.value
+        if not CONDITIONS.isdisjoint(token.text for token in line.tokens[max(0, match.first - 4) : match.first]):
+            continue
+        assertion = clauses.status(match).assertion
+        if assertion is not Assertion.PAST:
+            assertion = Assertion.OTHER_PERSON if assertion is Assertion.OTHER_PERSON and clauses.speaker_well else Assertion.PRESENT
+        amount = round(value * POUNDS_A_KILOGRAM, 1) if unit == "kg" else value
         found.append(
             Finding(
                 FindingKind.SYMPTOM,
@@ -232,6 +255,7 @@ def weight_changes(line: Line, matches: Sequence[Match], numbers: Sequence[Numbe
                 match.entry.rule,
                 line.span(match.first, match.last),
                 quantity=Quantity(amount, "lb", stated_unit=unit),
+                assertion=assertion,
                 qualifiers=tuple(sorted(periods)),
             )
         )
