@@ -150,6 +150,8 @@ class Clauses:
         return Status(Assertion.ENDED) if ended else Status(Assertion.PRESENT)
 
     def _negated(self, match: Match) -> bool:
+        if self.words[match.last : match.last + 1] == ["?"] and not NO.isdisjoint(self.words[match.last + 1 : match.last + 2]):
+            return True
         over = self._named("ended")
         negated = [cue for cue in self._named("negated") if not any(cue.overlaps(end) for end in over)]
         if any(self._reaches(cue, match) and not self._stands_alone(cue, match) for cue in negated):
@@ -256,6 +258,8 @@ AWAKE = frozenset("woke awoke waking woken really actually desperte desperto des
 ONLY = frozenset("just only solo solamente nomas".split())
 """After a negation these tell what there is instead: "not really, just chest pressure"."""
 LISTS_ON = frozenset("o u or".split())
+NO = frozenset("no nope nah none never not nada".split())
+"""After a symptom and a question mark these answer it: "winded? no"."""
 NEGATIONS = frozenset("no ni sin ya tampoco nunca".split())
 """A danger sign that begins with one of these says itself what is missing ("no no puedo respirar")."""
 SPEAKS_ANEW = frozenset("ahora ahorita tengo estoy esta estan ando siento traigo amaneci me se le yo mire".split())

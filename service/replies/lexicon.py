@@ -40,8 +40,8 @@ SHARED_SECTIONS = frozenset({"format", "source", "gives_way"})
 ENTRY_KEYS = frozenset({"kind", "name", "phrases", "qualifiers", "crisis", "asked", "about", "generic", "acute"})
 INTERNAL_KINDS = frozenset({"ailment", "cue", "mask", "chatter", "drug", "qualifier", "relative", "wellness", "marker", "topic"})
 CUES = frozenset(
-    "negated negated_after ended ended_after past past_mild now hypothetical other_person other_after self_well introduced story story_after"
-    " not_a_cue scope_end starter list_word because".split()
+    "negated negated_after ended ended_after past past_mild now hypothetical other_person other_after self_well introduced story"
+    " story_after not_a_cue scope_end starter list_word because".split()
 )
 SHORTEST_CORRECTED = 6
 

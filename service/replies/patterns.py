@@ -14,7 +14,10 @@ GAP = 3
 LONG_GAP = 7
 BESIDE_GAP = 8
 WIDE_GAP = 25
-NOT_IN_GAP = frozenset("but pero however although aunque sino no not never without nor sin ni dont doesnt didnt isnt . ; ! ? :".split())
+NOT_IN_GAP = frozenset(
+    "but pero however although aunque sino no not never without nor sin ni"
+    " dont doesnt didnt isnt arent wasnt werent hasnt havent hadnt . ; ! ? :".split()
+)
 
 
 class Words:
