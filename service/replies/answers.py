@@ -12,18 +12,29 @@ from service.replies.scan import Match, masks_named
 REQUEST_ORDER = ("human", "call_me", "appointment", "refill", "question")
 
 
+LEAD = 2
+"""Of answers that begin within so many words the longest holds ("absolutely not", "creo que no"), else the first."""
+BARE = 4
+"""A yes to a symptom question is the answer only in so few words; in longer ones the symptoms that it names are."""
+
+
 def _finding(line: Line, match: Match, kind: FindingKind, name: str) -> Finding:
     return Finding(kind, name, match.entry.rule, line.span(match.first, match.last))
 
 
-def request(line: Line, matches: Sequence[Match]) -> list[Finding]:
-    """The main request (one): a more specific one before a plain question."""
+def request(line: Line, matches: Sequence[Match], *, danger: bool = False) -> list[Finding]:
+    """The main request (one): a more specific one before a plain question. Beside `danger` a call or a plain question alone."""
     masks = masks_named(matches, "idiom", "not_a_question", "not_a_request")
     said = [
         m
         for m in matches
         if m.kind == "request" and not any(mask.covers(m) or (mask.name == "not_a_request" and mask.overlaps(m)) for mask in masks)
     ]
+    if danger:
+        asking = any(token.text == "?" for token in line.tokens)
+        said = [m for m in said if m.name == "call_me" or (m.name == "question" and (asking or m.length >= 2))]
+    if any(m.name == "refill" for m in said) and not any(m.name == "human" and m.length > 2 for m in said):
+        said = [m for m in said if m.name not in ("human", "question")]
     for name in REQUEST_ORDER:
         named = [match for match in said if match.name == name]
         if named:
@@ -55,14 +66,16 @@ def answer(line: Line, matches: Sequence[Match], question: Question, symptoms: S
     if question.expects not in (Expects.YES_NO, Expects.SYMPTOMS):
         return []
     masks = masks_named(matches, "not_well")
-    said = [match for match in matches if match.kind == "answer"]
+    conditional = masks_named(matches, "not_a_yes")
+    said = [m for m in matches if m.kind == "answer" and not (m.name == "yes" and any(mask.overlaps(m) for mask in conditional))]
     well = [match for match in matches if match.kind == "wellness" and not any(mask.overlaps(match) for mask in masks)]
     present = [s for s in symptoms if s.present]
     denied = [s for s in symptoms if s.assertion in (Assertion.DENIED, Assertion.ENDED)]
     if question.expects is Expects.SYMPTOMS:
         bare = [m for m in said if not _part_of(line, m, denied)]
         plain_no = [m for m in bare if m.name == "no"]
-        yes = [m for m in bare if m.name == "yes" and m.first <= 1]
+        yes = [m for m in bare if m.name == "yes" and m.first <= 1 and not (symptoms and len(line.tokens) > BARE)]
+        bare = [m for m in bare if m.name != "yes" or m in yes]
         if not present and (plain_no or well) and not (yes and not well) and not (denied and not plain_no):
             match = (plain_no or well)[0]
             return [_finding(line, match, FindingKind.ANSWER, "no")]
@@ -72,7 +85,7 @@ def answer(line: Line, matches: Sequence[Match], question: Question, symptoms: S
         if first and first[0].name == "unsure" and not symptoms:
             return [_finding(line, first[0], FindingKind.ANSWER, "unsure")]
         return []
-    for match in sorted(said, key=lambda match: (match.first, -match.length)):
+    for match in sorted(said, key=lambda match: (match.first > LEAD, -match.length, match.first)):
         found = [_finding(line, match, FindingKind.ANSWER, match.name)]
         if match.name == "yes" and len(question.symptoms) == 1 and not any(s.name == question.symptoms[0] for s in symptoms):
             span = line.span(match.first, match.last)

@@ -20,7 +20,7 @@ SIDE_EFFECTS = frozenset(
     "palpitations muscle_cramps muscle_pain frequent_urination insomnia hives tremor dry_mouth heartburn leg_swelling bleeding_gums".split()
 )
 
-INNER = frozenset({"strong", "weak", "alone", "final", "bare", "first"})
+INNER = frozenset({"strong", "weak", "alone", "final", "bare", "first", "telling"})
 """Marks that only this module reads."""
 
 HARMLESS = "harmless"
@@ -35,8 +35,8 @@ NOT_ABOUT_DOSES = frozenset({"opt_out", "wrong_number", "deceased", "tapback", "
 """Kinds whose words say nothing about a dose ("quit texting me")."""
 LEAD = 3
 """A yes or no that begins within so many words opens the reply."""
-LONG_ENOUGH = 8
-"""A missed dose told in so many words has been explained, even when no phrase knows the reason."""
+LONG_ENOUGH = 5
+"""A missed dose told with so many words beside those of the dose has been explained, even when no phrase knows the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +82,9 @@ def medication(
         and not any(sign.covers(m) and sign.length > m.length + 1 for sign in signs)
         and not ("double" in m.entry.qualifiers and any(mask.overlaps(m) for mask in undoubled))
     ]
-    said = _longest(said)
     reasons = [m for m in matches if m.kind == "missed_reason" and not (m.name in MASKED and any(mask.covers(m) for mask in masks))]
     reasons = [m for m in reasons if not any(other.overlaps(m) for other in elsewhere)]
+    said = _longest([m for m in said if not any(_explained_by(reason, m) for reason in reasons)])
     answer = _lead(matches, masks, elsewhere) if asked else None
     verdict = _resolve(said, matches, answer, reasons, line, asked=asked)
     if verdict is None:
@@ -104,6 +104,12 @@ def _taken_by(mask: Match, match: Match) -> bool:
     if match.name == "taken" and "double" not in match.entry.qualifiers:
         return False
     return mask.covers(match) or (mask.first <= match.first < mask.last and match.name == "missed")
+
+
+def _explained_by(reason: Match, match: Match) -> bool:
+    """True for a "taken" that is only part of a telling reason ("I feel worse when I take it", "me hizo daño")."""
+    plain = match.name == "taken" and not {"double", "final", "late"} & set(match.entry.qualifiers)
+    return plain and "telling" in reason.entry.qualifiers and reason.covers(match) and reason.length > match.length
 
 
 def _longest(found: Sequence[Match]) -> list[Match]:
@@ -192,8 +198,14 @@ def _resolve(
     if asked and answer is not None:
         known = {"yes": "taken", "no": "missed", "unsure": "unsure"}[answer.name]
         return _Verdict(known, answer)
-    telling = [m for m in reasons if (asked and "strong" in m.entry.qualifiers and m.name in TELLING) or "alone" in m.entry.qualifiers]
-    return _Verdict("missed", telling[0]) if telling else None
+    telling = [m for m in reasons if (asked and _tells(m)) or "alone" in m.entry.qualifiers]
+    return _Verdict("missed", max(telling, key=_weight)) if telling else None
+
+
+def _tells(match: Match) -> bool:
+    """True for a reason that says by itself, when a dose was asked for, that it was not taken."""
+    marks = match.entry.qualifiers
+    return "telling" in marks or ("strong" in marks and match.name in TELLING)
 
 
 def _hedge(line: Line, match: Match) -> bool:
@@ -252,10 +264,16 @@ def _reason(
         return Finding(FindingKind.MISSED_REASON, "side_effect", "medication.side_effect", effects[0].span)
     if best is not None:
         return Finding(FindingKind.MISSED_REASON, best.name, best.entry.rule, line.span(best.first, best.last))
-    words = sum(token.text[0].isalpha() for token in line.tokens)
-    if asked and name == "missed" and words >= LONG_ENOUGH:
+    if asked and name == "missed" and _beside_the_dose(line, matches) >= LONG_ENOUGH:
         return Finding(FindingKind.MISSED_REASON, "other", "medication.told_at_length", line.span(0, len(line.tokens)))
     return None
+
+
+def _beside_the_dose(line: Line, matches: Sequence[Match]) -> int:
+    """How many words tell something else than yes or no, the dose and its medicine, thanks, or a request."""
+    known = {"medication", "answer", "chatter", "request", "drug", "wellness"}
+    covered = {place for m in matches if m.kind in known for place in range(m.first, m.last)}
+    return sum(token.text[0].isalpha() for place, token in enumerate(line.tokens) if place not in covered)
 
 
 _RANK = ("other", "refused", "confused", "forgot", "felt_better", "side_effect", "pharmacy", "ran_out", "cost")
