@@ -166,6 +166,7 @@ class _Words:
         if (
             value >= 20
             and value % 10 == 0
+            and value != 100  # "100 1" is a temperature as often
             and len(whole) == 1
             and amount >= 1
             and (decimals or self.at(last + 1) in (*ENDS, "over", "pounds", "point"))

@@ -96,7 +96,9 @@ def read(lexicon: Lexicon, reply: Reply, question: Question | None) -> Reading:
         found.append(unclear)
     if tap is not None and tap is not alone:
         found.append(tap)
-    if alone is None and foreign is None:
+    measured = question is not None and question.expects in MEASURE_OF and not missing
+    whole = measured and not any(finding.kind in (FindingKind.UNEXPLAINED, FindingKind.SYMPTOM) for finding in found)
+    if alone is None and foreign is None and not whole:
         opinion = second_opinion(
             lexicon.opinion, [token.text for token in line.tokens], [(token.start, token.end) for token in line.tokens]
         )

@@ -42,7 +42,7 @@ def examples() -> list[Example]:
         return features_of(words), urgency in DANGER, urgency in ("none", "not_escalated"), counts
 
     found = [made(case["reply"], case["urgency"], 2.0) for case in cases("labelled")]
-    for bank in BANKS:
+    for bank in [*BANKS, *sorted((Path(__file__).parent / "lines").glob("*.txt"))]:
         found += [made(reply, block["urgency"], 1.0) for block, reply in lines_of(bank)]
     return found
 
