@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -81,9 +82,17 @@ def _misfit(file: str, error: Exception) -> ContentError:
 def load_lexicon(folder: Path | None = None) -> Lexicon:
     """The patients' vocabulary of every language (`service/replies/lexicon/<language>/*.yaml`).
 
-    Raises ContentError naming the file and entry.
+    The own one is built once a process: it is a value, and takes seconds. Raises ContentError naming the file and entry.
     """
-    root = folder if folder is not None else PACKAGE / "replies" / "lexicon"
+    return _own_lexicon() if folder is None else _lexicon(folder)
+
+
+@cache
+def _own_lexicon() -> Lexicon:
+    return _lexicon(PACKAGE / "replies" / "lexicon")
+
+
+def _lexicon(root: Path) -> Lexicon:
     files = {f"{path.parent.name}/{path.name}": load_yaml(path) for path in sorted(root.glob("*/*.yaml"))}
     weights = root / OPINION
     try:
