@@ -10,8 +10,6 @@ from service.replies.numerals import Number
 from service.replies.scan import Match, masks_named
 
 REQUEST_ORDER = ("human", "call_me", "appointment", "refill", "question")
-
-
 LEAD = 2
 """Of answers that begin within so many words the longest holds ("absolutely not", "creo que no"), else the first."""
 BARE = 4

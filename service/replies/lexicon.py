@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import inf
@@ -104,9 +105,9 @@ class Lexicon:
     phrase_words: frozenset[str]
     """All words of phrases: what typing errors are put right to."""
     vocabulary: frozenset[str]
+    """Known words and all words of phrases."""
     foreign: frozenset[str]
     """Words of languages that are only told apart, not read, and that no language that is read has."""
-    """Known words and all words of phrases."""
     corrections: Mapping[str, str]
     """A clinical word with one letter dropped -> the word, for typing errors in longer words."""
     language_words: Mapping[str, frozenset[str]]
@@ -204,6 +205,8 @@ def _groups(files: Mapping[str, Any]) -> dict[str, dict[str, str]]:
         _check_top(file, content, SECTIONS)
         of_language = found.setdefault(language, {})
         for name, phrases in (content.get("groups") or {}).items():
+            if str(name) in of_language:
+                raise LexiconError(file, f"group {name}", "another file of the language has a group of this name; choose another")
             of_language[str(name)] = "|".join(_lines(file, f"group {name}", phrases))
     return found
 
@@ -223,6 +226,7 @@ def _entries(file: str, entries: object, groups: Groups) -> Iterator[tuple[str, 
     if not isinstance(entries, list):
         raise LexiconError(file, "entries", "write a list of entries")
     kinds = INTERNAL_KINDS | {str(kind) for kind in FindingKind}
+    numbers: Counter[str] = Counter()
     for place, entry in enumerate(entries, 1):
         if not isinstance(entry, Mapping):
             raise LexiconError(file, f"entry {place}", "write kind, name and phrases")
@@ -235,8 +239,9 @@ def _entries(file: str, entries: object, groups: Groups) -> Iterator[tuple[str, 
         if entry["kind"] == "cue" and name not in CUES:
             raise LexiconError(file, where, f"a cue's name is one of {sorted(CUES)}")
         for number, line in enumerate(_lines(file, where, entry.get("phrases")), 1):
+            numbers[name] += 1
             try:
-                yield f"{name}.{number}", entry, compile_phrase(line, groups)
+                yield f"{name}.{numbers[name]}", entry, compile_phrase(line, groups)
             except PhraseError as error:
                 raise LexiconError(file, f"{where} phrase {number}", str(error)) from error
 

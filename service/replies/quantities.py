@@ -7,18 +7,17 @@ last one said, of two arms the first. A range ("7 or 8", "in the 180s") is no va
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from service.domain.reading import Expects, Finding, FindingKind, Measure, Quantity, Question
 from service.replies.clues import HARD, Candidate, kept, lean
+from service.replies.counted import LARGEST_CHANGE_LB, Taken, composed, explained, plain_words
 from service.replies.measures import (
     CELSIUS,
     MEASURE_OF,
     MG_DL_A_MMOL_L,
     MMOL,
-    OUNCES_A_POUND,
     PLAUSIBLE,
     POUNDS_A_KILOGRAM,
     POUNDS_A_STONE,
@@ -30,8 +29,6 @@ from service.replies.numerals import Number
 from service.replies.pressure import pressures
 from service.replies.scan import Match
 
-Taken = set[int]
-"""Numbers (by their first word) that something else explains."""
 RANGE = frozenset(
     {
         *("-", "to", "or", "o", "u", "a", "al", "hasta", "or maybe", "or like", "o tal vez", "or a", "to a", "o un", "a un", "maybe"),
@@ -60,7 +57,6 @@ CHANGED = frozenset(
     " bajo subio paso baje subi pase bajaron brinco bajado subido".split()
 )
 """Before "from 8 to 4" these tell of a change whose end is the reading."""
-MONEY = frozenset({"$", "€", "#"})
 FASTING = re.compile(
     r"fasting|before breakfast|before (you )?eat|morning|wake|woke|ayunas|amanec|despert|levant|manana|antes de (comer|desayun)"
 )
@@ -68,12 +64,7 @@ AFTER_MEAL = re.compile(
     r"after (a |your )?(meal|eating|breakfast|lunch|dinner)|despues de (comer|desayun|cen|almorz)|bedtime|tonight|noche"
 )
 ABOUT_PAIN = re.compile(r"\bpain|dolor|hurt|duele")
-LARGEST_CHANGE_LB = 60.0
-"""A larger number beside "up" or "down" is the weight itself ("up to 182")."""
 LEAST_GAIN_LB = 3.0
-HOURS = 24.0
-SHORT = 4
-"""Words of a reply in which "112 mg" can only be the glucose asked for, not a dose."""
 LARGEST_NUMBER = 10_000.0
 METER_ENDS = {Measure.GLUCOSE: 600.0}
 OVER = frozenset({"over", "above", ">", "past", "exceeds", "beyond"})
@@ -93,8 +84,8 @@ def values(line: Line, numbers: Sequence[Number], matches: Sequence[Match], ques
     """Findings of kind VALUE, and why the asked value is missing: "", no_answer, implausible, ambiguous or ambiguous_unit."""
     words = [token.text for token in line.tokens]
     measure = MEASURE_OF.get(question.expects) if question is not None else None
-    numbers = _composed(words, numbers, measure)
-    used = _explained(words, numbers, matches, question)
+    numbers = composed(words, numbers, measure)
+    used = explained(words, numbers, matches, question)
     found, missing = pressures(
         line, words, numbers, matches, used, asked=measure is Measure.BLOOD_PRESSURE, oximeter=measure is Measure.SPO2
     )
@@ -110,115 +101,7 @@ def values(line: Line, numbers: Sequence[Number], matches: Sequence[Match], ques
     return [*found, *asked], why
 
 
-# --- numbers said in parts ------------------------------------------------------------------------------------------------
-def _composed(words: Sequence[str], numbers: Sequence[Number], measure: Measure | None) -> list[Number]:
-    """Numbers of two parts as one: "98 6" of a temperature, "12 st 4", "154 lb 8 oz", "81 kilos 500", "38 con 5"."""
-    found: list[Number] = []
-    for number in numbers:
-        previous = found[-1] if found else None
-        whole = previous is not None and not previous.decimal and not number.decimal
-        made = _together(words, previous, number, measure) if previous is not None and whole else None
-        if made is not None:
-            found[-1] = made
-        else:
-            found.append(number)
-    return found
-
-
-def _together(words: Sequence[str], first: Number, second: Number, measure: Measure | None) -> Number | None:
-    between = list(words[first.last : second.first])
-    after = words[second.last] if second.last < len(words) else ""
-    value = 0.0
-    unit = UNITS.get(between[0], "") if between else ""
-    joined = [word for word in between[1:] if word not in ("and", "y", "con", ",", "with")]
-    if after in ("oz", "ounces", "ounce", "onzas", "onza") and measure in (Measure.WEIGHT, None) and second.value < OUNCES_A_POUND:
-        rest = joined if unit == "lb" else [word for word in between if word not in ("and", "y", "con", ",")]
-        if not rest and plausible(Measure.WEIGHT, first.value):
-            return Number(first.value + second.value / OUNCES_A_POUND, first.first, second.last + 1, True, first.spoken, "lb")
-    if unit == "kg" and not joined and second.value in range(50, 1000, 50) and measure in (Measure.WEIGHT, None):
-        last = second.last + 1 if after in ("gramos", "g", "gr", "grams") else second.last
-        return Number(first.value + second.value / 1000, first.first, last, True, first.spoken, "kg")
-    if unit == "stone" and not joined and second.value < POUNDS_A_STONE and measure in (Measure.WEIGHT, None) and after not in ("oz",):
-        last = second.last + 1 if UNITS.get(after) == "lb" else second.last
-        return Number(first.value * POUNDS_A_STONE + second.value, first.first, last, True, first.spoken, "stone_pounds")
-    single = 0 <= second.value <= 9 and second.last == second.first + 1 and not second.weak
-    if not single or UNITS.get(after) in ("time", "other", "mg") or after in ("/", "over", "out", "de"):
-        return None
-    value = first.value + second.value / 10
-    if measure is Measure.TEMPERATURE and between in ([], ["con"], ["y"], ["-"]):
-        fits = 93 <= first.value <= 109 or CELSIUS[0] <= first.value < CELSIUS[1]
-        return Number(value, first.first, second.last, True, first.spoken) if fits else None
-    in_pounds = first.value * (POUNDS_A_KILOGRAM if UNITS.get(after) == "kg" else 1)
-    beside = between == ["con"] or (between == [] and first.spoken and second.spoken)
-    if measure is Measure.WEIGHT and beside and plausible(Measure.WEIGHT, in_pounds):
-        return Number(value, first.first, second.last, True, first.spoken)
-    return None
-
-
-# --- numbers that are no readings -----------------------------------------------------------------------------------------
-def _explained(words: Sequence[str], numbers: Sequence[Number], matches: Sequence[Match], question: Question | None) -> Taken:
-    """Numbers inside other findings (up 3, 14 units, for 2 days, took it at 8, telephones, dollars), which are no readings."""
-    used: Taken = set()
-    counting = question is not None and question.expects is Expects.COUNT
-    asked_about = _plain_words(question.text) if question is not None and counting else frozenset[str]()
-    counted = {n.first for n in numbers if n.last < len(words) and words[n.last] in asked_about and len(words[n.last]) > 2}
-    for number in numbers:
-        if number.first in counted:
-            continue
-        after = words[number.last] if number.last < len(words) else ""
-        behind = words[number.last + 1] if number.last + 1 < len(words) else ""
-        before = words[number.first - 1] if number.first else ""
-        unit = "" if number.unit else UNITS.get(after, "")
-        if (after == "dia" or after == "hr") and behind[:1].isdigit():
-            continue
-        if after == "st" and (question is None or question.expects is not Expects.WEIGHT_LB):
-            used.add(number.first)
-        elif unit == "time" and not (after == "min" and before == "pulse"):
-            used.add(number.first)
-        elif (
-            unit == "mg"
-            and question is not None
-            and question.expects is Expects.GLUCOSE_MG_DL
-            and len(numbers) == 1
-            and len(words) <= SHORT
-        ):
-            continue
-        elif unit == "mg" and "dl" not in (behind, words[number.last + 2] if number.last + 2 < len(words) else ""):
-            used.add(number.first)
-        elif (unit == "other" and not counting) or before in MONEY:
-            used.add(number.first)
-        elif after == ":" and behind.isdigit() and len(behind) == 2 and number.value < 24 and float(behind) < 60:
-            used.update((number.first, number.last + 1))
-        elif after in ("a", "p") and words[number.last + 1 : number.last + 3] == [".", "m"]:
-            used.add(number.first)
-        if (
-            number.last - number.first == 1
-            and after in ("-", ".")
-            and len(behind) == 4
-            and behind.isdigit()
-            and len(words[number.first]) == 3
-        ):
-            used.update((number.first, number.last + 1))
-            if before in ("-", ")", "."):
-                used.add(number.first - 2)
-    for match in matches:
-        if match.kind != "marker" or match.name not in ("change", "not_a_reading", "clock"):
-            continue
-        for number in numbers:
-            if match.first <= number.first < match.last and number.first not in counted:
-                if match.name == "clock" and (number.value > HOURS or number.decimal):
-                    continue
-                if match.name == "change" and (number.value > LARGEST_CHANGE_LB or number.unit == "stone_pounds"):
-                    continue
-                used.add(number.first)
-    return used
-
-
-def _plain_words(text: str) -> frozenset[str]:
-    plain = "".join(sign for sign in unicodedata.normalize("NFKD", text).casefold() if not unicodedata.combining(sign))
-    return frozenset(re.findall(r"[a-z]+", plain))
-
-
+# --- units ---------------------------------------------------------------------------------------------------------------
 def _finding(line: Line, measure: Measure, quantity: Quantity, first: int, last: int, rule: str) -> Finding:
     return Finding(FindingKind.VALUE, str(measure), rule, line.span(first, last), quantity=quantity)
 
@@ -362,7 +245,7 @@ def _standing(words: Sequence[str], number: Number) -> bool:
 
 def _of_the_question(words: Sequence[str], readings: Sequence[_Reading], question: Question) -> list[_Reading]:
     """Of several counts those of the noun that was asked for ("2 pillows, 1 blanket")."""
-    asked = {word for word in _plain_words(question.text) if len(word) > 2}
+    asked = {word for word in plain_words(question.text) if len(word) > 2}
     named = [r for r in readings if r.number.last < len(words) and words[r.number.last] in asked]
     return named or list(readings)
 
@@ -379,7 +262,7 @@ def _measured_apart(
     names = {"about_other", *(f"about_{each}" for each in Measure)}
     own = f"about_{measure}"
     if measure is Measure.SCALE:
-        own = "about_pain" if ABOUT_PAIN.search(" ".join(sorted(_plain_words(question.text)))) else "about_distress"
+        own = "about_pain" if ABOUT_PAIN.search(" ".join(plain_words(question.text))) else "about_distress"
         names |= {"about_pain", "about_distress"}
     marked = {c.first: Candidate(c.first, c.last) for c in candidates}
     for number in numbers:
@@ -398,9 +281,7 @@ def _preferred(measure: Measure, question: Question) -> str:
     """fasting or after_meal when a glucose question asks for it."""
     if measure is not Measure.GLUCOSE:
         return ""
-    text = " ".join(
-        re.findall(r"[a-z]+", "".join(s for s in unicodedata.normalize("NFKD", question.text).casefold() if not unicodedata.combining(s)))
-    )
+    text = " ".join(plain_words(question.text))
     if not text or FASTING.search(text):
         return "fasting"
     return "after_meal" if AFTER_MEAL.search(text) else ""
