@@ -11,12 +11,19 @@ import os
 import re
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import axe_playwright_python
 import pytest
+from aiohttp.test_utils import TestServer
 from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright
+
+from service.clock import SystemClock
+from service.db.database import Database
+from tests.seed import KEYRING, Clinic, seed_clinic
+from tests.web.conftest import make_app
 
 OpenPage = Callable[..., Awaitable[Page]]
 Axe = Callable[[Page], Awaitable[None]]
@@ -129,3 +136,24 @@ def axe() -> Axe:
         assert not lines, f"axe on {page.url}:\n" + "\n".join(lines)
 
     return check
+
+
+@pytest.fixture
+async def database(sqlite_url: str) -> AsyncIterator[Database]:
+    """A database on SQLite for the pages."""
+    opened = Database.open(sqlite_url, KEYRING)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def clinic(database: Database) -> Clinic:
+    """The invented clinic, opened two hours ago."""
+    return await seed_clinic(database, datetime.now(UTC) - timedelta(hours=2))
+
+
+@pytest.fixture
+async def base(database: Database, clinic: Clinic) -> AsyncIterator[str]:
+    """Where the staff's pages are served."""
+    async with TestServer(make_app(database, SystemClock())) as server:
+        yield str(server.make_url("")).rstrip("/")

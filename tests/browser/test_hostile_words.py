@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
-from aiohttp.test_utils import TestServer
 from playwright.async_api import expect
 from sqlalchemy import update
 
-from service.clock import SystemClock
 from service.db.database import Database, notify
 from service.db.patient import patients
 from tests.browser.conftest import OpenPage
 from tests.browser.test_nurse_pages import sign_in
-from tests.seed import KEYRING, Clinic, seed_clinic, seed_item
-from tests.web.conftest import make_app
+from tests.seed import Clinic, seed_item
 
 HIT = "window.hit=1"
 PAYLOADS = [
@@ -34,24 +30,6 @@ PAYLOADS = [
     "&lt;script&gt; &amp; \u202eevitaler \u2066",
 ]
 WORDS = " ".join(PAYLOADS)
-
-
-@pytest.fixture
-async def database(sqlite_url: str) -> AsyncIterator[Database]:
-    opened = Database.open(sqlite_url, KEYRING)
-    yield opened
-    await opened.close()
-
-
-@pytest.fixture
-async def clinic(database: Database) -> Clinic:
-    return await seed_clinic(database, datetime.now(UTC) - timedelta(hours=2))
-
-
-@pytest.fixture
-async def base(database: Database, clinic: Clinic) -> AsyncIterator[str]:
-    async with TestServer(make_app(database, SystemClock())) as server:
-        yield str(server.make_url("")).rstrip("/")
 
 
 @pytest.mark.parametrize("javascript", [True, False], ids=["live", "plain"])

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from aiohttp.test_utils import TestServer
 from playwright.async_api import Page, expect
 from sqlalchemy import delete, select
 
-from service.clock import SystemClock
 from service.db.database import Database, notify
 from service.db.escalation import escalations
 from service.db.staff import web_sessions
@@ -20,29 +17,10 @@ from service.domain.escalation import Reached
 from service.domain.urgency import Urgency
 from service.web import live as live_pages
 from tests.browser.conftest import Axe, OpenPage
-from tests.seed import KEYRING, PASSWORD, Clinic, Member, Person, seed_clinic, seed_item
-from tests.web.conftest import make_app
+from tests.seed import PASSWORD, Clinic, Member, Person, seed_item
 
 SHOTS = Path(__file__).parents[2] / "build" / "screenshots"
 SIZES = [(1280, 900), (390, 844)]
-
-
-@pytest.fixture
-async def database(sqlite_url: str) -> AsyncIterator[Database]:
-    opened = Database.open(sqlite_url, KEYRING)
-    yield opened
-    await opened.close()
-
-
-@pytest.fixture
-async def clinic(database: Database) -> Clinic:
-    return await seed_clinic(database, datetime.now(UTC) - timedelta(hours=2))
-
-
-@pytest.fixture
-async def base(database: Database, clinic: Clinic) -> AsyncIterator[str]:
-    async with TestServer(make_app(database, SystemClock())) as server:
-        yield str(server.make_url("")).rstrip("/")
 
 
 async def sign_in(page: Page, base: str, member: Member) -> None:
@@ -394,6 +372,12 @@ async def test_no_page_violates_wcag_and_none_is_wider_than_the_screen(
     await page.get_by_role("button", name="Close item").click()
     await page.goto(f"{base}/items/{ana}")
     await check("item-closed")
+    await page.goto(f"{base}/replies")
+    await check("reply")
+    await page.get_by_label("Reply, in the patient's words").fill("no but my chest hurts and I skipped my Eliquis")
+    await page.get_by_role("button", name="Read it").click()
+    await expect(page.locator("#result mark").first).to_be_visible()
+    await check("reply-read")
     await page.goto(f"{base}/nowhere")
     await check("not-found")
     await page.goto(f"{base}/welcome")
