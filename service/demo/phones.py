@@ -155,10 +155,8 @@ class PhonesPage:
         try:
             with self._phones.watch() as watcher:
                 async with sse_response(request, send_timeout=SEND_TIMEOUT_SECONDS) as stream:
-                    streams = request.app[STREAMS].setdefault(VISITORS, [])
-                    streams.append(stream)
-                    try:
-                        ends, last = now() + LONGEST_SECONDS, self._mark()
+                    ends, last = now() + LONGEST_SECONDS, self._mark()
+                    with request.app[STREAMS].keep(VISITORS, stream), contextlib.suppress(ConnectionResetError, TimeoutError):
                         await stream.send(last, event="hello", retry=1000)
                         while stream.is_connected() and now() < ends:
                             with contextlib.suppress(TimeoutError):
@@ -167,10 +165,6 @@ class PhonesPage:
                             if (mark := self._mark()) != last:
                                 last = mark
                                 await stream.send(mark, event="changed")
-                    except (ConnectionResetError, TimeoutError):
-                        pass
-                    finally:
-                        streams.remove(stream)
                 return stream
         except TooManyWatchers:
             raise web.HTTPServiceUnavailable from None

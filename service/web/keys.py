@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from uuid import UUID
 
 from aiohttp import web
-from aiohttp_sse import EventSourceResponse
 
 from service.actions.passwords import Passwords
 from service.clock import Clock
@@ -15,6 +13,7 @@ from service.evaluation import Judged
 from service.web.sessions import WEB_SESSION, DatabaseSessions
 from service.web.shown import Shown
 from service.web.static_files import StaticFiles
+from service.web.streams import Streams
 
 DATABASE = web.AppKey("DATABASE", Database)
 CLOCK = web.AppKey("CLOCK", Clock)
@@ -23,7 +22,7 @@ SESSIONS = web.AppKey("SESSIONS", DatabaseSessions)
 STATIC = web.AppKey("STATIC", StaticFiles)
 SHOWN = web.AppKey("SHOWN", Shown)
 CLIENT_ADDRESS: web.AppKey[Callable[[web.Request], str]] = web.AppKey("CLIENT_ADDRESS")
-STREAMS: web.AppKey[dict[UUID, list[EventSourceResponse]]] = web.AppKey("STREAMS")
+STREAMS = web.AppKey("STREAMS", Streams)
 
 JUDGE: web.AppKey[Callable[..., Judged]] = web.AppKey("JUDGE")
 

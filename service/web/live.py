@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from uuid import UUID
 
 from aiohttp import web
-from aiohttp_sse import EventSourceResponse, sse_response
+from aiohttp_sse import sse_response
 
 from service.db.item import item_mark
 from service.db.queue import queue_mark
 from service.web.keys import DATABASE, SESSIONS, STREAMS, WEB_SESSION
+from service.web.streams import MOST_STREAMS_EACH
 
 POLL_SECONDS = 2.0
 """The net below the wake-ups: a lost one is made up for after this."""
@@ -22,8 +23,6 @@ CHECK_SESSION_SECONDS = 10.0
 SEND_TIMEOUT_SECONDS = 10.0
 LONGEST_SECONDS = 300.0
 """A stream ends after this; the browser opens the next one by itself, with every check made anew."""
-MOST_STREAMS_EACH = 12
-"""Open pages of one member of staff; one more ends the oldest."""
 
 Mark = Callable[[], Awaitable[str | None]]
 
@@ -56,9 +55,12 @@ async def _stream(request: web.Request, mark: Mark) -> web.StreamResponse:
     database, staff, now = request.app[DATABASE], request[WEB_SESSION].staff, asyncio.get_running_loop().time
     with database.wakeups.listen(f"queue:{staff.organization_id}") as changed:
         last = await mark()
-        async with sse_response(request, send_timeout=SEND_TIMEOUT_SECONDS) as stream, _registered(request.app, staff.id, stream):
+        async with sse_response(request, send_timeout=SEND_TIMEOUT_SECONDS) as stream:
             ends, check_at = now() + LONGEST_SECONDS, now() + CHECK_SESSION_SECONDS
-            with contextlib.suppress(ConnectionResetError, TimeoutError):
+            with (
+                request.app[STREAMS].keep(staff.id, stream, most=MOST_STREAMS_EACH),
+                contextlib.suppress(ConnectionResetError, TimeoutError),
+            ):
                 await stream.send(last or "", event="hello", retry=1000)
                 while stream.is_connected() and now() < ends:
                     if await _woken(changed):
@@ -84,23 +86,7 @@ async def _woken(changed: asyncio.Event) -> bool:
     return True
 
 
-@contextlib.asynccontextmanager
-async def _registered(app: web.Application, staff_id: UUID, stream: EventSourceResponse) -> AsyncIterator[None]:
-    streams = app[STREAMS].setdefault(staff_id, [])
-    streams.append(stream)
-    for oldest in streams[:-MOST_STREAMS_EACH]:
-        oldest.stop_streaming()
-    try:
-        yield
-    finally:
-        streams.remove(stream)
-        if not streams:
-            app[STREAMS].pop(staff_id, None)
-
-
 async def stop_streams(app: web.Application) -> None:
     """Ends every stream at shutdown, so that the server need not wait for them."""
-    for streams in list(app[STREAMS].values()):
-        for stream in streams:
-            stream.stop_streaming()
+    app[STREAMS].end_all()
     app[DATABASE].wakeups.wake_all()

@@ -24,6 +24,7 @@ from service.web.routes import ROUTES, Route
 from service.web.sessions import DatabaseSessions
 from service.web.shown import Shown
 from service.web.static_files import StaticFiles
+from service.web.streams import Streams
 from service.web.words import FILTERS
 
 UNGUARDED = ("/webhooks", "/healthz", "/api")
@@ -53,7 +54,7 @@ def setup(
     base = urlsplit(public_base_url)
     https = base.scheme == "https"
     app[DATABASE], app[CLOCK], app[SHOWN], app[STATIC] = database, clock, Shown(), StaticFiles()
-    app[STREAMS] = {}
+    app[STREAMS] = Streams()
     app[JUDGE] = judge_reply
     app[SESSIONS] = sessions = DatabaseSessions(database, clock, secure=https)
     app[CLIENT_ADDRESS] = client_address or own_address

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from aiohttp.test_utils import TestServer
@@ -18,6 +19,7 @@ from service.db.staff import web_sessions
 from service.domain.staff import Role, Staff
 from service.web import live
 from service.web.keys import STREAMS
+from service.web.streams import MOST_STREAMS_EACH
 from tests.seed import Clinic, seed_item
 from tests.web.conftest import NOW, Browser, NewBrowser
 
@@ -145,16 +147,44 @@ async def test_streams_are_bounded_and_leave_nothing_behind(
     nora = await browse(clinic.nora)
     async with contextlib.AsyncExitStack() as stack:
         opened = []
-        for _ in range(live.MOST_STREAMS_EACH + 3):
+        for _ in range(MOST_STREAMS_EACH + 3):
             opened.append(await stack.enter_async_context(stream(nora, "/queue/live")))
             await next_of(opened[-1])
         await wake(database, clinic)
         assert [(await next_of(events))[0] for events in opened[:3]] == ["closed"] * 3
         app = server.app
-        assert len(app[STREAMS][clinic.nora.id]) == live.MOST_STREAMS_EACH
+        assert app[STREAMS].count(clinic.nora.id) == MOST_STREAMS_EACH
     for _ in range(60):
         await wake(database, clinic)
-        if not app[STREAMS]:
+        if not len(app[STREAMS]):
             break
         await asyncio.sleep(0.1)
-    assert app[STREAMS] == {}
+    assert len(app[STREAMS]) == 0
+
+
+async def test_a_stream_asked_for_while_the_server_stops_does_not_hold_it_up(
+    browse: NewBrowser, clinic: Clinic, server: TestServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopping, asked = asyncio.Event(), asyncio.Event()
+    real = live.queue_mark
+
+    async def slow(*arguments: Any) -> str | None:
+        asked.set()
+        await stopping.wait()
+        return await real(*arguments)
+
+    streams = server.app[STREAMS]
+    end_all = streams.end_all
+
+    def end_all_and_go_on() -> None:
+        end_all()
+        stopping.set()
+
+    monkeypatch.setattr(live, "queue_mark", slow)
+    monkeypatch.setattr(streams, "end_all", end_all_and_go_on)
+    nora = await browse(clinic.nora)
+    async with stream(nora, "/queue/live") as events:
+        await asyncio.wait_for(asked.wait(), 5)
+        closing = asyncio.create_task(server.close())
+        await asyncio.wait_for(closing, 10)
+        assert (await next_of(events))[0] in ("hello", "closed")
