@@ -54,6 +54,7 @@ def add_parsers(commands: Any) -> None:
     )
     score.add_argument("file", metavar="GOLD.jsonl", nargs="+")
     score.add_argument("--json", action="store_true", help="print everything as one JSON object")
+    score.add_argument("--field", action="store_true", help="the replies come as in service: also tell false alarms per 100 patient-weeks")
     score.add_argument("--misread", action="store_true", help="also list the ids of replies whose urgency was read otherwise")
     score.set_defaults(run_blocking=run_score)
 
@@ -144,6 +145,9 @@ def run_score(arguments: argparse.Namespace) -> None:
         _print_figures(name, group)
     _print_cells({name.removeprefix("cell "): group for name, group in scores.items() if name.startswith("cell ")})
     _print_confusion(scores["all"])
+    if arguments.field:
+        pages, items = scores["all"].false_alarms
+        print(f"\nper 100 patient-weeks of a daily check-in: {pages:.1f} false pages, {items:.1f} false same-day items")
     if scores["all"].unseen:
         print("\nemergencies read below urgent:", " ".join(scores["all"].unseen))
     if arguments.misread:

@@ -24,6 +24,7 @@ RARE_FLAGS = ("unsafe_to_contact", "help", "tapback", "auto_reply", "other_langu
 CHOICES = ("request", "answer")
 HIGH = ("emergency", "urgent")
 Z = 1.96
+REPLIES_OF_100_WEEKS = 700
 MILLIMOLES = re.compile(r"\b\d{1,2}[.,]\d\b")
 
 
@@ -99,6 +100,13 @@ class Scores:
     def cases(self) -> int:
         """How many replies were scored."""
         return sum(self.confusion.values())
+
+    @property
+    def false_alarms(self) -> tuple[float, float]:
+        """False pages (urgent or above) and false same-day items per 100 patient-weeks of a daily check-in, were all replies like these."""
+        weeks = self.cases / REPLIES_OF_100_WEEKS
+        read = {name: self.confusion["none", name] / weeks if weeks else 0.0 for name in URGENCIES}
+        return sum(read[name] for name in HIGH), read["same_day"]
 
 
 class _Tally:

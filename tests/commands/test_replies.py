@@ -55,7 +55,7 @@ def test_explain_says_what_is_missing_and_that_nothing_fired(ended: Any) -> None
 
 
 def test_score_prints_figures_cells_confusion_and_ids_but_no_reply(ended: Any, gold: Path) -> None:
-    code, out, _ = ended("score", str(gold), "--misread")
+    code, out, _ = ended("score", str(gold), "--misread", "--field")
     assert code == 0
     assert "all: 3 replies" in out
     assert "lang en: 3 replies" in out
@@ -64,6 +64,7 @@ def test_score_prints_figures_cells_confusion_and_ids_but_no_reply(ended: Any, g
     assert next(line for line in out.splitlines() if line.startswith("chest ")).split()[:2] == ["chest", "3"]
     assert "emergencies read below urgent: c" in out
     assert "urgency read otherwise: c" in out
+    assert "per 100 patient-weeks of a daily check-in: 0.0 false pages, 0.0 false same-day items" in out
     assert "chest hurts" not in out
 
 

@@ -1,7 +1,8 @@
 """The labelled sets and the banks of wordings: what share is read as labelled, held so that no change of the parsers falls behind.
 
 `labelled/` was open to whoever tuned the parsers; `kept_aside/` was not, and is what the figures of the parsers are stated on
-(service/replies/FIGURES.md). `wordings/` are short lines a concept. Single replies that must always be read right are in `cases/`.
+(service/replies/FIGURES.md). `field/` is kept aside too: replies in the mix of a daily
+check-in. `wordings/` are short lines a concept. Single replies that must always be read right are in `cases/`.
 """
 
 from __future__ import annotations
@@ -17,10 +18,12 @@ import pytest
 from service.content import load_lexicon, load_tables
 from service.domain.reading import Channel, Expects
 from service.evaluation import Scores, judge_given, judge_text, labelled_lines, table
+from service.evaluation.score import URGENCIES
 
 HERE = Path(__file__).parent
 LEXICON, TABLES = load_lexicon(), load_tables()
 BANKS = sorted((HERE / "wordings").glob("*.txt"))
+LINES = sorted((HERE.parents[1] / "second_opinion" / "lines").glob("*.txt"))
 LEAST_OF_A_BANK = 0.93
 # Banks that the parsers do not master yet.
 LEAST_OF = {
@@ -48,6 +51,8 @@ LEAST = {
     "crisis precision": (0.95, 0.83),
 }
 MOST = {"harmless escalated": (0.02, 0.13), "harmless put on the same-day list": (0.19, 0.31), "wrong value": (0.005, 0.04)}
+# In the field mix, per 100 patient-weeks of a daily check-in: false pages, false same-day items.
+MOST_IN_THE_FIELD = (8.0, 115.0)
 
 
 def cases(folder: str) -> list[dict[str, Any]]:
@@ -73,17 +78,36 @@ def test_the_figures_of_a_set_do_not_fall(folder: str, column: int) -> None:
     assert not low + high
 
 
+def test_false_alarms_in_the_field_mix_do_not_rise() -> None:
+    group = scores("field")["all"]
+    assert group.cases == 700
+    assert sum(group.confusion["emergency", read] for read in URGENCIES) == 3  # about 1 in 300, and 22 % need staff
+    assert [told <= most for told, most in zip(group.false_alarms, MOST_IN_THE_FIELD, strict=True)] == [True, True], group.false_alarms
+
+
 def test_no_reply_is_in_two_sets() -> None:
-    texts = [(case["question"], " ".join(case["reply"].lower().split())) for folder in ("labelled", "kept_aside") for case in cases(folder)]
+    texts = [(case["question"], same(case["reply"])) for folder in ("labelled", "kept_aside", "field") for case in cases(folder)]
     long = [text for text in texts if len(text[1]) > 25]
     assert len(set(long)) == len(long)
+    learned = {same(reply) for bank in [*BANKS, *LINES] for _, reply in lines_of(bank)}
+    assert not [
+        case["id"]
+        for folder in ("kept_aside", "field")
+        for case in cases(folder)
+        if len(same(case["reply"])) > 25 and same(case["reply"]) in learned
+    ]
+
+
+def same(reply: str) -> str:
+    """Replies that differ in capitals and spaces only are one."""
+    return " ".join(reply.lower().split())
 
 
 def test_the_set_kept_aside_is_large_enough_to_tell() -> None:
     aside = cases("kept_aside")
     for language in ("en", "es"):
         own = [case for case in aside if case["lang"] == language]
-        assert sum(case["urgency"] == "emergency" for case in own) >= 185
+        assert sum(case["urgency"] == "emergency" for case in own) >= 230
         assert sum(bool(case["labels"].get("opt_out")) for case in own) >= 60
 
 
@@ -124,6 +148,6 @@ def test_a_bank_of_wordings_is_read_as_its_blocks_say(bank: Path) -> None:
 
 
 def test_the_files_are_json_lines_in_one_form() -> None:
-    for path in [*(HERE / "labelled").glob("*.jsonl"), *(HERE / "kept_aside").glob("*.jsonl")]:
+    for path in [*(HERE / "labelled").glob("*.jsonl"), *(HERE / "kept_aside").glob("*.jsonl"), *(HERE / "field").glob("*.jsonl")]:
         for line in path.read_text(encoding="utf-8").splitlines():
             assert {"id", "lang", "channel", "condition", "question", "expects", "reply", "labels", "urgency"} <= set(json.loads(line))
