@@ -23,6 +23,8 @@ LONGEST_IN_LIST = 4
 NEW_SUBJECTS = frozenset("i im ive id its theres hes shes he she just been my".split())
 FAR_IN_LIST = 2
 """After a Spanish "no ... y" the next item follows at once; more words are a new statement ("no quiero mensajes y la herida huele mal")."""
+PARTICIPLES = ("ado", "ido", "cho", "sto", "rto")
+"""Before these a Spanish "he" is a verb and no person ("nunca me he desmayado")."""
 STATES = frozenset("i im ive its".split())
 WOULD = frozenset("will would might could may should can have want need".split())
 """After "if" only a statement begins anew, not "I would" or "I will"."""
@@ -112,7 +114,7 @@ class Clauses:
     def _new_subject(self, cue: Match, place: int) -> bool:
         """ "no swelling I just want to die": a danger sign after a new subject is not reached by an earlier "no" or "if"."""
         word, after = self.words[place], self.words[place + 1] if place + 1 < len(self.words) else ""
-        if word not in NEW_SUBJECTS or self.words[place - 1] in LEADS_ON:
+        if word not in NEW_SUBJECTS or self.words[place - 1] in LEADS_ON or (word == "he" and after.endswith(PARTICIPLES)):
             return False
         return cue.name != "hypothetical" or (word in STATES and after not in WOULD)
 
@@ -158,8 +160,11 @@ class Clauses:
             return True
         if match.entry.acute and not NEGATIONS.isdisjoint(self.words[match.first : match.last]):
             return False  # "no se ha movido nada": the second "no" in Spanish only strengthens the first
+        comma = match.last + 1 if self.words[match.last : match.last + 1] in ([","], [":"]) else -1
         return any(
-            cue.first == match.last and (cue.last >= len(self.words) or self.words[cue.last] in ",.;!?")
+            (cue.first == match.last or (cue.first == comma and not NEVER.isdisjoint(self.words[cue.first : cue.last])))
+            and not (cue.first == match.last and cue.length == 1 and self.words[cue.first] in ONLY_STRENGTHENS)
+            and (cue.last >= len(self.words) or self.words[cue.last] in ",.;!?")
             for cue in self._named("negated_after")
         )
 
@@ -260,6 +265,10 @@ ONLY = frozenset("just only solo solamente nomas".split())
 LISTS_ON = frozenset("o u or".split())
 NO = frozenset("no nope nah none never not nada".split())
 """After a symptom and a question mark these answer it: "winded? no"."""
+NEVER = frozenset("never none nunca jamas ningun ninguno ninguna cero".split())
+"""Behind a comma these still deny what stands before it ("hurting myself, never")."""
+ONLY_STRENGTHENS = frozenset("nunca jamas".split())
+"""In Spanish these at once behind a statement do not deny it ("nada va a mejorar nunca")."""
 NEGATIONS = frozenset("no ni sin ya tampoco nunca".split())
 """A danger sign that begins with one of these says itself what is missing ("no no puedo respirar")."""
 SPEAKS_ANEW = frozenset("ahora ahorita tengo estoy esta estan ando siento traigo amaneci me se le yo mire".split())

@@ -116,7 +116,7 @@ def findings(
             status = Status(Assertion.PRESENT)
         if status.assertion is Assertion.OTHER_PERSON and not of_another:
             if by_carer:
-                status = Status(Assertion.PRESENT)
+                status = Status(Assertion.PAST if clauses.past(match) else Assertion.PRESENT)
             elif symptom.acute and not (words & NOT_A_PROXY or clauses.speaker_well or clauses.past(match)):
                 status, carer = Status(Assertion.PRESENT), True
         qualifiers = symptom.qualifiers | _nearby(clauses, refinements, symptoms, match)
