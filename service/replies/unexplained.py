@@ -89,7 +89,10 @@ def _parts_of_the_well(line: Line, matches: Sequence[Match], clauses: Clauses) -
 
 
 def told(line: Line, matches: Sequence[Match], symptoms: Sequence[Finding]) -> list[Finding]:
-    """What phrases of kind `unexplained` report; the vague ones unless a mask covers them or a present symptom was told."""
+    """What phrases of kind `unexplained` report; the vague ones unless a mask covers them or a present symptom was told.
+
+    A mask `not_` and the name takes a report of that name away where it is at least as long.
+    """
     masks = masks_named(matches, "harmless", "idiom", "dream")
     clear = any(symptom.present for symptom in symptoms)
     clauses = Clauses(line, matches, ())
@@ -99,6 +102,7 @@ def told(line: Line, matches: Sequence[Match], symptoms: Sequence[Finding]) -> l
         for match in matches
         if match.kind == "unexplained"
         and not (match.name in VAGUE and (clear or any(mask.overlaps(match) for mask in masks)))
+        and not any(mask.overlaps(match) and mask.length >= match.length for mask in masks_named(matches, f"not_{match.name}"))
         and not (not_ours and match.name in NOT_OURS and clauses.untroubling(match, denied=False))
     ]
 
