@@ -124,6 +124,8 @@ class Clauses:
             return False
         if cue.name == "past":
             return True
+        if self.words[cue.first] in DENIES and match.length <= LONGEST_IN_LIST and SPEAKS_OF.isdisjoint(self.words[comma : match.first]):
+            return True
         if match.entry.acute and match.length > LONGEST_IN_LIST:
             return False
         _, last = self.clause(match)
@@ -258,6 +260,10 @@ PRONOUNS = frozenset("his her hes shes he she their theyre someone somebody peop
 """Another person without a name or a kinship: may be the patient, told by a carer."""
 STILL = frozenset("still since now ever lately today todavia aun sigue siguen sigo ahora ahorita desde hoy ultimamente".split())
 """What began long ago is not over."""
+DENIES = frozenset("deny denies denied denying niega nego".split())
+"""A list behind one of these runs on over its commas: "denies dizziness, chest pain, cough"."""
+SPEAKS_OF = frozenset("has had having have got reports says complains feels refiere dice tiene but pero and y".split())
+"""Words with which a list of what is denied has ended."""
 DREAMS = ("dream", "nightmare", "son", "pesadilla")
 AWAKE = frozenset("woke awoke waking woken really actually desperte desperto despertar verdad and y but pero".split())
 ONLY = frozenset("just only solo solamente nomas".split())
