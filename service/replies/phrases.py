@@ -20,6 +20,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import count
 
 from service.replies import patterns
 from service.replies.patterns import Pattern
@@ -70,6 +71,8 @@ class Anchor:
 
 
 NOTHING = Anchor()
+_KEYS = count()
+"""One key a group, over all languages: their phrases are tried on the same words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +137,7 @@ class Groups:
             inner = _Parser("(" + self.texts[name] + ")", self)
             part = inner.alternatives(")")
             self._open.pop()
-            pattern = patterns.remembered(len(self._parsed), part.pattern)
+            pattern = patterns.remembered(next(_KEYS), part.pattern)
             self._parsed[name] = (replace(part, pattern=pattern), frozenset(inner.vocabulary))
         return self._parsed[name]
 

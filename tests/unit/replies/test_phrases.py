@@ -50,6 +50,12 @@ def test_a_phrase_takes_what_it_says(phrase: str, text: str, taken: bool) -> Non
     assert takes(phrase, text) is taken
 
 
+def test_groups_of_two_languages_do_not_answer_for_each_other() -> None:
+    words = Words(["pierna"])
+    assert not compile_phrase("{legs}", Groups({"legs": "leg|foot"})).pattern(words, 0)
+    assert compile_phrase("{piernas}", Groups({"piernas": "pierna|pie"})).pattern(words, 0)
+
+
 @pytest.mark.parametrize("place", [1, 2])
 def test_a_number_within_a_longer_one_is_not_that_number(place: int) -> None:
     words = Words("one hundred forty nine".split())
