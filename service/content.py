@@ -5,14 +5,16 @@ Nobody else opens these files. A file that cannot be read or does not fit its fo
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
+import numpy as np
+from numpy.typing import NDArray
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
@@ -28,7 +30,7 @@ SHARED = "shared"
 CASES = ".cases.yaml"
 MOST_FLOWS = 200
 URGENCY_TABLE = Path("flows") / "shared" / "urgency.yaml"
-OPINION = Path(SHARED) / "opinion.json"
+OPINION = Path(SHARED) / "opinion.npz"
 MOST_BYTES_A_FILE = 1_000_000
 
 
@@ -96,11 +98,16 @@ def _lexicon(root: Path) -> Lexicon:
     files = {f"{path.parent.name}/{path.name}": load_yaml(path) for path in sorted(root.glob("*/*.yaml"))}
     weights = root / OPINION
     try:
-        return build_lexicon(files, json.loads(weights.read_text(encoding="utf-8")) if weights.exists() else None)
+        return build_lexicon(files, _arrays(weights) if weights.exists() else None)
     except LexiconError as error:
         raise ContentError(error.file, error.where, error.what) from error
-    except (OSError, ValueError) as error:
-        raise ContentError(str(OPINION), "", f"cannot be read as JSON ({type(error).__name__})") from error
+    except (OSError, ValueError, EOFError, BadZipFile) as error:
+        raise ContentError(str(OPINION), "", f"cannot be read ({type(error).__name__})") from error
+
+
+def _arrays(path: Path) -> dict[str, NDArray[Any]]:
+    with path.open("rb") as content, np.load(content, allow_pickle=False) as file:
+        return dict(file)
 
 
 def load_tables(root: Path | None = None) -> Tables:

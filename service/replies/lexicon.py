@@ -20,15 +20,16 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from math import inf
 from types import MappingProxyType
 from typing import Any
+
+from numpy.typing import NDArray
 
 from service.domain.reading import Expects, FindingKind
 from service.replies.gives_way import GivesWay, GivesWayError, parse_gives_way
 from service.replies.index import Index, build_index
 from service.replies.inflect import FORMS
-from service.replies.opinion import LEVELS, Opinion
+from service.replies.opinion import Opinion, build_opinion
 from service.replies.patterns import Pattern
 from service.replies.phrases import Anchor, Groups, Phrase, PhraseError, compile_phrase
 
@@ -112,17 +113,19 @@ class Lexicon:
     """A clinical word with one letter dropped -> the word, for typing errors in longer words."""
     language_words: Mapping[str, frozenset[str]]
     """Language -> words only this language knows."""
-    opinion: Opinion
+    opinion: Opinion | None
     gives_way: tuple[GivesWay, ...]
     """Which symptom name is not reported beside a more specific one."""
 
 
-def build(files: Mapping[str, Any], opinion: Mapping[str, Any] | None = None) -> Lexicon:
-    """The lexicon of these files (`"en/symptoms.yaml"` -> parsed YAML) and the weights of the second opinion, if there are any.
+def build(files: Mapping[str, Any], opinion: Mapping[str, NDArray[Any]] | None = None) -> Lexicon:
+    """The lexicon of these files (`"en/symptoms.yaml"` -> parsed YAML) and the arrays of the second opinion, if there is one.
 
     Raises LexiconError naming file and entry.
     """
-    version = hashlib.sha256(json.dumps([files, opinion], sort_keys=True, default=str).encode()).hexdigest()[:12]
+    digest = hashlib.sha256(json.dumps(files, sort_keys=True, default=str).encode())
+    for name, part in sorted((opinion or {}).items()):
+        digest.update(name.encode() + part.tobytes())
     shared = {file: content for file, content in files.items() if file.startswith(f"{SHARED}/")}
     files = {file: content for file, content in files.items() if file not in shared}
     groups = {language: Groups(texts) for language, texts in _groups(files).items()}
@@ -145,7 +148,7 @@ def build(files: Mapping[str, Any], opinion: Mapping[str, Any] | None = None) ->
     vocabulary = own | foreign
     in_both = [word for word in vocabulary if sum(word in words for words in language_words.values()) > 1]
     return Lexicon(
-        version=version,
+        version=digest.hexdigest()[:12],
         entries=tuple(entries),
         index=build_index([entry.anchors for entry in entries]),
         spelling=MappingProxyType(spelling),
@@ -163,19 +166,13 @@ def build(files: Mapping[str, Any], opinion: Mapping[str, Any] | None = None) ->
     )
 
 
-def _opinion(content: Mapping[str, Any] | None) -> Opinion:
-    """The weights, checked; without any, an opinion that never speaks."""
-    if content is None:
-        return Opinion({}, 0.0, dict.fromkeys(LEVELS, inf))
+def _opinion(parts: Mapping[str, NDArray[Any]] | None) -> Opinion | None:
+    if parts is None:
+        return None
     try:
-        if content["format"] != 1:
-            raise LexiconError("shared/opinion.json", "format", "write 1")
-        thresholds = {level: float(content["thresholds"][level]) for level in LEVELS}
-        return Opinion({str(word): float(weight) for word, weight in content["weights"].items()}, float(content["bias"]), thresholds)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        if isinstance(error, LexiconError):
-            raise
-        raise LexiconError("shared/opinion.json", "top", f"make it anew with the training program ({type(error).__name__})") from error
+        return build_opinion(parts)
+    except ValueError as error:
+        raise LexiconError("shared/opinion.npz", "top", f"make it anew with the training program ({error})") from error
 
 
 def _gives_way(files: Mapping[str, Any], symptoms: frozenset[str]) -> tuple[GivesWay, ...]:

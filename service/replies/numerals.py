@@ -151,7 +151,8 @@ class _Words:
         """A transcript writes "one eighty three" as "1 83", "180 3", "100 and 83" or "1 83.6"."""
         following = self.at(last)
         whole, _, decimals = following.partition(".")
-        if value == 100 and following in ("and", "y") and self.at(last + 1).isdigit() and 0 < float(self.at(last + 1)) < 100:
+        lower = self.at(last - 2) == "/"  # of a pressure: "115/100 and 71"
+        if value == 100 and not lower and following in ("and", "y") and self.at(last + 1).isdigit() and 0 < float(self.at(last + 1)) < 100:
             return value + float(self.at(last + 1)), last + 1 + 1, False
         if not whole.isdigit():
             if 1 <= value <= 9 and 10 <= self.values.get(following, 0) < 100:

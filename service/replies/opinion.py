@@ -1,74 +1,233 @@
-"""A second opinion on a whole reply: a linear model over runs of letters and words, which can only raise what the phrases have read.
+"""A second opinion on a whole reply: a small language model, which can only raise what the phrases have read.
 
-The weights are data (lexicon/shared/opinion.json), made by `python -m tests.second_opinion` from labelled replies and wordings.
-A score is the sum of the weights of the features that occur, over the square root of their number, so that long replies do not
-score higher than short ones. What a level of concern means for the urgency stands in the urgency table, never here.
+Phrases know what somebody wrote down; the model has read much of two languages and judges sentences that nobody foresaw. It is six layers
+of a transformer (BERT's form) over pieces of words, with three answers for a reply: the log odds that a nurse must look the same day or
+sooner, within hours, at once. The weights are data (lexicon/shared/opinion.npz), made by `python -m tests.second_opinion`.
+What a level of concern means for the urgency stands in the urgency table, never here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from math import sqrt
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from service.domain.reading import Finding, FindingKind, Span
 
-SHORTEST_RUN, LONGEST_RUN = 3, 5
-MOST_WORDS = 300
+Numbers = NDArray[np.float32]
+
 LEVELS = ("grave", "dangerous", "worrying")
-"""From the highest threshold down."""
+"""Each with a threshold of its own, from the highest down: of the answer "at once", then of the answer "within hours"."""
+ANSWERS = {"grave": 2, "dangerous": 1, "worrying": 1}
+PIECES = 60
+"""Pieces of words read at a time."""
+HEAD, TAIL = 4, 2
+"""Parts of that length read of a long letter, from its head and its tail."""
+LONGEST_WORD = 40
+REMEMBERED = 20_000
+"""Words whose pieces are kept."""
+SPACE = "\u2581"
+WORD = re.compile(r"\S+")
+EPSILON = 1e-12
+FORMAT = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One layer: attention, then two steps forward; a weight matrix stands with its rows as inputs."""
+
+    attention: Numbers
+    attention_bias: Numbers
+    out: Numbers
+    out_bias: Numbers
+    attention_norm: Numbers
+    inner: Numbers
+    inner_bias: Numbers
+    outer: Numbers
+    outer_bias: Numbers
+    norm: Numbers
 
 
 @dataclass(frozen=True, slots=True)
 class Opinion:
-    """The weights, and the score from which each level is told."""
+    """The model, and the log odds from which each level is told."""
 
-    weights: Mapping[str, float]
-    bias: float
+    pieces: Mapping[str, int]
+    likely: Sequence[float]
+    """The logarithm of how frequent each piece is."""
+    words: NDArray[np.int8]
+    word_scale: Numbers
+    places: Numbers
+    norm: Numbers
+    layers: Sequence[Layer]
+    heads: int
+    answers: Numbers
+    answers_bias: Numbers
+    before: Sequence[int]
+    """The pieces that begin every text."""
+    end: int
+    unknown: int
     thresholds: Mapping[str, float]
+    rare: float
+    """The logarithm for a letter that is in no piece."""
+    _split: dict[str, tuple[int, ...]] = field(default_factory=dict, compare=False, repr=False)
 
-    def score(self, features: Sequence[Sequence[str]]) -> tuple[float, int]:
-        """The score of a reply given as the features of each of its words, and the word that speaks for it most."""
-        total, count, best, place_of_best = 0.0, 0, 0.0, 0
-        for place, of_word in enumerate(features):
-            weight = 0.0
-            for feature in of_word:
-                found = self.weights.get(feature)
-                if found is not None:
-                    weight += found
-                    count += 1
-            total += weight
-            if weight > best:
-                best, place_of_best = weight, place
-        return self.bias + total / sqrt(count or 1), place_of_best
+    def odds(self, text: str) -> tuple[Numbers, Span]:
+        """The log odds of each answer (the highest of any part of a long text), and the word that speaks for danger most."""
+        found, span, worst = np.full(3, -np.inf, np.float32), (0, 0), -np.inf
+        for part in self._parts(text):
+            of_pieces = self._read([piece for pieces, _ in part for piece in pieces])
+            odds = of_pieces.mean(0)
+            found = np.maximum(found, odds)
+            if odds[1] > worst:
+                worst, span = float(odds[1]), self._loudest(part, of_pieces[:, 1])
+        return found, span
+
+    def _parts(self, text: str) -> Sequence[Sequence[tuple[tuple[int, ...], Span]]]:
+        """The words with their pieces and places in the text, in parts of at most PIECES."""
+        parts: list[list[tuple[tuple[int, ...], Span]]] = []
+        room = 0
+        for word in WORD.finditer(text):
+            pieces = self._pieces(word[0])
+            if len(pieces) > room:
+                parts.append([])
+                room = PIECES
+            parts[-1].append((pieces, word.span()))
+            room -= len(pieces)
+        return parts if len(parts) <= HEAD + TAIL else [*parts[:HEAD], *parts[-TAIL:]]
+
+    def _loudest(self, part: Sequence[tuple[tuple[int, ...], Span]], of_pieces: Numbers) -> Span:
+        place, loudest, span = len(self.before), -np.inf, part[0][1]
+        for pieces, where in part:
+            said = float(of_pieces[place : place + len(pieces)].sum())
+            place += len(pieces)
+            if said > loudest:
+                loudest, span = said, where
+        return span
+
+    def _pieces(self, word: str) -> tuple[int, ...]:
+        """The likeliest way to cut a word into known pieces."""
+        found = self._split.get(word)
+        if found is None:
+            if len(self._split) >= REMEMBERED:
+                self._split.clear()
+            found = self._split[word] = tuple(self._cut(SPACE + unicodedata.normalize("NFKC", word[:LONGEST_WORD])))[:PIECES]
+        return found
+
+    def _cut(self, word: str) -> Iterator[int]:
+        ends = len(word)
+        best: list[tuple[float, int, int]] = [(0.0, 0, -1)] + [(-np.inf, 0, -1)] * ends
+        for start in range(ends):
+            so_far = best[start][0]
+            for end in range(start + 1, ends + 1):
+                piece = self.pieces.get(word[start:end])
+                if piece is not None and so_far + self.likely[piece] > best[end][0]:
+                    best[end] = so_far + self.likely[piece], start, piece
+            if so_far + self.rare > best[start + 1][0]:
+                best[start + 1] = so_far + self.rare, start, self.unknown
+        found: list[int] = []
+        while ends:
+            _, ends, piece = best[ends]
+            found.append(piece)
+        return reversed(found)
+
+    def _read(self, pieces: Sequence[int]) -> Numbers:
+        """What each piece of the text, with those that begin and end it, says for each answer; their mean is the text's."""
+        numbers = np.array([*self.before, *pieces, self.end])
+        state = self.words[numbers] * self.word_scale[numbers, None] + self.places[: len(numbers)]
+        state = _norm(state, self.norm)
+        for layer in self.layers:
+            state = _norm(state + self._attend(state, layer), layer.attention_norm)
+            inner = _gelu(state @ layer.inner + layer.inner_bias)
+            state = _norm(state + inner @ layer.outer + layer.outer_bias, layer.norm)
+        found: Numbers = state @ self.answers + self.answers_bias
+        return found
+
+    def _attend(self, state: Numbers, layer: Layer) -> Numbers:
+        count, size = state.shape
+        parts = (state @ layer.attention + layer.attention_bias).reshape(count, 3, self.heads, size // self.heads)
+        asked, offered, told = parts.transpose(1, 2, 0, 3)
+        fit = asked @ offered.transpose(0, 2, 1) / np.float32(np.sqrt(size // self.heads))
+        fit = np.exp(fit - fit.max(-1, keepdims=True))
+        fit /= fit.sum(-1, keepdims=True)
+        found: Numbers = (fit @ told).transpose(1, 0, 2).reshape(count, size) @ layer.out + layer.out_bias
+        return found
 
 
-def features_of(words: Sequence[str]) -> list[list[str]]:
-    """The features of each word: its runs of letters with its borders, itself, and it with one and two words before it."""
-    found: list[list[str]] = []
-    plain = ["0" if word[0].isdigit() else word for word in words[:MOST_WORDS]]
-    for place, word in enumerate(plain):
-        bordered = f" {word} "
-        of_word = [
-            bordered[start : start + length]
-            for length in range(SHORTEST_RUN, LONGEST_RUN + 1)
-            for start in range(len(bordered) - length + 1)
-        ]
-        of_word.append(f"={word}")
-        if place:
-            of_word.append(f"={plain[place - 1]} {word}")
-        if place > 1:
-            of_word.append(f"={plain[place - 2]} {plain[place - 1]} {word}")
-        found.append(of_word)
+def _norm(state: Numbers, weights: Numbers) -> Numbers:
+    state = state - state.mean(-1, keepdims=True)
+    spread = np.sqrt((state * state).mean(-1, keepdims=True) + np.float32(EPSILON))
+    found: Numbers = state / spread * weights[0] + weights[1]
     return found
 
 
-def second_opinion(opinion: Opinion, words: Sequence[str], spans: Sequence[Span]) -> Finding | None:
-    """SECOND_OPINION with the highest level that the reply's score reaches, at the word that speaks for it most; None below all."""
-    if not words or not opinion.weights:
+def _gelu(state: Numbers) -> Numbers:
+    """The soft step, in its form with tanh, written with the exponential."""
+    power = np.float32(-1.5957691216) * (state + np.float32(0.044715) * state * state * state)
+    found: Numbers = state / (1 + np.exp(np.minimum(power, np.float32(80))))
+    return found
+
+
+def second_opinion(opinion: Opinion | None, text: str) -> Finding | None:
+    """SECOND_OPINION with the highest level that the reply's log odds reach, at the word that speaks for it most; None below all."""
+    if opinion is None or not text.strip():
         return None
-    score, place = opinion.score(features_of(words))
-    level = next((level for level in LEVELS if score >= opinion.thresholds[level]), None)
-    if level is None:
-        return None
-    return Finding(FindingKind.SECOND_OPINION, level, f"second_opinion.{level}", spans[place])
+    odds, span = opinion.odds(text)
+    level = next((level for level in LEVELS if odds[ANSWERS[level]] >= opinion.thresholds[level]), None)
+    return None if level is None else Finding(FindingKind.SECOND_OPINION, level, f"second_opinion.{level}", span)
+
+
+def build_opinion(parts: Mapping[str, NDArray[Any]]) -> Opinion:
+    """The model of the arrays in its file. Raises ValueError when they are not what the training program writes."""
+    try:
+        if int(parts["format"]) != FORMAT:
+            raise ValueError("another format")
+        pieces = bytes(parts["pieces"]).decode().split("\n")
+        if len(parts["thresholds"]) != len(LEVELS) or len(parts["words"]) != len(pieces) or len(parts["likely"]) != len(pieces):
+            raise ValueError("parts of different lengths")
+        return Opinion(
+            pieces={piece: number for number, piece in enumerate(pieces) if piece},
+            likely=parts["likely"].tolist(),
+            words=parts["words"],
+            word_scale=parts["word_scale"],
+            places=parts["places"],
+            norm=parts["norm"],
+            layers=[_layer(parts, f"layer{number}.") for number in range(int(parts["layers"]))],
+            heads=int(parts["heads"]),
+            answers=parts["answers"],
+            answers_bias=parts["answers_bias"],
+            before=tuple(parts["before"].tolist()),
+            end=int(parts["end"]),
+            unknown=int(parts["unknown"]),
+            rare=float(parts["likely"].min()) - 10,
+            thresholds=dict(zip(LEVELS, parts["thresholds"].tolist(), strict=True)),
+        )
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"{type(error).__name__}: {error}") from error
+
+
+def _layer(parts: Mapping[str, NDArray[Any]], name: str) -> Layer:
+    def weights(part: str) -> Numbers:
+        """Signed bytes times the scale of their column."""
+        return np.ascontiguousarray(parts[name + part].astype(np.float32) * parts[f"{name}{part}_scale"])
+
+    def plain(part: str) -> Numbers:
+        return parts[name + part].astype(np.float32)
+
+    return Layer(
+        attention=weights("attention"),
+        attention_bias=plain("attention_bias"),
+        out=weights("out"),
+        out_bias=plain("out_bias"),
+        attention_norm=plain("attention_norm"),
+        inner=weights("inner"),
+        inner_bias=plain("inner_bias"),
+        outer=weights("outer"),
+        outer_bias=plain("outer_bias"),
+        norm=plain("norm"),
+    )

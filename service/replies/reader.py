@@ -23,7 +23,7 @@ from service.replies.quantities import values
 from service.replies.reaction import reaction
 from service.replies.scan import Match, scan
 from service.replies.symptoms import choose, findings, weight_changes
-from service.replies.unexplained import SENTENCE_ENDS, nothing_known, unexplained
+from service.replies.unexplained import SENTENCE_ENDS, nothing_known, unexplained, unread
 from service.replies.unexplained import told as told_vaguely
 
 MOST_CHARACTERS = 1_600
@@ -60,6 +60,8 @@ _ANSWERS = {
     Expects.YES_NO: FindingKind.ANSWER,
     Expects.CHOICE: FindingKind.CHOICE,
 }
+JUDGED = frozenset({FindingKind.SYMPTOM, FindingKind.SIGN, FindingKind.UNEXPLAINED})
+"""What may tell of danger that its phrase has not read."""
 MOST_NAMES_UNEXPLAINED = 4
 """A wrong number or an opt-out may carry a few unknown words (names) without needing a person."""
 
@@ -99,10 +101,7 @@ def read(lexicon: Lexicon, reply: Reply, question: Question | None) -> Reading:
     measured = question is not None and question.expects in MEASURE_OF and not missing
     whole = measured and not any(finding.kind in (FindingKind.UNEXPLAINED, FindingKind.SYMPTOM) for finding in found)
     if alone is None and foreign is None and not whole:
-        opinion = second_opinion(
-            lexicon.opinion, [token.text for token in line.tokens], [(token.start, token.end) for token in line.tokens]
-        )
-        found += [] if opinion is None else [opinion]
+        found += _second_look(lexicon, text, line, matches, found)
     if left_out or line.cut:
         found.append(Finding(FindingKind.UNEXPLAINED, "too_long", "unexplained.too_long", (0, len(text))))
     if left_out:
@@ -181,6 +180,23 @@ def _unexplained(
     )
     about_contact = any(f.kind in (FindingKind.OPT_OUT, FindingKind.WRONG_NUMBER) for f in found)
     return [] if about_contact and len(odd) <= MOST_NAMES_UNEXPLAINED else odd
+
+
+def _second_look(lexicon: Lexicon, text: str, line: Line, matches: Sequence[Match], found: Sequence[Finding]) -> list[Finding]:
+    """The second opinion, and beside it what no phrase has read.
+
+    It is not asked where there is nothing to raise (danger to life was read), nothing left to judge (phrases read every word) or no word
+    at all that it could know.
+    """
+    words = unread(line, matches)
+    if nothing_known(lexicon, line, matches):
+        return []
+    if any(f.kind is FindingKind.CRISIS and f.present for f in found) or not (words or any(f.kind in JUDGED and f.present for f in found)):
+        return []
+    opinion = second_opinion(lexicon.opinion, text)
+    if opinion is None:
+        return []
+    return [opinion] if words is None else [opinion, Finding(FindingKind.SIGN, "unread", "unread.words", words)]
 
 
 def _missing(question: Question | None, found: Sequence[Finding], why: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import string
 from collections.abc import Iterator, Sequence
 
-from service.domain.reading import Finding, FindingKind
+from service.domain.reading import Finding, FindingKind, Span
 from service.replies.assertion import Clauses
 from service.replies.lexicon import Lexicon
 from service.replies.normalise import Line
@@ -18,6 +18,7 @@ from service.replies.scan import Match, masks_named
 
 MOST = 20
 SHORTEST = 3
+LEAST_UNREAD = 2
 SHORTEST_SLIP = 5
 """Shorter words with a slip are as near to one word as to another."""
 SENTENCE_ENDS = frozenset('.!?;:"')
@@ -136,6 +137,13 @@ def _one_slip(word: str) -> Iterator[str]:
             if place < len(word):
                 yield word[:place] + letter + word[place + 1 :]
             yield word[:place] + letter + word[place:]
+
+
+def unread(line: Line, matches: Sequence[Match]) -> Span | None:
+    """From the first to the last of the words that no phrase has read; None when there are fewer than two of them."""
+    covered = {place for match in matches if match.kind not in COLOURS for place in range(match.first, match.last)}
+    places = [p for p, token in enumerate(line.tokens) if p not in covered and token.text[0].isalpha() and len(token.text) >= SHORTEST]
+    return line.span(places[0], places[-1] + 1) if len(places) >= LEAST_UNREAD else None
 
 
 def nothing_known(lexicon: Lexicon, line: Line, matches: Sequence[Match]) -> bool:

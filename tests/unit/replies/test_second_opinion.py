@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
+from math import inf
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from service.content import ContentError, load_lexicon, load_tables
+from service.content import OPINION, PACKAGE, ContentError, load_lexicon, load_tables
 from service.domain.facts import Facts
 from service.domain.reading import Expects, Finding, FindingKind, Question, Reply
 from service.domain.urgency import Urgency
 from service.evaluation.judged import NOWHEN
 from service.replies import LexiconError, build_lexicon, read
-from service.replies.opinion import LEVELS, Opinion
+from service.replies.opinion import LEVELS
 from service.triage import decide
 from tests.unit.replies.test_sets import cases
 
 LEXICON, TABLES = load_lexicon(), load_tables()
-ALARMED = replace(LEXICON, opinion=Opinion({"=and": 0.0}, 99.0, dict.fromkeys(LEVELS, 0.0)))
+assert LEXICON.opinion is not None
+ALARMED = replace(LEXICON, opinion=replace(LEXICON.opinion, thresholds=dict.fromkeys(LEVELS, -inf)))
 """A lexicon whose second opinion is always grave."""
+FILE = PACKAGE / "replies" / "lexicon" / OPINION
 NONE = 99
 
 
@@ -37,44 +40,76 @@ def test_the_worst_opinion_lowers_no_reply_and_changes_no_other_finding() -> Non
         question = Question(Expects(case["expects"]), language=case["lang"], text=case["question"])
         reply = Reply(case["reply"], case["lang"])
         alarmed = read(ALARMED, reply, question).findings
-        without = tuple(finding for finding in alarmed if finding.kind is not FindingKind.SECOND_OPINION)
+        own = (FindingKind.SECOND_OPINION, "unread")
+        without = tuple(finding for finding in alarmed if finding.kind not in own and finding.name not in own)
         assert rank(alarmed, question) <= rank(without, question), case["id"]
-        silent = read(replace(LEXICON, opinion=Opinion({}, 0.0, dict.fromkeys(LEVELS, 0.0))), reply, question).findings
-        assert silent == without
+        assert read(replace(LEXICON, opinion=None), reply, question).findings == without
 
 
-def test_alone_it_reaches_the_same_day_list_and_no_higher() -> None:
+def test_it_counts_for_more_than_the_same_day_only_beside_what_was_not_read() -> None:
     findings = read(ALARMED, Reply("the garden looks good today"), Question(Expects.FREE_TEXT)).findings
-    assert [finding.kind for finding in findings] == [FindingKind.SECOND_OPINION]
-    assert decide(TABLES, findings, Facts(), NOWHEN).urgency is Urgency.SAME_DAY
+    assert [finding.name for finding in findings] == ["grave", "unread"]
+    assert decide(TABLES, findings, Facts(), NOWHEN).urgency is Urgency.EMERGENCY
+    assert decide(TABLES, findings[:1], Facts(), NOWHEN).urgency is Urgency.SAME_DAY
 
 
-@pytest.mark.parametrize("text", ["184", "Liked “Any chest pain?”", "STOP", "120 over 80"])
-def test_it_is_not_asked_about_a_plain_reading_a_reaction_or_a_keyword(text: str) -> None:
-    asked = Expects.BLOOD_PRESSURE if "over" in text else Expects.WEIGHT_LB
+@pytest.mark.parametrize(
+    "text", ["184", "Liked “Any chest pain?”", "STOP", "120 over 80", "yes", "no chest pain", "took them all", "my chest hurts bad"]
+)
+def test_it_is_not_asked_about_what_phrases_have_read_whole_or_where_danger_was_read(text: str) -> None:
+    asked = Expects.BLOOD_PRESSURE if "over" in text else Expects.WEIGHT_LB if text.isdigit() else Expects.SYMPTOMS
     assert not read(ALARMED, Reply(text), Question(asked)).has(FindingKind.SECOND_OPINION)
 
 
-def test_it_points_at_the_word_that_speaks_for_it_most() -> None:
-    opinion = Opinion({"=flames": 5.0, "=garden": -5.0}, 0.0, dict.fromkeys(LEVELS, -9.0))
-    text = "garden in flames"
-    found = read(replace(LEXICON, opinion=opinion), Reply(text), None).first(FindingKind.SECOND_OPINION)
+@pytest.mark.parametrize(
+    ("danger", "harmless"),
+    [
+        ("no one would even notice if i was gone for good", "no one would even notice my new haircut"),
+        ("he put his hands round my neck again and took my keys", "he put the groceries away again and took out the bins"),
+        ("nadie se daria cuenta si ya no amanezco mañana", "nadie se dio cuenta de mi corte de pelo nuevo"),
+    ],
+)
+def test_it_tells_danger_that_no_phrase_knows_from_talk_in_the_same_words(danger: str, harmless: str) -> None:
+    assert LEXICON.opinion is not None
+    assert LEXICON.opinion.odds(danger)[0][1] > LEXICON.opinion.odds(harmless)[0][1] + 2
+
+
+def test_it_points_at_a_word_of_the_reply() -> None:
+    text = "blue curtains went up over the kitchen shelf"
+    found = read(ALARMED, Reply(text), None).first(FindingKind.SECOND_OPINION)
     assert found is not None
-    assert text[slice(*found.span)] == "flames"
+    assert text[slice(*found.span)] in text.split()
 
 
-@pytest.mark.parametrize("change", [{"format": 2}, {"weights": []}, {"thresholds": {}}, {"bias": "high"}])
-def test_weights_that_do_not_fit_are_refused(change: dict[str, Any]) -> None:
-    good = {"format": 1, "bias": 0.0, "thresholds": dict.fromkeys(LEVELS, 1.0), "weights": {}}
-    assert build_lexicon({}, good).opinion.weights == {}
-    with pytest.raises(LexiconError, match=r"shared/opinion\.json"):
-        build_lexicon({}, {**good, **change})
+@pytest.mark.parametrize("text", ["x" * 1600, "\u0000\u202e" * 400, "😀" * 800, "a b " * 400, "\n\n \t", "½ ① ﬁ Ⅻ"])
+def test_any_text_is_judged_within_bounds(text: str) -> None:
+    assert LEXICON.opinion is not None
+    if text.strip():
+        odds, (start, end) = LEXICON.opinion.odds(text)
+        assert np.isfinite(odds).all()
+        assert 0 <= start < end <= len(text)
+    assert read(LEXICON, Reply(text), None) == read(LEXICON, Reply(text), None)
 
 
-def test_a_file_of_weights_that_is_no_json_is_an_error_at_start(tmp_path: Path) -> None:
+def test_of_a_long_letter_the_worst_part_counts() -> None:
+    assert LEXICON.opinion is not None
+    calm = "we had a lovely time at my sister's with cake and coffee and all the children. " * 6
+    grave = "i have the pills in my hand and i said goodbye to everyone."
+    assert LEXICON.opinion.odds(calm + grave)[0][1] > LEXICON.opinion.odds(calm)[0][1] + 2
+
+
+@pytest.mark.parametrize("change", [{"format": np.array(9)}, {"thresholds": np.zeros(1)}, {"likely": np.zeros(3)}, {"words": None}])
+def test_a_model_that_does_not_fit_is_refused(change: dict[str, Any]) -> None:
+    with np.load(FILE) as file:
+        parts = {name: part for name, part in {**file, **change}.items() if part is not None}
+    with pytest.raises(LexiconError, match=r"shared/opinion\.npz"):
+        build_lexicon({}, parts)
+
+
+def test_a_file_that_is_no_model_is_an_error_at_start(tmp_path: Path) -> None:
     (tmp_path / "shared").mkdir()
-    (tmp_path / "shared" / "opinion.json").write_text(json.dumps({})[:1], encoding="utf-8")
-    with pytest.raises(ContentError, match=r"opinion\.json"):
+    (tmp_path / "shared" / "opinion.npz").write_bytes(FILE.read_bytes()[:1000])
+    with pytest.raises(ContentError, match=r"opinion\.npz"):
         load_lexicon(tmp_path)
 
 

