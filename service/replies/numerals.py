@@ -151,7 +151,8 @@ class _Words:
         """A transcript writes "one eighty three" as "1 83", "180 3", "100 and 83" or "1 83.6"."""
         following = self.at(last)
         whole, _, decimals = following.partition(".")
-        lower = self.at(last - 2) == "/"  # of a pressure: "115/100 and 71"
+        upper = self.at(last - 3)  # of a pressure: "115/100 and 71"
+        lower = upper.isdigit() and float(upper) > value
         if value == 100 and not lower and following in ("and", "y") and self.at(last + 1).isdigit() and 0 < float(self.at(last + 1)) < 100:
             return value + float(self.at(last + 1)), last + 1 + 1, False
         if not whole.isdigit():
