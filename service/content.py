@@ -5,6 +5,7 @@ Nobody else opens these files. A file that cannot be read or does not fit its fo
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -91,7 +92,10 @@ def load_lexicon(folder: Path | None = None) -> Lexicon:
 
 @cache
 def _own_lexicon() -> Lexicon:
-    return _lexicon(PACKAGE / "replies" / "lexicon")
+    lexicon = _lexicon(PACKAGE / "replies" / "lexicon")
+    if lexicon.opinion is None:
+        raise ContentError(str(OPINION), "", "is missing: install the program anew")
+    return lexicon
 
 
 def _lexicon(root: Path) -> Lexicon:
@@ -101,7 +105,7 @@ def _lexicon(root: Path) -> Lexicon:
         return build_lexicon(files, _arrays(weights) if weights.exists() else None)
     except LexiconError as error:
         raise ContentError(error.file, error.where, error.what) from error
-    except (OSError, ValueError, EOFError, BadZipFile) as error:
+    except (OSError, ValueError, EOFError, BadZipFile, zlib.error) as error:
         raise ContentError(str(OPINION), "", f"cannot be read ({type(error).__name__})") from error
 
 

@@ -158,6 +158,7 @@ async def _receive(
                 _log.error("reply_without_a_queue", provider=message.provider)
             else:
                 receipts[index] = Receipt.STORED
+                await asyncio.sleep(0)  # reading one takes up to some hundredths of a second: others have their turn between
                 try:
                     if blindly:
                         raise RuntimeError("its batch could not be written")

@@ -21,6 +21,7 @@ REQUIRED = (
     "emergency_not",
     "crisis",
     "abuse",
+    "danger",
     "low_glucose",
     "poisoning",
     "urgent",

@@ -13,6 +13,7 @@ from service.domain.urgency import Urgency
 from service.replies import Lexicon, labels, read
 from service.triage import Tables, decide
 
+UNREAD = ("unread", "unread_word")
 NOWHEN = datetime(2026, 1, 1, tzinfo=UTC)
 """The text alone is judged: there is no history, so the instant does not matter."""
 HIGH_ALERT_CONDITIONS = frozenset({"anticoagulation"})
@@ -89,9 +90,10 @@ def _with_crisis(found: dict[str, Any], reading: Reading, decision: Decision) ->
         and finding.kind in (FindingKind.SYMPTOM, FindingKind.SIGN, FindingKind.MEDICATION)
         and finding.rule != "answer.yes"
     }
+    unread = {finding.span for finding in reading.findings if finding.name in UNREAD}
     limit = any("meter_limit" in finding.qualifiers for finding in reading.findings)
     told = any(rule.urgency is Urgency.EMERGENCY for rule in decision.fired) and bool(words) and not limit
-    if limit and found.get("crisis_type") == "medical" and len(words) == 1:
+    if limit and found.get("crisis_type") == "medical" and len(words - unread) == 1:
         found = {key: value for key, value in found.items() if key not in ("crisis", "crisis_type")}
     if told and "crisis" not in found:
         return {**found, "crisis": True, "crisis_type": "medical"}

@@ -20,24 +20,33 @@ from numpy.typing import NDArray
 from service.domain.reading import Finding, FindingKind, Span
 
 Numbers = NDArray[np.float32]
+Part = list[tuple[tuple[int, ...], Span]]
+"""Words as their pieces and their place in the text."""
 
 LEVELS = ("grave", "dangerous", "worrying")
-"""Each with a threshold of its own, from the highest down: of the answer "at once", then of the answer "within hours"."""
+"""From the highest threshold down."""
+RANKS = ("same_day", "urgent", "emergency")
+"""What the answers are the odds of: that urgency or a higher one."""
 ANSWERS = {"grave": 2, "dangerous": 1, "worrying": 1}
+"""Level -> the answer it is told from."""
+TOGETHER = 32
+"""Sentences are judged together up to so many pieces of words: in a longer text a short cry is lost among calm words."""
 PIECES = 60
-"""Pieces of words read at a time."""
-HEAD, TAIL = 4, 2
-"""Parts of that length read of a long letter, from its head and its tail."""
-LONGEST_WORD = 40
+"""The longest sentence that is judged as one."""
+MOST_PARTS = 30
+LONGEST_FORM = 80
+"""Letters read of a word (40 of the reply) in its normal form, which may be longer."""
+LONGEST_PIECE = 16
 REMEMBERED = 20_000
 """Words whose pieces are kept."""
 SPACE = "\u2581"
-WORD = re.compile(r"\S+")
+WORD = re.compile(r"\S{1,40}")
+SENTENCE_ENDS = (".", "!", "?", ";", "\u2026")
 EPSILON = 1e-12
 FORMAT = 2
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Layer:
     """One layer: attention, then two steps forward; a weight matrix stands with its rows as inputs."""
 
@@ -53,7 +62,7 @@ class Layer:
     norm: Numbers
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Opinion:
     """The model, and the log odds from which each level is told."""
 
@@ -79,8 +88,11 @@ class Opinion:
 
     def odds(self, text: str) -> tuple[Numbers, Span]:
         """The log odds of each answer (the highest of any part of a long text), and the word that speaks for danger most."""
-        found, span, worst = np.full(3, -np.inf, np.float32), (0, 0), -np.inf
-        for part in self._parts(text):
+        small = text.lower()
+        if text.upper() == text and len(small) == len(text):
+            text = small  # written in capitals throughout, which says nothing
+        found, span, worst = np.full(len(RANKS), -np.inf, np.float32), (0, 0), -np.inf
+        for part in self._parts(text)[:MOST_PARTS]:
             of_pieces = self._read([piece for pieces, _ in part for piece in pieces])
             odds = of_pieces.mean(0)
             found = np.maximum(found, odds)
@@ -88,20 +100,34 @@ class Opinion:
                 worst, span = float(odds[1]), self._loudest(part, of_pieces[:, 1])
         return found, span
 
-    def _parts(self, text: str) -> Sequence[Sequence[tuple[tuple[int, ...], Span]]]:
-        """The words with their pieces and places in the text, in parts of at most PIECES."""
-        parts: list[list[tuple[tuple[int, ...], Span]]] = []
+    def _parts(self, text: str) -> list[Part]:
+        """The words with their pieces and places in the text, whole sentences together where they fit."""
+        parts: list[Part] = []
         room = 0
+        for sentence in self._sentences(text):
+            length = sum(len(pieces) for pieces, _ in sentence)
+            if length > room:
+                parts.append([])
+                room = TOGETHER
+            parts[-1].extend(sentence)
+            room -= length
+        return parts
+
+    def _sentences(self, text: str) -> Iterator[Part]:
+        sentence: Part = []
+        length = end = 0
         for word in WORD.finditer(text):
             pieces = self._pieces(word[0])
-            if len(pieces) > room:
-                parts.append([])
-                room = PIECES
-            parts[-1].append((pieces, word.span()))
-            room -= len(pieces)
-        return parts if len(parts) <= HEAD + TAIL else [*parts[:HEAD], *parts[-TAIL:]]
+            if sentence and (length + len(pieces) > PIECES or text[end - 1] in SENTENCE_ENDS or "\n" in text[end : word.start()]):
+                yield sentence
+                sentence, length = [], 0
+            sentence.append((pieces, word.span()))
+            length += len(pieces)
+            end = word.end()
+        if sentence:
+            yield sentence
 
-    def _loudest(self, part: Sequence[tuple[tuple[int, ...], Span]], of_pieces: Numbers) -> Span:
+    def _loudest(self, part: Part, of_pieces: Numbers) -> Span:
         place, loudest, span = len(self.before), -np.inf, part[0][1]
         for pieces, where in part:
             said = float(of_pieces[place : place + len(pieces)].sum())
@@ -116,7 +142,7 @@ class Opinion:
         if found is None:
             if len(self._split) >= REMEMBERED:
                 self._split.clear()
-            found = self._split[word] = tuple(self._cut(SPACE + unicodedata.normalize("NFKC", word[:LONGEST_WORD])))[:PIECES]
+            found = self._split[word] = tuple(self._cut(SPACE + unicodedata.normalize("NFKC", word)[:LONGEST_FORM]))[:PIECES]
         return found
 
     def _cut(self, word: str) -> Iterator[int]:
@@ -124,7 +150,7 @@ class Opinion:
         best: list[tuple[float, int, int]] = [(0.0, 0, -1)] + [(-np.inf, 0, -1)] * ends
         for start in range(ends):
             so_far = best[start][0]
-            for end in range(start + 1, ends + 1):
+            for end in range(start + 1, min(ends, start + LONGEST_PIECE) + 1):
                 piece = self.pieces.get(word[start:end])
                 if piece is not None and so_far + self.likely[piece] > best[end][0]:
                     best[end] = so_far + self.likely[piece], start, piece
@@ -190,7 +216,7 @@ def build_opinion(parts: Mapping[str, NDArray[Any]]) -> Opinion:
         pieces = bytes(parts["pieces"]).decode().split("\n")
         if len(parts["thresholds"]) != len(LEVELS) or len(parts["words"]) != len(pieces) or len(parts["likely"]) != len(pieces):
             raise ValueError("parts of different lengths")
-        return Opinion(
+        opinion = Opinion(
             pieces={piece: number for number, piece in enumerate(pieces) if piece},
             likely=parts["likely"].tolist(),
             words=parts["words"],
@@ -207,7 +233,11 @@ def build_opinion(parts: Mapping[str, NDArray[Any]]) -> Opinion:
             rare=float(parts["likely"].min()) - 10,
             thresholds=dict(zip(LEVELS, parts["thresholds"].tolist(), strict=True)),
         )
-    except (KeyError, TypeError) as error:
+        probe, _ = opinion.odds(("probe " * TOGETHER).strip())
+        if not opinion.layers or probe.shape != (len(RANKS),) or not np.isfinite([*probe, *opinion.thresholds.values()]).all():
+            raise ValueError("it judges nothing")
+        return opinion
+    except (KeyError, TypeError, IndexError) as error:
         raise ValueError(f"{type(error).__name__}: {error}") from error
 
 

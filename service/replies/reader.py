@@ -98,9 +98,7 @@ def read(lexicon: Lexicon, reply: Reply, question: Question | None) -> Reading:
         found.append(unclear)
     if tap is not None and tap is not alone:
         found.append(tap)
-    measured = question is not None and question.expects in MEASURE_OF and not missing
-    whole = measured and not any(finding.kind in (FindingKind.UNEXPLAINED, FindingKind.SYMPTOM) for finding in found)
-    if alone is None and foreign is None and not whole:
+    if alone is None and foreign is None:
         found += _second_look(lexicon, text, line, matches, found)
     if left_out or line.cut:
         found.append(Finding(FindingKind.UNEXPLAINED, "too_long", "unexplained.too_long", (0, len(text))))
@@ -188,7 +186,7 @@ def _second_look(lexicon: Lexicon, text: str, line: Line, matches: Sequence[Matc
     It is not asked where there is nothing to raise (danger to life was read), nothing left to judge (phrases read every word) or no word
     at all that it could know.
     """
-    words = unread(line, matches)
+    words = unread(line, matches, [f.span for f in found if f.kind is FindingKind.VALUE])
     if nothing_known(lexicon, line, matches):
         return []
     if any(f.kind is FindingKind.CRISIS and f.present for f in found) or not (words or any(f.kind in JUDGED and f.present for f in found)):
@@ -196,7 +194,7 @@ def _second_look(lexicon: Lexicon, text: str, line: Line, matches: Sequence[Matc
     opinion = second_opinion(lexicon.opinion, text)
     if opinion is None:
         return []
-    return [opinion] if words is None else [opinion, Finding(FindingKind.SIGN, "unread", "unread.words", words)]
+    return [opinion] if words is None else [opinion, words]
 
 
 def _missing(question: Question | None, found: Sequence[Finding], why: str) -> str:

@@ -18,12 +18,13 @@ from service.replies.scan import Match, masks_named
 
 MOST = 20
 SHORTEST = 3
-LEAST_UNREAD = 2
 SHORTEST_SLIP = 5
 """Shorter words with a slip are as near to one word as to another."""
 SENTENCE_ENDS = frozenset('.!?;:"')
 COLOURS = frozenset("qualifier topic".split())
 """Kinds that only colour other words: they do not explain a word that may stand for trouble."""
+NOT_READ = COLOURS | frozenset("relative other_language".split())
+"""Kinds that say nothing of what the reply tells."""
 NOT_OURS = frozenset("bereavement hospital".split())
 """Reported unless told of somebody else, of long ago or of a film by a patient who is well."""
 AILMENTS = frozenset("ailment".split())
@@ -139,11 +140,25 @@ def _one_slip(word: str) -> Iterator[str]:
             yield word[:place] + letter + word[place:]
 
 
-def unread(line: Line, matches: Sequence[Match]) -> Span | None:
-    """From the first to the last of the words that no phrase has read; None when there are fewer than two of them."""
-    covered = {place for match in matches if match.kind not in COLOURS for place in range(match.first, match.last)}
-    places = [p for p, token in enumerate(line.tokens) if p not in covered and token.text[0].isalpha() and len(token.text) >= SHORTEST]
-    return line.span(places[0], places[-1] + 1) if len(places) >= LEAST_UNREAD else None
+def unread(line: Line, matches: Sequence[Match], values: Sequence[Span]) -> Finding | None:
+    """The sign that words were read by no phrase and no value, from the first to the last of them.
+
+    `unread` for three of them or two longer ones, else `unread_word`; None for none, and for a single one of three letters.
+    """
+    covered = {place for match in matches if match.kind not in NOT_READ for place in range(match.first, match.last)}
+    places = [
+        place
+        for place, token in enumerate(line.tokens)
+        if place not in covered
+        and token.text[0].isalpha()
+        and len(token.text) >= SHORTEST
+        and not any(start <= token.start < end for start, end in values)
+    ]
+    if not places or (len(places) == 1 and len(line.tokens[places[0]].text) == SHORTEST):
+        return None
+    longer = sum(len(line.tokens[place].text) > SHORTEST for place in places)
+    name = "unread" if len(places) > 2 or longer > 1 else "unread_word"
+    return Finding(FindingKind.SIGN, name, "unread.words", line.span(places[0], places[-1] + 1))
 
 
 def nothing_known(lexicon: Lexicon, line: Line, matches: Sequence[Match]) -> bool:

@@ -13,7 +13,7 @@ from service.domain.urgency import Urgency
 from service.triage.conditions import Condition, ConditionError, build_condition
 
 ROW_KEYS = frozenset({"id", "when", "urgency", "reason", "source", "answer", "only_condition", "unless_condition"})
-ANSWERS = frozenset({"", "emergency", "crisis", "abuse", "low_glucose", "poisoning", "urgent"})
+ANSWERS = frozenset({"", "emergency", "crisis", "abuse", "danger", "low_glucose", "poisoning", "urgent"})
 PLACEHOLDERS = frozenset({"value", "value_2", "change", "threshold", "name", "unit"})
 MOST_ROWS = 500
 MOST_REASON_CHARACTERS = 200

@@ -1,1 +1,1 @@
-"""Makes the weights of the second opinion from labelled replies and wordings. Standard library only, and the same every time."""
+"""Makes the model of the second opinion: `python -m tests.second_opinion`; README.md says how."""

@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from service.content import OPINION, PACKAGE
-from service.replies.opinion import ANSWERS, LEVELS
+from service.replies.opinion import ANSWERS, LEVELS, build_opinion
 from tests.second_opinion.examples import Example, examples, held_out
-from tests.second_opinion.export import export
+from tests.second_opinion.export import arrays_of
 from tests.second_opinion.learner import Learner, truth
 
 KEPT = Path("build") / "second_opinion"
@@ -37,12 +39,15 @@ def main() -> None:
     print(f"{len(given)} replies and wordings, {sum(example.rank >= 2 for example in given)} of danger")
     small = Learner(LAYERS)
     small_file = KEPT / f"layers{LAYERS}.pt"
-    if not arguments.only_thresholds and not small_file.exists():
+    if arguments.only_thresholds and not small_file.exists():
+        parser.error(f"there is no {small_file}: run it without --only-thresholds first")
+    if not small_file.exists():
         _learn(small, given, small_file)
     small.read(small_file)
-    levels = thresholds(small, held_out())
+    arrays = arrays_of(small, given)
+    arrays["thresholds"] = thresholds(arrays, held_out())
     file = PACKAGE / "replies" / "lexicon" / OPINION
-    export(small, given, levels, file)
+    np.savez_compressed(file, **arrays)
     print(f"{file.name}: {file.stat().st_size // 1_000_000} MB")
 
 
@@ -59,18 +64,19 @@ def _learn(small: Learner, given: list[Example], file: Path) -> None:
     small.write(file)
 
 
-def thresholds(learner: Learner, lines: list[Example]) -> dict[str, float]:
-    """The log odds that only so many of the harmless lines reach, by level."""
-    odds = learner.judge([line.text for line in lines])
+def thresholds(arrays: dict[str, NDArray[Any]], lines: list[Example]) -> NDArray[np.float32]:
+    """The log odds that only so many of the harmless lines reach, in the order of LEVELS; judged as in service."""
+    opinion = build_opinion({**arrays, "thresholds": np.zeros(len(LEVELS))})
+    odds = np.array([opinion.odds(line.text)[0] for line in lines])
     harmless = np.array([line.harmless for line in lines])
     rank = np.array([line.rank for line in lines])
-    found = {}
+    found = []
     for level in LEVELS:
         told = odds[:, ANSWERS[level]]
-        found[level] = float(np.sort(told[harmless])[::-1][int(harmless.sum() * SHARES[level])])
-        reached = [f"{name} {(told[rank == number] >= found[level]).mean():.3f}" for name, number in (("emergencies", 3), ("urgent", 2))]
-        print(f"{level:<10} from {found[level]:.2f}, held-out lines that reach it: {', '.join(reached)}")
-    return found
+        found.append(np.sort(told[harmless])[::-1][int(harmless.sum() * SHARES[level])])
+        reached = [f"{name} {(told[rank == number] >= found[-1]).mean():.3f}" for name, number in (("emergencies", 3), ("urgent", 2))]
+        print(f"{level:<10} from {found[-1]:.2f}, held-out lines that reach it: {', '.join(reached)}")
+    return np.array(found, "f4")
 
 
 if __name__ == "__main__":

