@@ -143,9 +143,11 @@ def _one_slip(word: str) -> Iterator[str]:
 def unread(line: Line, matches: Sequence[Match], values: Sequence[Span]) -> Finding | None:
     """The sign that words were read by no phrase and no value, from the first to the last of them.
 
+    What is taken for an idiom has not been read either: whether it is one is what the opinion is for.
     `unread` for three of them or two longer ones, else `unread_word`; None for none, and for a single one of three letters.
     """
     covered = {place for match in matches if match.kind not in NOT_READ for place in range(match.first, match.last)}
+    covered -= {place for match in masks_named(matches, "idiom") for place in range(match.first, match.last)}
     places = [
         place
         for place, token in enumerate(line.tokens)
