@@ -33,7 +33,6 @@ TOGETHER = 32
 """Sentences are judged together up to so many pieces of words: in a longer text a short cry is lost among calm words."""
 PIECES = 60
 """The longest sentence that is judged as one."""
-MOST_PARTS = 30
 LONGEST_FORM = 80
 """Letters read of a word (40 of the reply) in its normal form, which may be longer."""
 LONGEST_PIECE = 16
@@ -87,12 +86,15 @@ class Opinion:
     _split: dict[str, tuple[int, ...]] = field(default_factory=dict, compare=False, repr=False)
 
     def odds(self, text: str) -> tuple[Numbers, Span]:
-        """The log odds of each answer (the highest of any part of a long text), and the word that speaks for danger most."""
+        """The log odds of each answer (the highest of any part of a long text), and the word that speaks for danger most.
+
+        Every part is read: the work grows with the text, whose length the reader bounds.
+        """
         small = text.lower()
         if text.upper() == text and len(small) == len(text):
             text = small  # written in capitals throughout, which says nothing
         found, span, worst = np.full(len(RANKS), -np.inf, np.float32), (0, 0), -np.inf
-        for part in self._parts(text)[:MOST_PARTS]:
+        for part in self._parts(text):
             of_pieces = self._read([piece for pieces, _ in part for piece in pieces])
             odds = of_pieces.mean(0)
             found = np.maximum(found, odds)
