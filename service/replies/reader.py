@@ -186,15 +186,15 @@ def _second_look(lexicon: Lexicon, text: str, line: Line, matches: Sequence[Matc
     It is not asked where there is nothing to raise (danger to life was read), nothing left to judge (phrases read every word) or no word
     at all that it could know.
     """
-    words = unread(line, matches, [f.span for f in found if f.kind is FindingKind.VALUE])
+    sign = unread(line, matches, [f.span for f in found if f.kind is FindingKind.VALUE])
     if nothing_known(lexicon, line, matches):
         return []
-    if any(f.kind is FindingKind.CRISIS and f.present for f in found) or not (words or any(f.kind in JUDGED and f.present for f in found)):
+    if any(f.kind is FindingKind.CRISIS and f.present for f in found) or not (sign or any(f.kind in JUDGED and f.present for f in found)):
         return []
     opinion = second_opinion(lexicon.opinion, text)
     if opinion is None:
         return []
-    return [opinion] if words is None else [opinion, words]
+    return [opinion] if sign is None else [opinion, sign]
 
 
 def _missing(question: Question | None, found: Sequence[Finding], why: str) -> str:
