@@ -10,7 +10,9 @@ from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
 
+from service.domain.call import CallInput, CallStatus, CallUpdate
 from service.domain.communication import Status
+from service.domain.prompt import Prompt
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +136,64 @@ class Provider(Protocol):
 
     async def close(self) -> None:
         """Frees the connections."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingCall:
+    """A call to place. `call_id` stands in the path of every webhook of it; `sender` is a number in E.164 ("" for the
+    provider's default). Language and numbers are spoken when the service cannot be reached during the call."""
+
+    call_id: UUID
+    to: str
+    sender: str = ""
+    language: str = "en"
+    emergency_number: str = "911"
+    clinic_number: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteCall:
+    """A call as the provider shows it: just placed, or from its list, for reconciling unknown outcomes."""
+
+    provider_id: str
+    to: str
+    status: CallStatus | None
+    provider_status: str
+    created_at: datetime | None = None
+
+
+class Telephone(Protocol):
+    """A provider that places calls. Raises PermanentFailure, TransientFailure or UnknownOutcome and nothing else."""
+
+    name: str
+    account: str
+
+    async def place_call(self, call: OutgoingCall) -> RemoteCall:
+        """Places one call; at most one HTTP call, no retry inside."""
+
+    async def list_calls(self, *, to: str, since: datetime, limit: int = 50) -> Sequence[RemoteCall]:
+        """Calls that we have placed to this number since then, newest first."""
+
+    async def fetch_call(self, provider_id: str) -> RemoteCall | None:
+        """One call as the provider knows it now, None when it does not."""
+
+    async def close(self) -> None:
+        """Frees the connections."""
+
+
+class VoiceReceiver(Protocol):
+    """The provider's webhooks of calls, verified by its Receiver: parse, and render what is said next."""
+
+    name: str
+
+    def parse_call(self, form: Mapping[str, str], call_id: UUID, turn: int) -> CallInput | None:
+        """The step of the call, None when required fields are missing."""
+
+    def parse_call_status(self, form: Mapping[str, str], call_id: UUID) -> CallUpdate | None:
+        """The update, None when required fields are missing."""
+
+    def render(self, prompt: Prompt, next_url: str) -> tuple[str, str]:
+        """(content type, body) of a prompt; what the caller answers comes to `next_url`."""
 
 
 class SignatureRefused(Exception):

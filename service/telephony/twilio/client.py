@@ -89,8 +89,8 @@ class TwilioProvider:
             options["validity_period"] = max(1, min(MAXIMUM_VALIDITY_SECONDS, text.validity_seconds))
         try:
             message = await self._client.messages.create_async(to=text.to, **options)
-        except TooManyRequests as refusal:
-            raise codes.failure(429, 429, refusal.retry_after_seconds) from None
+        except TooManyRequests as busy:
+            raise codes.failure(429, 429, busy.retry_after_seconds) from None
         except NotConnected:
             raise TransientFailure("not_connected", "no connection to the provider, nothing was sent") from None
         except TimeoutError:
@@ -98,7 +98,7 @@ class TwilioProvider:
         except (aiohttp.ClientError, OSError):
             raise UnknownOutcome("connection_lost", "the connection broke during the call") from None
         except TwilioException as error:
-            raise _refusal(error) from None
+            raise refusal(error) from None
         except (ValueError, TypeError, AttributeError, KeyError, AnswerTooLarge):
             raise UnknownOutcome("unreadable_answer", "the provider's answer was not understood") from None
         if message.to != text.to:
@@ -129,7 +129,7 @@ class TwilioProvider:
                 elif remote.created_at < since - _LONGEST_QUEUE:
                     break  # newest first, but by the time of sending: nothing younger can follow any more
         except (TooManyRequests, NotConnected, TimeoutError, aiohttp.ClientError, OSError, TwilioException) as error:
-            raise _unreadable(error) from None
+            raise unreadable(error) from None
         except (ValueError, TypeError, AttributeError, KeyError, AnswerTooLarge):
             raise TransientFailure("unreadable_answer", "the provider's list was not understood") from None
         return sorted(found, key=lambda remote: remote.created_at, reverse=True)
@@ -141,9 +141,9 @@ class TwilioProvider:
         except (TwilioRestException, TwilioServiceException) as error:
             if error.status == 404:
                 return None
-            raise _unreadable(error) from None
+            raise unreadable(error) from None
         except (TooManyRequests, NotConnected, TimeoutError, aiohttp.ClientError, OSError, TwilioException) as error:
-            raise _unreadable(error) from None
+            raise unreadable(error) from None
         except (ValueError, TypeError, AttributeError, KeyError, AnswerTooLarge):
             raise TransientFailure("unreadable_answer", "the provider's answer was not understood") from None
 
@@ -152,14 +152,14 @@ class TwilioProvider:
         await self._transport.close()
 
 
-def _refusal(error: TwilioException) -> ProviderError:
+def refusal(error: TwilioException) -> ProviderError:
     """The failure of a create that Twilio answered with an error."""
     if isinstance(error, TwilioRestException | TwilioServiceException):
         return codes.failure(error.code, error.status)
     return UnknownOutcome("unreadable_answer", "the provider's answer was not understood")
 
 
-def _unreadable(error: Exception) -> ProviderError:
+def unreadable(error: Exception) -> ProviderError:
     """The failure of a read: nothing can be lost by it, so all but a refusal is transient."""
     if isinstance(error, TooManyRequests):
         return codes.failure(429, 429, error.retry_after_seconds)

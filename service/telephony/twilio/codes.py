@@ -73,6 +73,9 @@ CODES: dict[int, Meaning] = {
     21612: _permanent("not_mobile", "no route for texts from this sender to this number"),
     21614: _permanent("not_mobile", "the number cannot receive texts"),
     30006: _permanent("not_mobile", "a landline or a carrier that cannot be reached"),
+    21214: _permanent("invalid_number", "the number cannot be called"),
+    21216: _permanent("configuration", "this account may not call the number"),
+    21210: _permanent("configuration", "the number to call from is not ours or not verified"),
     30005: _permanent("recycled", "the handset is unknown: the number may have a new owner"),
     # The person's own no.
     21610: _permanent("opted_out", "the recipient has opted out at the provider"),

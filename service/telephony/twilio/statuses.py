@@ -1,7 +1,8 @@
-"""Twilio's message statuses in our own words."""
+"""Twilio's statuses of messages and calls in our own words."""
 
 from __future__ import annotations
 
+from service.domain.call import CallStatus
 from service.domain.communication import Status
 
 STATUSES: dict[str, Status | None] = {
@@ -28,3 +29,22 @@ REFUSED: frozenset[str] = frozenset({"failed", "undelivered", "canceled"})
 def ours(provider_status: str) -> Status | None:
     """Our status for one of Twilio's, None for a word that is not in the table."""
     return STATUSES.get(provider_status)
+
+
+CALL_STATUSES: dict[str, CallStatus] = {
+    "queued": CallStatus.PLACED,
+    "initiated": CallStatus.PLACED,
+    "ringing": CallStatus.PLACED,
+    "in-progress": CallStatus.TALKING,
+    "answered": CallStatus.TALKING,
+    "completed": CallStatus.ENDED,
+    "busy": CallStatus.ENGAGED,
+    "no-answer": CallStatus.UNANSWERED,
+    "failed": CallStatus.FAILED,
+    "canceled": CallStatus.FAILED,
+}
+
+
+def our_call(provider_status: str) -> CallStatus | None:
+    """Our status of a call for one of Twilio's, None for a word that is not in the table."""
+    return CALL_STATUSES.get(provider_status)
