@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -21,6 +21,23 @@ class PastValue:
 
 
 @dataclass(frozen=True, slots=True)
+class PastDose:
+    """An earlier report of a dose: taken, missed, partly or unsure, and the kinds of medicine it was told of."""
+
+    status: str
+    taken_at: datetime
+    drugs: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class PastSymptom:
+    """A symptom that the patient reported as their own, of then."""
+
+    name: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class PersonalLimit:
     """A threshold for this patient by a named clinician; `name` is a limit name such as weight_gain_24h."""
 
@@ -33,7 +50,7 @@ class PersonalLimit:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Bounded history and settings of one patient (at most 90 days, 200 values)."""
+    """Bounded history and settings of one patient (at most 90 days, 200 values, 100 doses, 200 symptoms)."""
 
     language: str = "en"
     conditions: frozenset[str] = frozenset()
@@ -43,6 +60,14 @@ class Facts:
     """True when a medicine asked for is on the high-alert list."""
     history: tuple[PastValue, ...] = ()
     """Oldest first."""
+    doses: tuple[PastDose, ...] = ()
+    """Oldest first."""
+    symptoms: tuple[PastSymptom, ...] = ()
+    """Oldest first."""
+    day: int | None = None
+    """Day of the enrollment on the patient's calendar, the first is 1; None outside of one."""
+    silent_check_ins: int | None = None
+    """How many check-ins of the enrollment, from the last one back, had no answer; None outside of one."""
     limits: tuple[PersonalLimit, ...] = ()
     detail_consent: bool = False
     """True when the patient agreed to drug and disease names in messages."""
@@ -56,10 +81,21 @@ class Facts:
     promise: str = ""
     """When a nurse will answer, from coverage, in the patient's language: "within 1 hour", "Monday morning"."""
     staffed: bool = True
+    minutes_until_unstaffed: int | None = None
+    """Whole minutes until nobody is on duty, 0 while nobody is; None when somebody always is."""
     high_risk: bool = False
     extra: dict[str, Any] = field(default_factory=dict)
     promises: dict[str, str] = field(default_factory=dict)
     """`promise` per urgency, for texts whose urgency is only known when a rule has fired; `promise` is the fallback."""
+
+    def before(self, instant: datetime) -> Facts:
+        """The same with the history before this instant only: what was told since then is judged as findings, not a second time."""
+        return replace(
+            self,
+            history=tuple(past for past in self.history if past.taken_at < instant),
+            doses=tuple(dose for dose in self.doses if dose.taken_at < instant),
+            symptoms=tuple(symptom for symptom in self.symptoms if symptom.at < instant),
+        )
 
     def limit(self, name: str) -> PersonalLimit | None:
         """The personal limit of this name, None when the programme default applies."""

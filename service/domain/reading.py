@@ -28,6 +28,9 @@ class Expects(StrEnum):
     GLUCOSE_MG_DL = "glucose_mg_dl"
     SPO2_PCT = "spo2_pct"
     TEMP_F = "temp_f"
+    PULSE = "pulse"
+    PEAK_FLOW = "peak_flow"
+    INR = "inr"
     SCALE_0_10 = "scale_0_10"
     COUNT = "count"
     CHOICE = "choice"
@@ -78,7 +81,7 @@ class FindingKind(StrEnum):
     MEDICATION = "medication"  # taken | missed | partly | unsure
     MISSED_REASON = "missed_reason"  # forgot | ran_out | cost | side_effect | felt_better | confused | pharmacy | refused | other
     SYMPTOM = "symptom"  # canonical symptom name
-    VALUE = "value"  # weight | blood_pressure | glucose | spo2 | temperature | scale | count | pulse
+    VALUE = "value"  # weight | blood_pressure | glucose | spo2 | temperature | scale | count | pulse | peak_flow | inr
     REQUEST = "request"  # call_me | refill | appointment | question | human
     CRISIS = "crisis"  # self_harm | violence | medical
     OPT_OUT = "opt_out"  # keyword | intent
@@ -118,13 +121,16 @@ class Measure(StrEnum):
     SPO2 = "spo2"
     TEMPERATURE = "temperature"
     PULSE = "pulse"
+    PEAK_FLOW = "peak_flow"
+    INR = "inr"
     SCALE = "scale"
     COUNT = "count"
 
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """A number with its unit, in the unit that Rounds stores (lb, mmHg, mg/dL, %, degF, /min, {score}, {count}).
+    """A number with its unit, in the unit that Rounds stores (lb, mmHg, mg/dL, %, degF, /min, L/min,
+    {INR}, {score}, {count}).
 
     A blood pressure carries systolic in `value` and diastolic in `value_2`. `stated_unit` is what the patient
     wrote ("kg"), empty when it was assumed from the question.

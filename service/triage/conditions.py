@@ -4,54 +4,72 @@
     with: severe        (or a list: all)  without: chronic  (or a list: none of them)
     with_any: [severe, worse]             assertion: ended  (default present; a list means any)
     at_least: 3 lb                        the amount said with it (weight changes)
-{value: glucose, below: 54 mg/dL}         value is weight glucose spo2 temperature scale count pulse systolic diastolic
+    times: 2, within: 48 h                reported that often in that time, now included
+{value: glucose, below: 54 mg/dL}         value is weight glucose spo2 temperature scale count pulse peak_flow inr systolic diastolic
     at_least / above / below / at_most    numbers with or without a unit; two of them make a range
+    times: 2, within: 24 h                that many readings of that time, this one included, are so
+    mean_over: 3 d                        the mean of that time's readings is so, this one included; fewer than 3: unknown
     gain_over: {amount: 3 lb, within: 24 h}   this reading is at least that much above the lowest of that period
     loss_over: {amount: 5 lb, within: 7 d}    ... at least that much below the highest
+    worse_than_baseline: 4                at least that much on the bad side of the patient's usual value (limit baseline_<value>, else
+                                          the median of 14 days; fewer than 3 readings: unknown)
+    below_percent_of_best: 50             of the limit best_<value>, else of the highest reading; fewer than 3: unknown
     limit: weight_gain_24h                a personal limit of that name stands in for the amount
 {medication: missed}                      taken | missed | partly | unsure, or a list; with: insulin as above
 {missed: insulin}                         the same as medication missed or partly, with that drug; * is any
+{missed_in_a_row: 2}                      the last doses told were missed or partly, this reply included; with: insulin
+{missed_doses_in: {count: 2, within: 7 d}}    that many of that time, this reply included; with: insulin
 {reason: cost}                            why a dose was missed
 {kind: request, name: call_me}            any other kind of finding; name may be left out or a list
 {answer: yes}                             the answer to a yes/no question
 {choice: worse}                           the option chosen
 {asked: symptoms}                         what was asked last (a list means any); {asked_about: chest_pain}
 {condition: copd}                         on the problem list; {high_alert: true}; {high_risk: true}; {takes: insulin}
+{day: {at_least: 3}}                      day of the enrollment, the first is 1; at_most as well
+{gone_silent: 2}                          that many check-ins before this one had no answer
 {any_of: [...]}  {all_of: [...]}  {none_of: [...]}
+{cel: "value.glucose > 250.0 && missed_7d >= 2"}    last resort, see expression.py
+In a flow only:
+{step: any_lows, answer: yes}             any condition, on what was told to that earlier step; an unanswered step: unknown
+{step: any_lows, unanswered: true}        that step has no answer
+{total: [phq_1, phq_2], at_least: 3}      the sum of the answers to those steps
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
 from service.domain.reading import Assertion, FindingKind, Measure
-from service.triage.units import parse_amount, parse_period
+from service.triage.expression import check_expression, symptoms_in
+from service.triage.written import COMPARISONS, ConditionError, amount, comparisons, difference, names, period, step_key, whole
 
 MOST_DEPTH = 4
 MOST_PARTS = 40
-COMPARISONS = ("at_least", "above", "below", "at_most")
+MOST_TIMES = 30
+MOST_DAYS = 400
 PRESSURE_PARTS = ("systolic", "diastolic")
 SUBJECTS = (
-    "symptom", "value", "medication", "missed", "reason", "kind", "answer", "choice", "asked", "asked_about",
-    "condition", "high_alert", "high_risk", "takes", "any_of", "all_of", "none_of",
+    "symptom", "value", "medication", "missed", "missed_in_a_row", "missed_doses_in", "reason", "kind", "answer", "choice", "asked",
+    "asked_about", "condition", "high_alert", "high_risk", "takes", "day", "gone_silent", "total", "cel", "any_of", "all_of", "none_of",
 )  # fmt: skip
+_TESTS = ("gain_over", "loss_over", "worse_than_baseline", "below_percent_of_best")
 _ALLOWED: dict[str, frozenset[str]] = {
-    "symptom": frozenset({"with", "with_any", "without", "assertion", *COMPARISONS}),
-    "value": frozenset({*COMPARISONS, "gain_over", "loss_over", "limit"}),
+    "symptom": frozenset({"with", "with_any", "without", "assertion", "times", "within", *COMPARISONS}),
+    "value": frozenset({*COMPARISONS, *_TESTS, "times", "within", "mean_over", "limit"}),
     "medication": frozenset({"with", "with_any", "without"}),
+    "missed_in_a_row": frozenset({"with"}),
+    "missed_doses_in": frozenset({"with"}),
     "kind": frozenset({"name", "with", "with_any", "without"}),
+    "total": frozenset(COMPARISONS),
 }
 UNIT_OF = {
     "weight": "lb", "glucose": "mg/dL", "spo2": "%", "temperature": "degF", "systolic": "mmHg", "diastolic": "mmHg",
-    "pulse": "/min",
+    "pulse": "/min", "peak_flow": "L/min",
 }  # fmt: skip
-
-
-class ConditionError(ValueError):
-    """A condition is not written in this language; the message says what to write instead."""
+"""The stored unit of a value; those that are not here are bare numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +93,14 @@ class Condition:
     assertions: frozenset[Assertion] = frozenset({Assertion.PRESENT})
     comparisons: tuple[tuple[str, float], ...] = ()
     change: Change | None = None
+    worse_by: float | None = None
+    percent_of_best: float | None = None
+    mean_over: timedelta | None = None
+    times: int = 1
+    within: timedelta | None = None
     limit: str = ""
+    steps: tuple[str, ...] = ()
+    expression: str = ""
     parts: tuple[Condition, ...] = field(default=())
 
     @property
@@ -86,8 +111,13 @@ class Condition:
 
 def symptoms_named(condition: Condition) -> frozenset[str]:
     """The symptoms that a condition names, parts and all, so that they can be held against the vocabulary."""
-    own = condition.names - {"*"} if condition.subject in ("symptom", "asked_about") else frozenset[str]()
+    own = condition.names - {"*"} if condition.subject in ("symptom", "asked_about", "cel") else frozenset[str]()
     return own.union(*(symptoms_named(part) for part in condition.parts))
+
+
+def steps_named(condition: Condition) -> frozenset[str]:
+    """The steps that a condition names, parts and all: each must be a step of the flow, and none stands in a general table."""
+    return frozenset(condition.steps).union(*(steps_named(part) for part in condition.parts))
 
 
 def build_condition(written: Any, depth: int = 0) -> Condition:
@@ -96,6 +126,8 @@ def build_condition(written: Any, depth: int = 0) -> Condition:
         raise ConditionError(f"nested deeper than {MOST_DEPTH}; split it into two rules")
     if not isinstance(written, Mapping):
         raise ConditionError("write one condition, for example {symptom: chest_pain}")
+    if "step" in written:
+        return _of_step(written, depth)
     subjects = [key for key in SUBJECTS if key in written and not (key == "missed" and "medication" in written)]
     if len(subjects) != 1:
         raise ConditionError(f"needs exactly one of {', '.join(SUBJECTS)}; join several with all_of or any_of")
@@ -107,20 +139,34 @@ def build_condition(written: Any, depth: int = 0) -> Condition:
         if not isinstance(parts, list) or not 0 < len(parts) <= MOST_PARTS:
             raise ConditionError(f"{subject} needs a list of 1 to {MOST_PARTS} conditions")
         return Condition(subject, parts=tuple(build_condition(part, depth + 1) for part in parts))
-    names = _names(written[subject])
-    _check_names(subject, names)
+    if subject in _OF_NUMBERS:
+        return _OF_NUMBERS[subject](written)
+    named = names(written[subject])
+    _check_names(subject, named)
     if subject == "kind":
-        found_names = _names(written["name"]) if "name" in written else frozenset[str]()
-        return _qualified(written, Condition("kind:" + next(iter(names)), names=found_names))
+        return _qualified(written, Condition("kind:" + next(iter(named)), names=names(written.get("name"))))
     if subject == "value":
-        return _value(written, next(iter(names)))
+        return _value(written, next(iter(named)))
     if subject == "missed":
-        return Condition("medication", names=frozenset({"missed", "partly"}), wanted=names - {"*"})
-    condition = _qualified(written, Condition(subject, names=names))
-    return condition
+        return Condition("medication", names=frozenset({"missed", "partly"}), wanted=named - {"*"})
+    return _qualified(written, Condition(subject, names=named))
 
 
-def _check_names(subject: str, names: frozenset[str]) -> None:
+def _of_step(written: Mapping[str, Any], depth: int) -> Condition:
+    step = step_key(written["step"])
+    inner = {key: value for key, value in written.items() if key != "step"}
+    if "unanswered" in inner:
+        if inner != {"unanswered": True}:
+            raise ConditionError("write {step: NAME, unanswered: true} and nothing else; its opposite is none_of around it")
+        return Condition("unanswered", steps=(step,))
+    if "total" in inner:
+        raise ConditionError("total names its steps itself; leave step out")
+    if not inner:
+        raise ConditionError("step needs a condition beside it, for example {step: any_lows, answer: yes}")
+    return Condition("step", steps=(step,), parts=(build_condition(inner, depth + 1),))
+
+
+def _check_names(subject: str, named: frozenset[str]) -> None:
     allowed: dict[str, set[str]] = {
         "value": {*map(str, Measure), *PRESSURE_PARTS} - {"blood_pressure"},
         "medication": {"taken", "missed", "partly", "unsure"},
@@ -129,75 +175,126 @@ def _check_names(subject: str, names: frozenset[str]) -> None:
         "high_alert": {"true"},
         "high_risk": {"true"},
     }
-    if subject in ("value", "kind") and len(names) != 1:
+    if subject in ("value", "kind") and len(named) != 1:
         raise ConditionError(f"{subject} takes one name")
-    if subject in allowed and (odd := names - allowed[subject]):
+    if subject in allowed and (odd := named - allowed[subject]):
         raise ConditionError(f"{subject} {sorted(odd)[0]!r}; write one of {sorted(allowed[subject])}")
 
 
 def _qualified(written: Mapping[str, Any], condition: Condition) -> Condition:
     try:
-        assertions = frozenset(Assertion(name) for name in _names(written.get("assertion", "present")))
+        assertions = frozenset(Assertion(name) for name in names(written.get("assertion", "present")))
     except ValueError as error:
         raise ConditionError(f"assertion: write one of {[str(value) for value in Assertion]}") from error
-    return Condition(
-        condition.subject,
-        names=condition.names,
-        wanted=_names(written.get("with")),
-        wanted_any=_names(written.get("with_any")),
-        unwanted=_names(written.get("without")),
+    times, within = _repeated(written)
+    if within is not None and ("assertion" in written or any(key in written for key in COMPARISONS)):
+        raise ConditionError("times counts reports of a symptom that is present; leave assertion and amounts out")
+    return replace(
+        condition,
+        wanted=names(written.get("with")),
+        wanted_any=names(written.get("with_any")),
+        unwanted=names(written.get("without")),
         assertions=assertions,
-        comparisons=_comparisons(written, ""),
+        comparisons=comparisons(written, None),
+        times=times,
+        within=within,
     )
 
 
+def _repeated(written: Mapping[str, Any]) -> tuple[int, timedelta | None]:
+    if ("times" in written) != ("within" in written):
+        raise ConditionError("times and within go together, for example times: 2, within: 24 h")
+    if "times" not in written:
+        return 1, None
+    return whole(written["times"], "times", 2, MOST_TIMES), period(written["within"], "within")
+
+
 def _value(written: Mapping[str, Any], name: str) -> Condition:
-    change: Change | None = None
-    for direction in ("gain_over", "loss_over"):
-        if direction in written:
-            inner = written[direction]
-            if not isinstance(inner, Mapping) or set(inner) != {"amount", "within"}:
-                raise ConditionError(f"{direction} needs amount and within, for example {{amount: 3 lb, within: 24 h}}")
-            try:
-                amount, unit = parse_amount(inner["amount"])
-                period = parse_period(inner["within"])
-            except ValueError as error:
-                raise ConditionError(str(error)) from error
-            _check_unit(unit, UNIT_OF.get(name, ""))
-            change = Change(direction, amount, period)
-    comparisons = _comparisons(written, UNIT_OF.get(name, ""))
-    if (change is None) == (not comparisons):
-        raise ConditionError("value needs a comparison (at_least, above, below, at_most), or gain_over or loss_over")
-    return Condition("value", frozenset({name}), comparisons=comparisons, change=change, limit=str(written.get("limit") or ""))
+    unit = UNIT_OF.get(name, "")
+    compared = comparisons(written, unit)
+    tests = [test for test in _TESTS if test in written]
+    if len(tests) + bool(compared) != 1:
+        raise ConditionError(f"value needs one test: a comparison (at_least, above, below, at_most), or one of {', '.join(_TESTS)}")
+    times, within = _repeated(written)
+    if (within is not None or "mean_over" in written) and not compared:
+        raise ConditionError(f"times and mean_over go with a comparison, not with {tests[0]}")
+    if within is not None and "mean_over" in written:
+        raise ConditionError("write either times and within, or mean_over")
+    change = _change(written[tests[0]], tests[0], unit) if tests and tests[0] in ("gain_over", "loss_over") else None
+    worse_by = difference(written["worse_than_baseline"], unit) if "worse_than_baseline" in written else None
+    if (worse_by is not None and worse_by <= 0) or (change is not None and change.amount <= 0):
+        raise ConditionError(f"{tests[0]}: write how much as a number above 0, for example 4")
+    return Condition(
+        "value",
+        frozenset({name}),
+        comparisons=compared,
+        change=change,
+        worse_by=worse_by,
+        percent_of_best=_percent(written["below_percent_of_best"], name) if "below_percent_of_best" in written else None,
+        mean_over=period(written["mean_over"], "mean_over") if "mean_over" in written else None,
+        times=times,
+        within=within,
+        limit=str(written.get("limit") or ""),
+    )
 
 
-def _comparisons(written: Mapping[str, Any], stored_unit: str) -> tuple[tuple[str, float], ...]:
-    found: list[tuple[str, float]] = []
-    for comparison in COMPARISONS:
-        if comparison in written:
-            try:
-                amount, unit = parse_amount(written[comparison])
-            except ValueError as error:
-                raise ConditionError(str(error)) from error
-            _check_unit(unit, stored_unit)
-            found.append((comparison, amount))
-    return tuple(found)
+def _change(written: Any, direction: str, unit: str) -> Change:
+    if not isinstance(written, Mapping) or set(written) != {"amount", "within"}:
+        raise ConditionError(f"{direction} needs amount and within, for example {{amount: 3 lb, within: 24 h}}")
+    return Change(direction, difference(written["amount"], unit), period(written["within"], "within"))
 
 
-def _check_unit(unit: str, stored: str) -> None:
-    if unit and stored and unit != stored:
-        raise ConditionError(f"{unit} does not measure this; write {stored}")
+def _percent(written: Any, name: str) -> float:
+    if name != Measure.PEAK_FLOW:
+        raise ConditionError("below_percent_of_best goes with peak_flow only; write worse_than_baseline for other values")
+    percent = amount(written, "%")
+    if not 0 < percent <= 100:
+        raise ConditionError("below_percent_of_best: write a percentage from 1 to 100")
+    return percent
 
 
-def _names(written: Any) -> frozenset[str]:
-    if written is None:
-        return frozenset()
-    if isinstance(written, list | tuple | set | frozenset):
-        return frozenset(_text(name) for name in written)
-    return frozenset({_text(written)})
+def _missed_in_a_row(written: Mapping[str, Any]) -> Condition:
+    times = whole(written["missed_in_a_row"], "missed_in_a_row", 1, MOST_TIMES)
+    return Condition("missed_in_a_row", times=times, wanted=names(written.get("with")) - {"*"})
 
 
-def _text(written: Any) -> str:
-    if isinstance(written, bool):
-        return "true" if written else "false"
-    return str(written)
+def _missed_doses_in(written: Mapping[str, Any]) -> Condition:
+    inner = written["missed_doses_in"]
+    if not isinstance(inner, Mapping) or set(inner) != {"count", "within"}:
+        raise ConditionError("missed_doses_in needs count and within, for example {count: 2, within: 7 d}")
+    times, within = whole(inner["count"], "count", 1, MOST_TIMES), period(inner["within"], "within")
+    return Condition("missed_doses_in", times=times, within=within, wanted=names(written.get("with")) - {"*"})
+
+
+def _day(written: Mapping[str, Any]) -> Condition:
+    inner = written["day"]
+    if not isinstance(inner, Mapping) or not inner or set(inner) - {"at_least", "at_most"}:
+        raise ConditionError("day needs at_least or at_most, for example {at_least: 3}; the first day is 1")
+    return Condition("day", comparisons=tuple((name, float(whole(inner[name], name, 1, MOST_DAYS))) for name in inner))
+
+
+def _total(written: Mapping[str, Any]) -> Condition:
+    steps, compared = written["total"], comparisons(written, "")
+    if not isinstance(steps, list) or not 2 <= len(steps) <= MOST_PARTS or len({str(step) for step in steps}) != len(steps):
+        raise ConditionError(f"total needs a list of 2 to {MOST_PARTS} different steps, for example [phq_1, phq_2]")
+    if not compared:
+        raise ConditionError("total needs a comparison: at_least, above, below or at_most")
+    return Condition("total", steps=tuple(step_key(step) for step in steps), comparisons=compared)
+
+
+def _cel(written: Mapping[str, Any]) -> Condition:
+    try:
+        text = check_expression(written["cel"])
+    except ValueError as error:
+        raise ConditionError(f"cel: {error}") from error
+    return Condition("cel", names=symptoms_in(text), expression=text)
+
+
+_OF_NUMBERS: dict[str, Callable[[Mapping[str, Any]], Condition]] = {
+    "missed_in_a_row": _missed_in_a_row,
+    "missed_doses_in": _missed_doses_in,
+    "day": _day,
+    "gone_silent": lambda written: Condition("gone_silent", times=whole(written["gone_silent"], "gone_silent", 1, MOST_TIMES)),
+    "total": _total,
+    "cel": _cel,
+}

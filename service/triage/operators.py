@@ -1,73 +1,58 @@
-"""How one condition is judged: true, false, or unknown when the reading it compares with is not in the history."""
+"""How one condition is judged: true, false, or unknown when what it needs is not known."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from operator import ge, gt, le, lt
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
-from service.domain.facts import Facts, PastValue
-from service.domain.reading import Finding, FindingKind, Measure, Question
-from service.triage.conditions import PRESSURE_PARTS, Change, Condition
-from service.triage.units import parse_amount
-
-SLACK = timedelta(hours=12)
-"""Patients weigh themselves at about, not exactly, the same hour: yesterday's weight still counts for "within 24 h" at
-36 h, and one of seven and a half days ago for "within 7 d". Own choice; without it a reading at 8:30 would miss 8:00."""
-COMPARE: Mapping[str, Callable[[float, float], bool]] = {"at_least": ge, "above": gt, "below": lt, "at_most": le}
-UPWARD = frozenset({"at_least", "above"})
+from service.domain.facts import Facts
+from service.domain.reading import Finding, FindingKind, Question
+from service.triage.conditions import Condition
+from service.triage.expression import MEASURES, judge_expression
+from service.triage.readings import holds_all, judge_value, reading_of
+from service.triage.reports import judge_missed_doses_in, judge_missed_in_a_row, judge_symptom_again, judge_total, missed_in_a_week
+from service.triage.verdict import NO, UNKNOWN, Told, Verdict, joined, number, plain_name
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """True, false or None (unknown), with the findings it rests on and the figures for the reason."""
+def judge(
+    condition: Condition,
+    findings: Sequence[Finding],
+    facts: Facts,
+    now: datetime,
+    question: Question | None = None,
+    *,
+    by_step: Mapping[str, Sequence[Finding]] | None = None,
+) -> Verdict:
+    """The verdict on one condition. `now` must be aware (ValueError otherwise); the history is read up to it.
 
-    holds: bool | None
-    findings: tuple[Finding, ...] = ()
-    figures: Mapping[str, str] = field(default_factory=dict)
-
-
-NO = Verdict(False)
-
-
-def judge(condition: Condition, findings: Sequence[Finding], facts: Facts, now: datetime, question: Question | None = None) -> Verdict:
-    """The verdict on one condition. `now` must be aware (ValueError otherwise); the history is read up to it."""
+    `facts` must not hold the findings a second time: hand over `facts.before(beginning of the check-in)` with all findings of one.
+    `by_step`: what was told to each answered step of the check-in, for conditions that name steps; without it those are unknown.
+    """
     if now.tzinfo is None:
         raise ValueError("now must be an aware datetime")
+    return _judge(condition, Told(findings, facts, now, question, by_step))
+
+
+def _judge(condition: Condition, told: Told) -> Verdict:
     subject = condition.subject
     if subject in ("all_of", "any_of", "none_of"):
-        return _joined(subject, [judge(part, findings, facts, now, question) for part in condition.parts])
-    if subject == "value":
-        return _value(condition, findings, facts, now)
+        return joined(subject, [_judge(part, told) for part in condition.parts])
+    if subject in _JUDGES:
+        return _JUDGES[subject](condition, told)
     if subject in _OF_FACTS:
-        return Verdict(_OF_FACTS[subject](condition, facts, question))
+        return Verdict(_OF_FACTS[subject](condition, told))
     kind = FindingKind(subject.removeprefix("kind:")) if subject.startswith("kind:") else _KINDS[subject]
-    hits = tuple(finding for finding in findings if finding.kind is kind and _fits(condition, finding))
+    hits = tuple(finding for finding in told.findings if finding.kind is kind and _fits(condition, finding))
     if not hits:
         return NO
-    figures = {"name": _plain_name(hits[0].name)}
+    if condition.within is not None:
+        return judge_symptom_again(condition, hits, told)
+    figures = {"name": plain_name(hits[0].name)}
     if hits[0].quantity is not None:
-        figures |= {"value": _number(hits[0].quantity.value), "unit": hits[0].quantity.unit}
+        figures |= {"value": number(hits[0].quantity.value), "unit": hits[0].quantity.unit}
     return Verdict(True, hits, figures)
-
-
-_KINDS = {
-    "symptom": FindingKind.SYMPTOM,
-    "medication": FindingKind.MEDICATION,
-    "reason": FindingKind.MISSED_REASON,
-    "answer": FindingKind.ANSWER,
-    "choice": FindingKind.CHOICE,
-}
-_OF_FACTS: Mapping[str, Callable[[Condition, Facts, Question | None], bool]] = {
-    "asked": lambda condition, _, question: question is not None and str(question.expects) in condition.names,
-    "asked_about": lambda condition, _, question: question is not None and bool(condition.names & {*question.symptoms}),
-    "condition": lambda condition, facts, _: bool(condition.names & facts.conditions),
-    "takes": lambda condition, facts, _: bool(condition.names & {*facts.medications}),
-    "high_alert": lambda _, facts, __: facts.high_alert,
-    "high_risk": lambda _, facts, __: facts.high_risk,
-}
 
 
 def _fits(condition: Condition, finding: Finding) -> bool:
@@ -82,105 +67,66 @@ def _fits(condition: Condition, finding: Finding) -> bool:
         return False
     if not condition.comparisons:
         return True
-    amount = finding.quantity.value if finding.quantity is not None else None
-    return amount is not None and all(COMPARE[name](amount, limit) for name, limit in condition.comparisons)
+    return finding.quantity is not None and holds_all(condition.comparisons, finding.quantity.value)
 
 
-def _joined(subject: str, verdicts: Sequence[Verdict]) -> Verdict:
-    holds = [verdict.holds for verdict in verdicts]
-    true = [verdict for verdict in verdicts if verdict.holds]
-    findings = tuple(dict.fromkeys(finding for verdict in true for finding in verdict.findings))
-    figures: dict[str, str] = {}
-    for verdict in reversed(true):
-        figures |= verdict.figures
-    if subject == "any_of":
-        return Verdict(True if True in holds else None if None in holds else False, findings, figures)
-    if subject == "all_of":
-        return Verdict(False if False in holds else None if None in holds else True, findings, figures)
-    return Verdict(False if True in holds else None if None in holds else True)
+def _of_step(condition: Condition, told: Told) -> Verdict:
+    if told.by_step is None or condition.steps[0] not in told.by_step:
+        return UNKNOWN
+    return _judge(condition.parts[0], replace(told, findings=told.by_step[condition.steps[0]]))
 
 
-def _reading(finding: Finding, name: str) -> float | None:
-    if finding.kind is not FindingKind.VALUE or finding.quantity is None or not finding.present:
-        return None
-    if name in PRESSURE_PARTS:
-        if finding.name != Measure.BLOOD_PRESSURE:
-            return None
-        return finding.quantity.value if name == "systolic" else finding.quantity.value_2
-    return finding.quantity.value if finding.name == name else None
+def _unanswered(condition: Condition, told: Told) -> Verdict:
+    return UNKNOWN if told.by_step is None else Verdict(condition.steps[0] not in told.by_step)
 
 
-def _value(condition: Condition, findings: Sequence[Finding], facts: Facts, now: datetime) -> Verdict:
-    name = next(iter(condition.names))
-    unknown = False
-    for finding in findings:
-        value = _reading(finding, name)
-        if value is None or finding.quantity is None:
-            continue
-        figures = {"value": _number(finding.quantity.value), "unit": finding.quantity.unit, "name": _plain_name(name)}
-        if finding.quantity.value_2 is not None:
-            figures["value_2"] = _number(finding.quantity.value_2)
-        if condition.change is not None:
-            amount = _limited(condition.change.amount, condition, facts, upward=True)
-            change = _change(condition.change, name, value, facts, now)
-            if change is None:
-                unknown = True
-            elif change >= amount:
-                return Verdict(True, (finding,), figures | {"change": _number(change), "threshold": _number(amount)})
-            continue
-        moved = _milder_end(name)
-        comparisons = [
-            (c, _limited(a, condition, facts, upward=c in UPWARD) if len(condition.comparisons) == 1 or c in moved else a)
-            for c, a in condition.comparisons
-        ]
-        if all(COMPARE[c](value, amount) for c, amount in comparisons):
-            return Verdict(True, (finding,), figures | {"threshold": _number(comparisons[0][1])})
-    return Verdict(None) if unknown else NO
+def _day(condition: Condition, told: Told) -> Verdict:
+    return UNKNOWN if told.facts.day is None else Verdict(holds_all(condition.comparisons, told.facts.day))
 
 
-def _milder_end(name: str) -> frozenset[str]:
-    """Which end of a range a personal limit moves: the one that faces normal values (oxygen is dangerous when low)."""
-    return frozenset({"below", "at_most"}) if name == Measure.SPO2 else UPWARD
+def _gone_silent(condition: Condition, told: Told) -> Verdict:
+    silent = told.facts.silent_check_ins
+    if silent is None:
+        return UNKNOWN
+    return Verdict(True, (), {"count": str(silent)}) if silent >= condition.times else NO
 
 
-def _limited(amount: float, condition: Condition, facts: Facts, *, upward: bool) -> float:
-    """The personal limit in place of the row's amount. It may always tighten; it loosens only when its author said so."""
-    limit = facts.limit(condition.limit) if condition.limit else None
-    if limit is None:
-        return amount
-    personal, _ = parse_amount(f"{limit.amount} {limit.unit}")
-    tighter = personal <= amount if upward else personal >= amount
-    return personal if tighter or (limit.loosens and limit.author.strip()) else amount
+def _expression(condition: Condition, told: Told) -> Verdict:
+    values = {name: value for name in MEASURES for finding in told.findings if (value := reading_of(finding, name)) is not None}
+    known: dict[str, Any] = {
+        "value": values,
+        "symptoms": [finding.name for finding in told.findings if finding.kind is FindingKind.SYMPTOM and finding.present],
+        "conditions": sorted(told.facts.conditions),
+        "missed_7d": missed_in_a_week(told),
+        "day": told.facts.day,
+    }
+    holds = judge_expression(condition.expression, {name: value for name, value in known.items() if value is not None})
+    return Verdict(holds, tuple(told.findings) if holds else ())
 
 
-def _change(change: Change, name: str, value: float, facts: Facts, now: datetime) -> float | None:
-    """How much the value has risen (or fallen) against the period before now; None when it has no reading."""
-    earlier = [
-        past
-        for past in (_past(reading, name) for reading in facts.history if now - change.period - SLACK <= reading.taken_at < now)
-        if past is not None
-    ]
-    if not earlier:
-        return None
-    return round(value - min(earlier), 1) if change.direction == "gain_over" else round(max(earlier) - value, 1)
-
-
-def _past(reading: PastValue, name: str) -> float | None:
-    if name in PRESSURE_PARTS:
-        if reading.measure is not Measure.BLOOD_PRESSURE:
-            return None
-        return reading.value if name == "systolic" else reading.value_2
-    return reading.value if str(reading.measure) == name else None
-
-
-def _number(value: float) -> str:
-    return f"{value:g}"
-
-
-def _plain_name(name: str) -> str:
-    return name.replace("_", " ")
-
-
-def figures_for(verdict: Verdict) -> dict[str, Any]:
-    """Figures for a reason's placeholders; a missing one reads "?" rather than failing at a patient's reply."""
-    return {key: verdict.figures.get(key, "?") for key in ("value", "value_2", "change", "threshold", "name", "unit")}
+_KINDS = {
+    "symptom": FindingKind.SYMPTOM,
+    "medication": FindingKind.MEDICATION,
+    "reason": FindingKind.MISSED_REASON,
+    "answer": FindingKind.ANSWER,
+    "choice": FindingKind.CHOICE,
+}
+_JUDGES: Mapping[str, Callable[[Condition, Told], Verdict]] = {
+    "value": judge_value,
+    "missed_in_a_row": judge_missed_in_a_row,
+    "missed_doses_in": judge_missed_doses_in,
+    "total": judge_total,
+    "step": _of_step,
+    "unanswered": _unanswered,
+    "day": _day,
+    "gone_silent": _gone_silent,
+    "cel": _expression,
+}
+_OF_FACTS: Mapping[str, Callable[[Condition, Told], bool]] = {
+    "asked": lambda condition, told: told.question is not None and str(told.question.expects) in condition.names,
+    "asked_about": lambda condition, told: told.question is not None and bool(condition.names & {*told.question.symptoms}),
+    "condition": lambda condition, told: bool(condition.names & told.facts.conditions),
+    "takes": lambda condition, told: bool(condition.names & {*told.facts.medications}),
+    "high_alert": lambda _, told: told.facts.high_alert,
+    "high_risk": lambda _, told: told.facts.high_risk,
+}

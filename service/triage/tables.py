@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from service.domain.urgency import Urgency
-from service.triage.conditions import Condition, ConditionError, build_condition
+from service.triage.conditions import Condition, build_condition, steps_named
+from service.triage.verdict import FIGURES
+from service.triage.written import ConditionError
 
 ROW_KEYS = frozenset({"id", "when", "urgency", "reason", "source", "answer", "only_condition", "unless_condition"})
 ANSWERS = frozenset({"", "emergency", "crisis", "abuse", "danger", "low_glucose", "poisoning", "urgent"})
-PLACEHOLDERS = frozenset({"value", "value_2", "change", "threshold", "name", "unit"})
+PLACEHOLDERS = frozenset(FIGURES)
 MOST_ROWS = 500
 MOST_REASON_CHARACTERS = 200
 
@@ -67,6 +69,8 @@ def build_tables(content: Any, *, file: str = "urgency.yaml") -> Tables:
     for rule in rules:
         if rule.id in seen:
             raise TablesError(file, f"rule {rule.id}", "this id is taken; give every rule its own")
+        if steps_named(rule.when):
+            raise TablesError(file, f"rule {rule.id}", "names steps; those stand in a flow only, write the rule there")
         seen.add(rule.id)
     return Tables(version, rules)
 

@@ -37,6 +37,7 @@ BELONGS_TO = {
     "asyncpg": ["db"],
     "aiosqlite": ["db"],
     "ruamel": ["content.py"],
+    "cel": ["triage/expression.py"],
     "phonenumbers": ["domain"],
     "whenever": ["domain/schedule.py"],
     "dateutil": ["domain/schedule.py"],

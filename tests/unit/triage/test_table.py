@@ -148,7 +148,7 @@ def test_a_flow_uses_the_same_operators_and_its_reason_names_the_figures() -> No
     ("when", "message"),
     [
         ({"symptom": "x", "value": "glucose"}, "exactly one"),
-        ({"value": "glucose"}, "needs a comparison"),
+        ({"value": "glucose"}, "needs one test: a comparison"),
         ({"value": "weight", "at_least": "3 mmHg"}, "does not measure"),
         ({"value": "weight", "gain_over": {"amount": "3 lb"}}, "amount and within"),
         ({"value": "weight", "gain_over": {"amount": "3 lb", "within": "soon"}}, "24 h or 7 d"),

@@ -1,0 +1,177 @@
+"""Values against a number, against the patient's own history, baseline and best, and against personal limits.
+
+What needs earlier readings that are not there is unknown. A value that was not told is no reading: false.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from operator import ge, gt, le, lt
+from statistics import fmean, median
+
+from service.domain.facts import Facts, PastValue
+from service.domain.reading import Finding, FindingKind, Measure
+from service.triage.conditions import PRESSURE_PARTS, Change, Condition
+from service.triage.units import parse_amount, parse_difference
+from service.triage.verdict import NO, UNKNOWN, Told, Verdict, number, plain_name
+
+COMPARE: Mapping[str, Callable[[float, float], bool]] = {"at_least": ge, "above": gt, "below": lt, "at_most": le}
+UPWARD = frozenset({"at_least", "above"})
+LOW_IS_WORSE = frozenset({Measure.SPO2, Measure.PEAK_FLOW})
+FEWEST = 3
+"""Readings that a mean, a baseline or a best value needs; fewer are chance. Own choice."""
+BASELINE = timedelta(days=14)
+"""The time whose median is the baseline. Own choice: two weeks, as in home-monitoring programmes."""
+
+
+def judge_value(condition: Condition, told: Told) -> Verdict:
+    """The verdict on {value: ...}."""
+    name = next(iter(condition.names))
+    readings = [(finding, value) for finding in told.findings if (value := reading_of(finding, name)) is not None]
+    if not readings:
+        return NO
+    if condition.mean_over is not None:
+        return _mean(condition, name, readings, condition.mean_over, told)
+    if condition.within is not None:
+        return _repeated(condition, name, readings, condition.within, told)
+    verdicts = [_one(condition, name, finding, value, told) for finding, value in readings]
+    true = next((verdict for verdict in verdicts if verdict.holds), None)
+    return true or (UNKNOWN if any(verdict.holds is None for verdict in verdicts) else NO)
+
+
+def reading_of(finding: Finding, name: str) -> float | None:
+    """The finding's reading of this name, None when it is none (or not the patient's, or not of now)."""
+    if finding.kind is not FindingKind.VALUE or finding.quantity is None or not finding.present:
+        return None
+    if name in PRESSURE_PARTS:
+        if finding.name != Measure.BLOOD_PRESSURE:
+            return None
+        return finding.quantity.value if name == "systolic" else finding.quantity.value_2
+    return finding.quantity.value if finding.name == name else None
+
+
+def holds_all(comparisons: tuple[tuple[str, float], ...], value: float) -> bool:
+    """Whether the value fulfils every comparison."""
+    return all(COMPARE[name](value, amount) for name, amount in comparisons)
+
+
+Readings = list[tuple[Finding, float]]
+
+
+def _one(condition: Condition, name: str, finding: Finding, value: float, told: Told) -> Verdict:
+    """One reading against one test."""
+    figures = _figures(finding, name)
+    if condition.change is not None:
+        threshold = _limited(condition.change.amount, condition, told.facts, upward=True, difference=True)
+        change = _change(condition.change, name, value, told)
+        if change is None:
+            return UNKNOWN
+        return _verdict(change >= threshold, finding, figures | {"change": number(change), "threshold": number(threshold)})
+    if condition.worse_by is not None:
+        baseline = _baseline(name, told)
+        if baseline is None:
+            return UNKNOWN
+        threshold = _limited(condition.worse_by, condition, told.facts, upward=True, difference=True)
+        change = round(baseline - value if name in LOW_IS_WORSE else value - baseline, 2)
+        figures |= {"change": number(change), "baseline": number(baseline), "threshold": number(threshold)}
+        return _verdict(change >= threshold, finding, figures)
+    if condition.percent_of_best is not None:
+        best = _best(name, told)
+        if best is None:
+            return UNKNOWN
+        percent = _limited(condition.percent_of_best, condition, told.facts, upward=False)
+        figures |= {"best": number(best), "threshold": number(percent)}
+        return _verdict(value * 100 < percent * best, finding, figures)
+    comparisons = _comparisons(condition, name, told.facts)
+    return _verdict(holds_all(comparisons, value), finding, figures | {"threshold": number(comparisons[0][1])})
+
+
+def _mean(condition: Condition, name: str, readings: Readings, period: timedelta, told: Told) -> Verdict:
+    values = [*_earlier(name, told, told.since(period)), *(value for _, value in readings)]
+    if len(values) < FEWEST:
+        return UNKNOWN
+    mean, comparisons = fmean(values), _comparisons(condition, name, told.facts)
+    finding = readings[-1][0]
+    figures = {"mean": number(round(mean, 1)), "count": str(len(values)), "threshold": number(comparisons[0][1])}
+    return _verdict(holds_all(comparisons, mean), finding, _figures(finding, name) | figures)
+
+
+def _repeated(condition: Condition, name: str, readings: Readings, period: timedelta, told: Told) -> Verdict:
+    comparisons = _comparisons(condition, name, told.facts)
+    now = [finding for finding, value in readings if holds_all(comparisons, value)]
+    if not now:
+        return NO
+    earlier = _earlier(name, told, told.since(period))
+    count = len(now) + sum(holds_all(comparisons, value) for value in earlier)
+    if count >= condition.times:
+        figures = _figures(now[-1], name) | {"count": str(count), "threshold": number(comparisons[0][1])}
+        return Verdict(True, tuple(now), figures)
+    return NO if len(readings) + len(earlier) >= condition.times else UNKNOWN
+
+
+def _verdict(holds: bool, finding: Finding, figures: Mapping[str, str]) -> Verdict:
+    return Verdict(True, (finding,), figures) if holds else NO
+
+
+def _figures(finding: Finding, name: str) -> dict[str, str]:
+    quantity = finding.quantity
+    if quantity is None:
+        return {}
+    second = {"value_2": number(quantity.value_2)} if quantity.value_2 is not None else {}
+    return {"value": number(quantity.value), "unit": quantity.unit, "name": plain_name(name), **second}
+
+
+def _comparisons(condition: Condition, name: str, facts: Facts) -> tuple[tuple[str, float], ...]:
+    """The comparisons with the personal limit in its place: of a range it moves the end that faces normal values."""
+    moved = frozenset({"below", "at_most"}) if name in LOW_IS_WORSE else UPWARD
+    alone = len(condition.comparisons) == 1
+    return tuple((c, _limited(a, condition, facts, upward=c in UPWARD) if alone or c in moved else a) for c, a in condition.comparisons)
+
+
+def _limited(amount: float, condition: Condition, facts: Facts, *, upward: bool, difference: bool = False) -> float:
+    """The personal limit in place of the row's amount. It may always tighten; it loosens only when its author said so."""
+    limit = facts.limit(condition.limit) if condition.limit else None
+    if limit is None:
+        return amount
+    personal, _ = (parse_difference if difference else parse_amount)(f"{limit.amount} {limit.unit}")
+    tighter = personal <= amount if upward else personal >= amount
+    return personal if tighter or (limit.loosens and limit.author.strip()) else amount
+
+
+def _change(change: Change, name: str, value: float, told: Told) -> float | None:
+    """How much the value has risen (or fallen) against the period before now; None when it has no reading."""
+    earlier = _earlier(name, told, told.since(change.period))
+    if not earlier:
+        return None
+    return round(value - min(earlier), 1) if change.direction == "gain_over" else round(max(earlier) - value, 1)
+
+
+def _baseline(name: str, told: Told) -> float | None:
+    limit = told.facts.limit(f"baseline_{name}")
+    if limit is not None:
+        return parse_amount(f"{limit.amount} {limit.unit}")[0]
+    usual = _earlier(name, told, told.now - BASELINE)
+    return median(usual) if len(usual) >= FEWEST else None
+
+
+def _best(name: str, told: Told) -> float | None:
+    limit = told.facts.limit(f"best_{name}")
+    if limit is not None:
+        return parse_amount(f"{limit.amount} {limit.unit}")[0]
+    earlier = _earlier(name, told, None)
+    return max(earlier) if len(earlier) >= FEWEST else None
+
+
+def _earlier(name: str, told: Told, since: datetime | None) -> list[float]:
+    """The readings of this name in the history, from `since` on and before now, oldest first."""
+    found = (_past(past, name) for past in told.facts.history if past.taken_at < told.now and (since is None or past.taken_at >= since))
+    return [value for value in found if value is not None]
+
+
+def _past(reading: PastValue, name: str) -> float | None:
+    if name in PRESSURE_PARTS:
+        if reading.measure is not Measure.BLOOD_PRESSURE:
+            return None
+        return reading.value if name == "systolic" else reading.value_2
+    return reading.value if str(reading.measure) == name else None
