@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
+from itertools import takewhile
 
 from service.domain.reading import Assertion, Expects, Finding, FindingKind, Question
 from service.replies.normalise import Line
@@ -10,6 +12,9 @@ from service.replies.numerals import Number
 from service.replies.scan import Match, masks_named
 
 REQUEST_ORDER = ("human", "call_me", "appointment", "refill", "question")
+NEGATIONS = frozenset("no not never cannot cant dont isnt nor neither ni sin nunca tampoco".split())
+NEGATION_REACH = 3
+"""How many words before an option's word a negation is looked for."""
 LEAD = 2
 """Of answers that begin within so many words the longest holds ("absolutely not", "creo que no"), else the first."""
 BARE = 4
@@ -41,7 +46,7 @@ def request(line: Line, matches: Sequence[Match], *, danger: bool = False) -> li
 
 
 def choice(line: Line, matches: Sequence[Match], numbers: Sequence[Number], question: Question) -> list[Finding]:
-    """The option chosen by its number or one of its words; nothing when two options are named."""
+    """The option chosen by its number or one of its words; nothing when two options are named, or one only with a "not" before it."""
     words = [token.text for token in line.tokens]
     hits: dict[str, tuple[int, int]] = {}
     for option in question.choices:
@@ -49,14 +54,25 @@ def choice(line: Line, matches: Sequence[Match], numbers: Sequence[Number], ques
             if number.value == option.number and len(numbers) == 1:
                 hits[option.value] = (number.first, number.last)
         for phrase in option.words:
-            wanted = phrase.lower().split()
+            wanted = _unaccented(phrase).split()
             for place in range(len(words) - len(wanted) + 1):
-                if wanted and words[place : place + len(wanted)] == wanted:
+                if wanted and words[place : place + len(wanted)] == wanted and not _negated(words[:place]):
                     hits.setdefault(option.value, (place, place + len(wanted)))
     if len(hits) != 1:
         return []
     value, (first, last) = next(iter(hits.items()))
     return [Finding(FindingKind.CHOICE, value, "choice", line.span(first, last))]
+
+
+def _unaccented(phrase: str) -> str:
+    """As the words of a reply are compared: small letters without accents."""
+    return "".join(letter for letter in unicodedata.normalize("NFD", phrase.lower()) if not unicodedata.combining(letter))
+
+
+def _negated(before: Sequence[str]) -> bool:
+    """True for "better" in "not feeling better": a negation among the last few words, with no sign in between."""
+    near = list(takewhile(lambda word: word[0].isalnum(), reversed(before[-NEGATION_REACH:])))
+    return any(word in NEGATIONS or word.endswith("n't") for word in near)
 
 
 def answer(line: Line, matches: Sequence[Match], question: Question, symptoms: Sequence[Finding]) -> list[Finding]:
