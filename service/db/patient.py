@@ -24,6 +24,7 @@ patients = Table(
     reference("team_id", "teams"),
     Column("name", Encrypted("patients.name"), nullable=False),
     Column("birth_date", Encrypted("patients.birth_date"), doc="ISO date"),
+    Column("call_pin", Encrypted("patients.call_pin"), doc="4 to 8 digits asked for on the telephone instead of the birth year"),
     Column("record_number", Encrypted("patients.record_number")),
     Column("record_number_index", LargeBinary(32)),
     Column("address", Encrypted("patients.address")),

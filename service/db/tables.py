@@ -2,6 +2,7 @@
 
 from service.db import (  # noqa: F401
     audit,
+    calls,
     check_in,
     communication,
     due_work,
