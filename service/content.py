@@ -6,12 +6,12 @@ Nobody else opens these files. A file that cannot be read or does not fit its fo
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from zipfile import BadZipFile
 
 import numpy as np
@@ -20,7 +20,9 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from service.domain.wording import Wording, WordingError, build_wording
-from service.engine import Flow, FlowError, parse_flow
+from service.engine import Education, Flow, FlowError, Library, parse_education, parse_flow, parse_subflow
+from service.engine.cases import Case, read_cases
+from service.engine.steps import FollowUpStep
 from service.replies import Lexicon, LexiconError, build_lexicon
 from service.triage import Tables, TablesError, build_tables
 from service.triage.conditions import symptoms_named
@@ -29,6 +31,7 @@ PACKAGE = Path(__file__).parent
 WORDING = Path("flows") / "shared" / "wording.yaml"
 SHARED = "shared"
 CASES = ".cases.yaml"
+EDUCATION = "education.yaml"
 MOST_FLOWS = 200
 URGENCY_TABLE = Path("flows") / "shared" / "urgency.yaml"
 OPINION = Path(SHARED) / "opinion.npz"
@@ -137,26 +140,91 @@ def load_wording(root: Path | None = None) -> Wording:
 
 
 def load_flows(root: Path | None = None, wording: Wording | None = None) -> Mapping[str, Flow]:
-    """Every flow by its key ("heart_failure/daily", from `flows/heart_failure/daily.yaml`), drafts among them.
+    """Every check-in by its key ("heart_failure/daily", from `flows/heart_failure/daily.yaml`), drafts among them.
 
     Raises ContentError naming the file and line, and when there is none.
     """
+    read = read_flows(root, wording)
+    if read.errors:
+        raise read.errors[0]
+    return read.flows
+
+
+@dataclass(frozen=True, slots=True)
+class FlowFiles:
+    """The flow files of a folder as far as they could be read, and every mistake in the others."""
+
+    flows: Mapping[str, Flow]
+    subflows: tuple[str, ...]
+    errors: tuple[ContentError, ...]
+
+
+def read_flows(root: Path | None = None, wording: Wording | None = None) -> FlowFiles:
+    """Reads every flow file; a mistake in one does not hide those of the others."""
     folder = (root if root is not None else content_root()) / "flows"
     words = wording if wording is not None else load_wording(root)
-    paths = [p for p in sorted(folder.glob("*/*.yaml")) if p.parent.name != SHARED and not p.name.endswith(CASES)]
+    errors: list[ContentError] = []
+    raw = {key: data for key, data in _parsed(sorted((folder / SHARED).glob("*.yaml")), errors) if _is_subflow(data)}
+    education = _education(folder, words, errors)
+    library = Library(raw, education)
+    for key, data in raw.items():
+        _read(partial(parse_subflow, data, f"{key}.yaml", words, library), f"{key}.yaml", errors)
+    paths = [p for p in sorted(folder.glob("*/*.yaml")) if p.parent.name != SHARED and not p.name.endswith(CASES) and p.name != EDUCATION]
     if not 0 < len(paths) <= MOST_FLOWS:
-        raise ContentError("flows", "", f"needs 1 to {MOST_FLOWS} flows, found {len(paths)}")
-    flows = {}
+        errors.append(ContentError("flows", "", f"needs 1 to {MOST_FLOWS} flows, found {len(paths)}"))
+        paths = []
+    flows: dict[str, Flow] = {}
+    for key, data in _parsed(paths, errors):
+        flow = _read(partial(parse_flow, data, f"{key}.yaml", words, library), f"{key}.yaml", errors)
+        if flow is not None:
+            flows[key] = flow
+    if not errors:
+        errors += _follow_ups(flows)
+    return FlowFiles(flows, tuple(raw), tuple(errors))
+
+
+def _parsed(paths: Iterable[Path], errors: list[ContentError]) -> Iterator[tuple[str, Any]]:
     for path in paths:
-        file = f"{path.parent.name}/{path.name}"
+        key = f"{path.parent.name}/{path.stem}"
         try:
-            flow = parse_flow(load_yaml(path, lines=True), file, words)
-        except FlowError as error:
-            raise ContentError(error.file, error.where, error.what) from error
-        except _MISFIT as error:
-            raise _misfit(file, error) from error
-        flows[flow.key] = flow
-    return flows
+            yield key, load_yaml(path, lines=True)
+        except ContentError as error:
+            errors.append(ContentError(f"{key}.yaml", error.where, error.what))
+
+
+def _is_subflow(data: Any) -> bool:
+    return isinstance(data, Mapping) and data.get("kind") == "subflow"
+
+
+def _education(folder: Path, wording: Wording, errors: list[ContentError]) -> Mapping[str, Education]:
+    books: dict[str, Education] = {}
+    for key, data in _parsed(sorted(folder.glob(f"*/{EDUCATION}")), errors):
+        book = _read(partial(parse_education, data, f"{key}.yaml", wording), f"{key}.yaml", errors)
+        if book is not None:
+            books[key.partition("/")[0]] = book
+    return books
+
+
+_Read = TypeVar("_Read")
+
+
+def _read(read: Callable[[], _Read], file: str, errors: list[ContentError]) -> _Read | None:
+    try:
+        return read()
+    except FlowError as error:
+        errors += [ContentError(each.file, each.where, each.what) for each in (error, *error.others)]
+    except _MISFIT as error:
+        errors.append(_misfit(file, error))
+    return None
+
+
+def _follow_ups(flows: Mapping[str, Flow]) -> Iterator[ContentError]:
+    for key, flow in flows.items():
+        for step in flow.steps:
+            if isinstance(step, FollowUpStep) and step.follow_up.of not in flows:
+                near = get_close_matches(step.follow_up.of, sorted(flows), n=1)
+                hint = f'; did you mean "{near[0]}"?' if near else ""
+                yield ContentError(f"{key}.yaml", f"steps.{step.key}.follow_up.of", f'there is no check-in "{step.follow_up.of}"{hint}')
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,20 +248,36 @@ def load_content(root: Path | None = None) -> Content:
         if rule.answer and rule.answer not in wording.texts:
             raise ContentError(URGENCY_TABLE.name, f"rule {rule.id}", f'the wording has no text "{rule.answer}"')
     lexicon, flows = load_lexicon(), load_flows(root, wording)
-    _check_symptoms(lexicon, tables, flows)
+    for error in unknown_symptoms(lexicon, tables, flows):
+        raise error
     return Content(lexicon, tables, flows, wording)
 
 
-def _check_symptoms(lexicon: Lexicon, tables: Tables, flows: Mapping[str, Flow]) -> None:
+def load_cases(key: str, root: Path | None = None) -> tuple[Case, ...]:
+    """The cases beside a flow, () when it has none. Raises ContentError naming the file and line."""
+    path = (root if root is not None else content_root()) / "flows" / f"{key}{CASES}"
+    if not path.exists():
+        return ()
+    try:
+        return read_cases(load_yaml(path, lines=True), f"{key}{CASES}")
+    except FlowError as error:
+        raise ContentError(error.file, error.where, error.what) from error
+
+
+def unknown_symptoms(lexicon: Lexicon, tables: Tables, flows: Mapping[str, Flow]) -> Iterator[ContentError]:
     """A symptom that no reader finds is a typing error: its rule would never fire, and nobody would notice."""
     known = {entry.name for entry in lexicon.entries if entry.kind == "symptom"}
     named = [(URGENCY_TABLE.name, f"rule {rule.id}", symptoms_named(rule.when)) for rule in tables.rules]
     for key, flow in flows.items():
         for step in flow.steps:
+            named += [(f"{key}.yaml", f"steps.{step.key}.only_if", symptoms_named(condition)) for condition in flow.only_if(step)]
+        for step in flow.questions:
             named.append((f"{key}.yaml", f"steps.{step.key}.about", frozenset(step.about)))
             named += [(f"{key}.yaml", f"red flag {flag.name}", symptoms_named(flow.rule(step, flag).when)) for flag in step.red_flags]
+        if flow.quicken_when is not None:
+            named.append((f"{key}.yaml", "quicken.when", symptoms_named(flow.quicken_when)))
     for file, where, symptoms in named:
-        if unknown := sorted(symptoms - known):
-            near = get_close_matches(unknown[0], sorted(known), n=1)
+        for symptom in sorted(symptoms - known):
+            near = get_close_matches(symptom, sorted(known), n=1)
             hint = f'; did you mean "{near[0]}"?' if near else ""
-            raise ContentError(file, where, f'"{unknown[0]}" is no symptom that the vocabulary knows{hint}')
+            yield ContentError(file, where, f'"{symptom}" is no symptom that the vocabulary knows{hint}')

@@ -17,7 +17,8 @@ from service.db.changes import Changes
 from service.db.database import Database
 from service.db.planning import Plan, Planned
 from service.db.problems import Problem, report
-from service.domain.schedule import occurrences, parse_date_rule
+from service.domain.cadence import parse_cadence
+from service.domain.schedule import occurrences
 from service.domain.urgency import Urgency
 
 AHEAD = timedelta(hours=48)
@@ -119,7 +120,7 @@ def _plan(
     rows: list[dict[str, Any]] = []
     moves: list[tuple[UUID, datetime, datetime]] = []
     have = {one.local_date: one for one in known}
-    rule = parse_date_rule(plan.rule).anchored(plan.starts_on)
+    rule = parse_cadence(plan.rule).anchored(plan.starts_on)
     for day, due_at in occurrences(rule, plan.wall_time, plan.zone, _first_date(plan, now), min(through, plan.stops_on)):
         one = have.get(day)
         if one is None:

@@ -286,7 +286,7 @@ class Diary:
         return id
 
     def _question(self, step: str) -> str:
-        text = self.flow.step(step).ask[self.flow.language(self.kept.person.language)].pick(True)
+        text = self.flow.question(step).ask[self.flow.language(self.kept.person.language)].pick(True)
         return fill(text, {"clinic": self.clinic})
 
     def _reminder(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from service.domain.decision import Fired
 from service.domain.reading import Expects, Finding
@@ -12,13 +12,15 @@ from service.domain.urgency import Urgency
 
 @dataclass(frozen=True, slots=True)
 class QuestionAsked:
-    """A question is to reach the patient. `reminder` is 0 for the first time, then 1, 2 ... ; `after_answer` joins texts."""
+    """A question is to reach the patient. `reminder` is 0 for the first time, then 1, 2 ..."""
 
     step: str
     text: str
     language: str
     expects: Expects
     reminder: int = 0
+    recheck: bool = False
+    """True for a safety re-check: its text is free of quiet hours and caps (decisions 8)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,41 @@ class RedFlagFound:
 
 
 @dataclass(frozen=True, slots=True)
+class AnswerKept:
+    """The answer to a step is to be kept under a name in the patient's record."""
+
+    step: str
+    name: str
+    finding: Finding
+
+
+@dataclass(frozen=True, slots=True)
+class EducationGiven:
+    """This message of a topic has reached the patient (its text is a MessageSaid): the next time comes the next one."""
+
+    step: str
+    topic: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class FollowUpPlanned:
+    """One extra check-in of this flow is wanted so long from now; it replaces an earlier one that is still planned."""
+
+    step: str
+    flow: str
+    after: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class CadenceQuickened:
+    """Check-ins are to go back to this phase of the cadence (1 is the first) for some days: the patient got worse."""
+
+    phase: int
+    days: int
+
+
+@dataclass(frozen=True, slots=True)
 class WaitSet:
     """The session waits for a reply until this instant, then `resume` gets a TimedOut."""
 
@@ -70,7 +107,19 @@ class SessionEnded:
     status: str
 
 
-Event = QuestionAsked | MessageSaid | ObservationRecorded | RedFlagFound | WaitSet | SilenceNoticed | SessionEnded
+Event = (
+    QuestionAsked
+    | MessageSaid
+    | ObservationRecorded
+    | AnswerKept
+    | EducationGiven
+    | FollowUpPlanned
+    | CadenceQuickened
+    | RedFlagFound
+    | WaitSet
+    | SilenceNoticed
+    | SessionEnded
+)
 
 
 # Events in: what the engine is resumed with.

@@ -50,7 +50,7 @@ class PersonalLimit:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Bounded history and settings of one patient (at most 90 days, 200 values, 100 doses, 200 symptoms)."""
+    """Bounded history and settings of one patient (at most 90 days, 200 each of values, doses, symptoms)."""
 
     language: str = "en"
     conditions: frozenset[str] = frozenset()
@@ -68,6 +68,8 @@ class Facts:
     """Day of the enrollment on the patient's calendar, the first is 1; None outside of one."""
     silent_check_ins: int | None = None
     """How many check-ins of the enrollment, from the last one back, had no answer; None outside of one."""
+    educated: tuple[str, ...] = ()
+    """Education messages that the patient has had, as "topic/name", oldest first."""
     limits: tuple[PersonalLimit, ...] = ()
     detail_consent: bool = False
     """True when the patient agreed to drug and disease names in messages."""

@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
+from typing import Protocol
 
 from dateutil.rrule import rrule, rrulestr
 from whenever import Instant, PlainDateTime, TimeZoneNotFoundError
@@ -87,7 +88,14 @@ def parse_date_rule(text: str) -> DateRule:
     raise ValueError(f'"{words[:40]}": write daily, weekdays, weekly, every 3 days, or a rule such as FREQ=WEEKLY;BYDAY=MO,TH')
 
 
-def occurrences(rule: DateRule, wall_time: time, zone: str, first_date: date, last_date: date) -> list[tuple[date, datetime]]:
+class Dates(Protocol):
+    """Anything that knows on which local dates something is due: a date rule, or a cadence made of several."""
+
+    def dates(self, first_date: date, last_date: date) -> list[date]:
+        """The dates from first to last, both included, ascending, each once."""
+
+
+def occurrences(rule: Dates, wall_time: time, zone: str, first_date: date, last_date: date) -> list[tuple[date, datetime]]:
     """When something is due: (local date, due instant in UTC), ascending, exactly one for each date of the rule."""
     return [(day, to_utc(day, wall_time, zone)) for day in rule.dates(first_date, last_date)]
 

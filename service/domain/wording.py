@@ -45,6 +45,8 @@ REQUIRED = (
 )
 """Keys that the code asks for by name; a wording without one of them does not load."""
 
+MOST_SPOKEN = 400
+"""Letters of one spoken text: about 30 seconds at a calm 150 words a minute."""
 _WITHOUT_NUMBER = "_no_number"
 _UNSTAFFED = frozenset({"urgent", "same_day"})
 
@@ -152,6 +154,22 @@ def build_wording(data: Any, file: str = "wording.yaml") -> Wording:
 
 def text_problem(text: str, wording: Wording, language: str) -> str:
     """What is wrong with a text and what to write instead, "" when it may be sent: used for wording and flows alike."""
+    if problem := _words_problem(text, wording):
+        return problem
+    counted = count_segments(fill(text, wording.longest_values(language)))
+    if counted.count > MAX_SEGMENTS:
+        return f"{counted.count} segments ({counted.units} units, {counted.encoding}) with the longest values; shorten it to {MAX_SEGMENTS}"
+    return ""
+
+
+def spoken_problem(text: str, wording: Wording) -> str:
+    """What is wrong with words that are only spoken, as `text_problem`; they are measured in letters."""
+    if len(text) > MOST_SPOKEN:
+        return f"{len(text)} letters are too many to listen to; shorten it to {MOST_SPOKEN}"
+    return _words_problem(text, wording)
+
+
+def _words_problem(text: str, wording: Wording) -> str:
     if stray_braces(text):
         return "a brace is left over; write a placeholder as {name}"
     unknown = [name for name in placeholders(text) if name not in wording.placeholders]
@@ -160,9 +178,6 @@ def text_problem(text: str, wording: Wording, language: str) -> str:
         return f"no placeholder is named {{{unknown[0]}}}; write one of {known}"
     if promise := literal_promise(text):
         return f'"{promise}" promises a time that nobody may keep; write {{promise}} instead'
-    counted = count_segments(fill(text, wording.longest_values(language)))
-    if counted.count > MAX_SEGMENTS:
-        return f"{counted.count} segments ({counted.units} units, {counted.encoding}) with the longest values; shorten it to {MAX_SEGMENTS}"
     return ""
 
 

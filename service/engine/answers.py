@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from service.domain.reading import Assertion, Expects, Finding, FindingKind
-from service.engine.flow import Flow, Step
-from service.engine.session import Session
+from service.engine.flow import Flow
+from service.engine.steps import AskStep
 
 VALUE_OF = {
     Expects.WEIGHT_LB: "weight",
@@ -54,6 +54,7 @@ _ANSWER_KINDS = {
     Expects.SYMPTOMS: frozenset({FindingKind.SYMPTOM, FindingKind.ANSWER}),
     Expects.SCALE_0_10: frozenset({FindingKind.VALUE}),
     Expects.COUNT: frozenset({FindingKind.VALUE}),
+    Expects.PHQ_ITEM: frozenset({FindingKind.VALUE}),
 }
 
 
@@ -64,11 +65,11 @@ def recorded(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 
 def belongs_to(flow: Flow, open_step: str, finding: Finding) -> str:
     """The step whose question a finding speaks to; the open one for what only an open question explains."""
-    steps = [flow.step(open_step), *(step for step in flow.steps if step.key != open_step)]
+    steps = [flow.question(open_step), *(step for step in flow.questions if step.key != open_step)]
     return next((step.key for step in steps if _speaks_to(step, finding)), open_step)
 
 
-def answers_unasked(step: Step, findings: Iterable[Finding]) -> bool:
+def answers_unasked(step: AskStep, findings: Iterable[Finding]) -> bool:
     """True when a reply to another question answers this one too.
 
     Symptoms count when one that the question names is present, or when all of them are denied: a denial of one leaves
@@ -82,7 +83,7 @@ def answers_unasked(step: Step, findings: Iterable[Finding]) -> bool:
     return any(_speaks_to(step, finding) and finding.present for finding in found)
 
 
-def answers_open(step: Step, findings: Iterable[Finding], missing: str) -> bool:
+def answers_open(step: AskStep, findings: Iterable[Finding], missing: str) -> bool:
     """True when the reply answers the open question: the reader misses nothing, and what was asked for is there."""
     found = [finding for finding in findings if finding.assertion in _CURRENT]
     if step.also_answered_by and any(f.kind.value == step.also_answered_by for f in found):
@@ -98,14 +99,14 @@ def answers_open(step: Step, findings: Iterable[Finding], missing: str) -> bool:
     return any(finding.kind in wanted for finding in found)
 
 
-def may_ask(step: Step, session: Session) -> bool:
-    """True when the step's condition holds on what has been answered so far (an unknown answer asks nothing more)."""
-    if step.ask_if is None:
-        return True
-    return any(finding.name in step.ask_if.answer and finding.present for finding in session.findings(step.ask_if.step))
+def implausible(step: AskStep, finding: Finding) -> bool:
+    """True for a count outside the step's own range."""
+    if step.range is None or finding.kind is not FindingKind.VALUE or finding.name != "count" or finding.quantity is None:
+        return False
+    return not step.range[0] <= finding.quantity.value <= step.range[1]
 
 
-def _speaks_to(step: Step, finding: Finding) -> bool:
+def _speaks_to(step: AskStep, finding: Finding) -> bool:
     if step.also_answered_by and finding.kind.value == step.also_answered_by:
         return True
     if step.expects in VALUE_OF:

@@ -11,8 +11,10 @@ from service.domain.reading import Finding, FindingKind, Measure, Question
 from service.domain.texts import placeholders
 from service.domain.urgency import Urgency
 from service.engine.answers import VALUE_OF
-from service.engine.flow import Flow, Step
-from service.engine.session import Session
+from service.engine.branches import told
+from service.engine.flow import Flow
+from service.engine.session import Kept, Session
+from service.engine.steps import AskStep
 from service.triage import Undecided
 from service.triage.decide import judged
 
@@ -23,17 +25,20 @@ UNKNOWN = ".unknown"
 """Ends the name of the item that says what could not be judged."""
 _ONLY_OF_ITS_STEP = frozenset({FindingKind.ANSWER, FindingKind.CHOICE})
 """A "yes" says nothing about another step's question."""
+_NUMBERS_OF_ITS_STEP = frozenset({"scale", "count"})
+"""A bare number says nothing about another step's question either."""
 _MEASURE_OF_NAME = {str(measure): measure for measure in Measure}
 
 
 def evaluate_flags(flow: Flow, session: Session, facts: Facts, now: datetime, question: Question | None) -> list[Flagged]:
     """The red flags that fire now and have not fired before in this session, most urgent first.
 
-    A flag that compares with a reading that is not there is unknown, never false: a routine item says so, once a step,
-    unless another flag of the step has fired.
+    A flag that compares with a reading that is not there is unknown, never false: once its question is answered a routine
+    item says so, once a step, unless another flag of the step has fired.
     """
     fired: list[Flagged] = []
-    for step in flow.steps:
+    by_step = told(flow, session, facts, now)
+    for step in flow.questions:
         findings = _findings_for(step, session)
         if not findings:
             continue
@@ -42,14 +47,14 @@ def evaluate_flags(flow: Flow, session: Session, facts: Facts, now: datetime, qu
             rule = flow.rule(step, flag)
             if rule.id in session.fired:
                 continue
-            found = judged(rule, findings, facts, now, question)
+            found = judged(rule, findings, facts, now, question, by_step=by_step)
             if isinstance(found, Fired):
                 fired.append((rule.id, step.key, replace(found, answer=flag.answer)))
             elif isinstance(found, Undecided):
                 unknown.append(flag.name.replace("_", " "))
         name = f"{flow.key}.{step.key}{UNKNOWN}"
         seen = {each[1] for each in fired} | ({step.key} if any(f.startswith(f"{flow.key}.{step.key}.") for f in session.fired) else set())
-        if unknown and step.key not in seen:
+        if unknown and step.key in session.done and step.key not in seen:
             fired.append((name, step.key, _unknown(flow, name, unknown)))
     return sorted(fired, key=lambda each: each[2].urgency.rank)
 
@@ -63,7 +68,7 @@ def answer_text(flow: Flow, key: str, session: Session, facts: Facts, urgency: U
     return flow.wording.for_patient(key, spoken, urgency)
 
 
-def needs_confirming(step: Step, session: Session, facts: Facts) -> bool:
+def needs_confirming(step: AskStep, session: Session, facts: Facts) -> bool:
     """True when the step's value differs from the last one in the history by more than the step allows."""
     if step.confirm is None or step.expects not in VALUE_OF:
         return False
@@ -75,8 +80,17 @@ def needs_confirming(step: Step, session: Session, facts: Facts) -> bool:
     return abs(now.quantity.value - before.value) > step.confirm.change_over.value
 
 
-def _findings_for(step: Step, session: Session) -> list[Finding]:
-    return [kept.finding for kept in session.kept if kept.step == step.key or kept.finding.kind not in _ONLY_OF_ITS_STEP]
+def _findings_for(step: AskStep, session: Session) -> list[Finding]:
+    return [kept.finding for kept in session.kept if kept.step == step.key or not _of_another_question(kept, step)]
+
+
+def _of_another_question(kept: Kept, step: AskStep) -> bool:
+    """True for what speaks only of the question that it answers; of two readings of one measure each has its own flags."""
+    if kept.finding.kind in _ONLY_OF_ITS_STEP:
+        return True
+    if kept.finding.kind is not FindingKind.VALUE:
+        return False
+    return kept.finding.name in _NUMBERS_OF_ITS_STEP or kept.finding.name == VALUE_OF.get(step.expects)
 
 
 def _unknown(flow: Flow, name: str, flags: list[str]) -> Fired:

@@ -1,60 +1,28 @@
 """One turn of a conversation: a flow, a session and what has happened give the next session and what follows from it.
 
 Deterministic: no clock, no I/O; the same input gives the same output. What follows is told as events in the past tense;
-a text (MessageSaid) directly followed by a question (QuestionAsked) goes out as one message.
+a text (MessageSaid) directly followed by a question (QuestionAsked) goes out as one message where both fit.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from service.domain.decision import Fired
-from service.domain.event import (
-    Event,
-    MessageSaid,
-    ObservationRecorded,
-    QuestionAsked,
-    RedFlagFound,
-    ReplyRead,
-    Resume,
-    SessionEnded,
-    SilenceNoticed,
-    Stopped,
-    TimedOut,
-    WaitSet,
-)
+from service.domain.event import MessageSaid, QuestionAsked, ReplyRead, Resume, SilenceNoticed, Stopped, TimedOut
 from service.domain.facts import Facts
-from service.domain.reading import Choice, Finding, FindingKind, Question
-from service.domain.texts import fill
-from service.domain.urgency import Urgency, highest
-from service.domain.wording import patient_values
-from service.engine.answers import (
-    NO_MORE_QUESTIONS,
-    NOT_AN_ANSWER,
-    answers_open,
-    answers_unasked,
-    belongs_to,
-    may_ask,
-    recorded,
-)
-from service.engine.flow import Flow, Localized, Step
-from service.engine.red_flags import UNKNOWN, Flagged, answer_text, evaluate_flags, needs_confirming
-from service.engine.session import MAX_KEPT, Kept, Outcome, Session, Status
+from service.domain.reading import Choice, Question
+from service.domain.urgency import Urgency
+from service.engine.branches import waited_for
+from service.engine.flow import Flow
+from service.engine.hear import hear
+from service.engine.proceed import MAX_TURNS, Turn, ask_reminding, end, go_on, render, still_waiting
+from service.engine.red_flags import UNKNOWN
+from service.engine.session import Outcome, Session, Status
+from service.engine.steps import AskStep, WaitStep
 
-MAX_TURNS = 60
-"""Events one session takes in; the next one ends it and hands it to a nurse."""
-MAX_FINDINGS = 50
-"""Findings of one reply that are looked at (universal triage has seen them all)."""
 MAX_REMINDERS = 1
-MAX_TRIES = 2
-"""A question is asked, asked once more, and then a nurse looks."""
-SHORTEST_WAIT = timedelta(minutes=30)
-NO_SPAN = (0, 0)
-"""The span of a finding that was read from an earlier reply."""
-
-Turn = tuple[Session, tuple[Event, ...]]
 
 
 class WrongVersion(ValueError):
@@ -63,10 +31,15 @@ class WrongVersion(ValueError):
 
 def start(flow: Flow, facts: Facts, now: datetime) -> Turn:
     """Begins a conversation: the session and its first question. MissingValue when a text lacks a value."""
-    session = Session(flow=flow.key, version=flow.version, language=flow.language(facts.language))
-    session, events = _go_on(flow, session, facts, now)
-    greeting = _render(flow, flow.greeting, session, facts)
-    return session, tuple(replace(e, text=f"{greeting} {e.text}") if isinstance(e, QuestionAsked) else e for e in events)
+    session = Session(flow=flow.key, version=flow.version, language=flow.language(facts.language), started_at=now)
+    session, events = go_on(flow, session, facts, now)
+    greeting = render(flow, flow.greeting, session, facts)
+    first = next((number for number, event in enumerate(events) if isinstance(event, QuestionAsked | MessageSaid)), -1)
+    greeted = [
+        replace(event, text=f"{greeting} {event.text}") if number == first and isinstance(event, QuestionAsked | MessageSaid) else event
+        for number, event in enumerate(events)
+    ]
+    return session, tuple(greeted)
 
 
 def resume(flow: Flow, session: Session, event: Resume, facts: Facts, now: datetime) -> Turn:
@@ -74,100 +47,74 @@ def resume(flow: Flow, session: Session, event: Resume, facts: Facts, now: datet
 
     Raises WrongVersion when `flow` is not the version the session began with, TypeError for an unknown event.
     """
-    if session.version != flow.version or session.flow != flow.key:
-        raise WrongVersion(f"session of {session.flow} began with version {session.version[:12]}, got {flow.version[:12]}")
+    _check_version(flow, session)
     if session.status is Status.ENDED:
         return session, ()
+    facts = facts.before(session.started_at)
     match event:
         case Stopped():
-            return _end(session, Outcome.STOPPED)
+            return end(flow, session, Outcome.STOPPED, facts, now)
         case TimedOut():
             return _timed_out(flow, session, event, facts, now)
         case ReplyRead():
-            return _replied(flow, session, event, facts, now)
+            return hear(flow, session, event, facts, now, question_of(flow, session))
     raise TypeError(f"unknown event {type(event).__name__}")
 
 
 def question_of(flow: Flow, session: Session) -> Question | None:
-    """The open question, in whose light a reply is read; None when the session is over."""
+    """The open question, in whose light a reply is read; while a re-check is waited for, its question. None when the session is over."""
     if session.status is Status.ENDED or not session.step:
         return None
-    step, language = flow.step(session.step), session.language
+    return _question(waited_for(flow, flow.step(session.step)), session.language)
+
+
+def late_question(flow: Flow, session: Session, now: datetime) -> Question | None:
+    """The question that was open when nobody answered any more, while an answer to it still counts; else None."""
+    if session.status is not Status.ENDED or not session.left_open or session.left_at is None:
+        return None
+    step = flow.question(session.left_open)
+    return _question(step, session.language) if now - session.left_at <= flow.late(step) else None
+
+
+def late_answer(flow: Flow, session: Session, event: ReplyRead, facts: Facts, now: datetime) -> Turn | None:
+    """A reply after the end, read in the light of `late_question`: its observations, red flags and thanks; nothing more is asked.
+
+    None when it comes too late or does not answer that question. Raises WrongVersion as `resume` does.
+    """
+    _check_version(flow, session)
+    question = late_question(flow, session, now)
+    if question is None:
+        return None
+    key = session.left_open
+    opened = replace(
+        session, status=Status.WAITING, step=key, left_open="", left_at=None, given_up=tuple(k for k in session.given_up if k != key)
+    )
+    heard, events = hear(flow, opened, event, facts.before(session.started_at), now, question, late=True)
+    return (replace(heard, outcome=session.outcome), events) if key in heard.done else None
+
+
+def _question(step: AskStep, language: str) -> Question:
     choices = tuple(Choice(n, option.value, option.words.get(language, ())) for n, option in enumerate(step.choices, 1))
     return Question(step.expects, step.key, language, step.ask[language].plain, choices, step.about)
 
 
-def _replied(flow: Flow, session: Session, event: ReplyRead, facts: Facts, now: datetime) -> Turn:
-    findings = event.findings[:MAX_FINDINGS]
-    question = question_of(flow, session)
-    session = replace(
-        session, turns=session.turns + 1, kept=tuple(replace(k, finding=replace(k.finding, span=NO_SPAN)) for k in session.kept)
-    )
-    if findings and all(finding.kind in NOT_AN_ANSWER for finding in findings):
-        return _still_waiting(session) if session.turns < MAX_TURNS else _too_long(flow, session)
-    step = flow.step(session.step)
-    noted = [(belongs_to(flow, step.key, finding), finding) for finding in recorded(findings)]
-    events: list[Event] = [ObservationRecorded(key, finding) for key, finding in noted]
-    confirmed = session.confirming and _says_yes(findings)
-    answered = confirmed or answers_open(step, findings, event.missing)
-    session = _keep(session, noted)
-    session = replace(session, done=(*session.done, *_newly_done(flow, session, step, findings, answered)))
-
-    flags = _of_this_reply(evaluate_flags(flow, session, facts, now, question))
-    session = replace(session, fired=(*session.fired, *(name for name, _, _ in flags)))
-    events += [RedFlagFound(key, fired) for _, key, fired in flags]
-    urgency = highest([*(fired.urgency for _, _, fired in flags), *([event.urgency] if event.urgency else [])])
-    said = _safety_answer(flow, session, event, [fired for _, _, fired in flags], facts)
-    events += said
-    if urgency is Urgency.EMERGENCY:
-        return _end(session, Outcome.RED_FLAG, events)
-    if any(finding.kind in NO_MORE_QUESTIONS for finding in findings):
-        return _still_waiting(session, events)
-    if session.turns >= MAX_TURNS:
-        return _too_long(flow, session, events)
-    quiet = bool(said) or event.answered
-    if answered and (session.confirming or not needs_confirming(step, session, facts)):
-        return _go_on(flow, session, facts, now, events, quiet=quiet)
-    confirming = answered or session.confirming
-    if session.tries + 1 >= MAX_TRIES:
-        return _to_a_nurse(flow, session, step, "confirmed" if confirming else "understood", facts, now, events, quiet=quiet)
-    text = step.confirm.ask if confirming and step.confirm is not None else step.ask_again
-    return _ask(flow, replace(session, tries=session.tries + 1, confirming=confirming), step, text, facts, now, events)
-
-
-def _to_a_nurse(
-    flow: Flow, session: Session, step: Step, what: str, facts: Facts, now: datetime, events: Sequence[Event], *, quiet: bool
-) -> Turn:
-    """The second answer that is not understood (or not confirmed): a nurse looks and the flow goes on."""
-    urgency = Urgency.URGENT if facts.high_risk else Urgency.SAME_DAY
-    fired = Fired(
-        rule=f"{flow.key}.{step.key}.not_{what}",
-        version=flow.version,
-        urgency=urgency,
-        reason=f"The answer could not be {what}, asked twice: {step.ask[flow.language('en')].plain}",
-        source="Rounds safety rules: a second unclear answer goes to a nurse",
-    )
-    said = [] if quiet else [MessageSaid(step.key, answer_text(flow, "not_understood", session, facts, urgency), session.language)]
-    session = replace(
-        session,
-        fired=(*session.fired, fired.rule),
-        given_up=(*session.given_up, *([] if step.key in session.done else [step.key])),
-    )
-    return _go_on(flow, session, facts, now, [*events, RedFlagFound(step.key, fired), *said], quiet=True)
+def _check_version(flow: Flow, session: Session) -> None:
+    if session.version != flow.version or session.flow != flow.key:
+        raise WrongVersion(f"session of {session.flow} began with version {session.version[:12]}, got {flow.version[:12]}")
 
 
 def _timed_out(flow: Flow, session: Session, event: TimedOut, facts: Facts, now: datetime) -> Turn:
     if event.step != session.step or session.wait_until is None or event.at < session.wait_until:
-        return _still_waiting(session)
+        return still_waiting(session)
     step = flow.step(session.step)
     session = replace(session, turns=session.turns + 1)
+    if isinstance(step, WaitStep):
+        return go_on(flow, replace(session, done=(*session.done, step.key)), facts, now)
+    asked = flow.question(step.key)
+    if asked.recheck:
+        return _no_recheck(flow, session, asked, facts, now)
     if session.reminders < MAX_REMINDERS and session.turns < MAX_TURNS:
-        asked_at = session.asked_at or now
-        until = max(asked_at + flow.silence.after(_at_risk(session, facts)), now + SHORTEST_WAIT)
-        session = replace(session, reminders=session.reminders + 1, wait_until=until)
-        before = _render(flow, flow.silence.remind, session, facts)
-        text = f"{before} {_render(flow, step.ask, session, facts)}"
-        return session, (QuestionAsked(step.key, text, session.language, step.expects, session.reminders), WaitSet(step.key, until))
+        return ask_reminding(flow, session, asked, facts, now, _at_risk(session, facts))
     urgency = flow.silence.urgency_high_risk if _at_risk(session, facts) else flow.silence.urgency
     hours = round((now - session.asked_at).total_seconds() / 3600) if session.asked_at else 0
     fired = Fired(
@@ -177,95 +124,26 @@ def _timed_out(flow: Flow, session: Session, event: TimedOut, facts: Facts, now:
         reason=f"No answer to the check-in for {hours} h" + (" after an answer that needs a nurse" if _needs_a_nurse(session) else ""),
         source=flow.sources[flow.silence.source],
     )
-    return _end(session, Outcome.SILENT, [SilenceNoticed(step.key, fired)])
+    return _silent(flow, session, SilenceNoticed(step.key, fired), facts, now)
 
 
-def _go_on(flow: Flow, session: Session, facts: Facts, now: datetime, events: Sequence[Event] = (), *, quiet: bool = False) -> Turn:
-    """Asks the first open step, or ends; `quiet` leaves the thanks out (an answer has just been given)."""
-    closed = {*session.done, *session.given_up}
-    step = next((step for step in flow.steps if step.key not in closed and may_ask(step, session)), None)
-    if step is not None:
-        session = replace(session, tries=0, confirming=False)
-        return _ask(flow, session, step, step.ask, facts, now, events)
-    last: list[Event] = []
-    if not quiet:
-        last = [MessageSaid(session.step, answer_text(flow, "thanks", session, facts, None), session.language)]
-    return _end(session, Outcome.COMPLETED, [*events, *last])
-
-
-def _ask(flow: Flow, session: Session, step: Step, text: Localized, facts: Facts, now: datetime, events: Sequence[Event] = ()) -> Turn:
-    until = now + timedelta(minutes=flow.silence.remind_after)
-    session = replace(session, step=step.key, asked_at=now, wait_until=until, reminders=0)
-    asked = QuestionAsked(step.key, _render(flow, text, session, facts), session.language, step.expects)
-    return session, (*events, asked, WaitSet(step.key, until))
-
-
-def _still_waiting(session: Session, events: Sequence[Event] = ()) -> Turn:
-    """Nothing is asked; the wait stands as it was. Every turn that leaves a session waiting tells until when."""
-    return session, (*events, *([WaitSet(session.step, session.wait_until)] if session.wait_until else []))
-
-
-def _of_this_reply(flags: Sequence[Flagged]) -> list[Flagged]:
-    """A span speaks of the reply it was read from: those of earlier replies are left out."""
-    return [(n, key, replace(fired, spans=tuple(span for span in fired.spans if span != NO_SPAN))) for n, key, fired in flags]
-
-
-def _end(session: Session, outcome: Outcome, events: Sequence[Event] = ()) -> Turn:
-    ended = replace(session, status=Status.ENDED, outcome=outcome.value, step="", asked_at=None, wait_until=None, confirming=False)
-    return ended, (*events, SessionEnded(outcome.value))
-
-
-def _too_long(flow: Flow, session: Session, events: Sequence[Event] = ()) -> Turn:
+def _no_recheck(flow: Flow, session: Session, step: AskStep, facts: Facts, now: datetime) -> Turn:
+    """No answer to a safety re-check raises the urgency of what led to it by one class (decisions 8)."""
+    classes = sorted(Urgency, key=lambda urgency: urgency.rank)
+    before = Urgency(session.urgency) if session.urgency else Urgency.ROUTINE
     fired = Fired(
-        rule=f"{flow.key}.too_long",
+        rule=f"{flow.key}.{step.key}.no_recheck",
         version=flow.version,
-        urgency=Urgency.SAME_DAY,
-        reason=f"The check-in did not come to an end in {MAX_TURNS} messages",
-        source="Rounds safety rules: nothing is dropped silently",
+        urgency=classes[max(0, classes.index(before) - 1)],
+        reason=f"No answer to the safety re-check: {step.ask[flow.language('en')].plain}",
+        source="Rounds safety rules: a safety re-check without an answer raises the urgency by one class",
     )
-    return _end(session, Outcome.LIMIT, [*events, RedFlagFound(session.step, fired)])
+    return _silent(flow, session, SilenceNoticed(step.key, fired), facts, now)
 
 
-def _keep(session: Session, noted: Sequence[tuple[str, Finding]]) -> Session:
-    """A newer value or answer replaces the older one of the same step and sort; symptoms add up."""
-    kept = list(session.kept)
-    for key, finding in noted:
-        if finding.kind is not FindingKind.SYMPTOM:
-            kept = [old for old in kept if (old.step, old.finding.kind) != (key, finding.kind) or _another_value(old.finding, finding)]
-        kept.append(Kept(key, finding))
-    return replace(session, kept=tuple(kept[-MAX_KEPT:]))
-
-
-def _another_value(old: Finding, new: Finding) -> bool:
-    return new.kind is FindingKind.VALUE and old.name != new.name
-
-
-def _newly_done(flow: Flow, session: Session, step: Step, findings: Sequence[Finding], answered: bool) -> list[str]:
-    closed = {*session.done, *session.given_up}
-    others = [other.key for other in flow.steps if other.key != step.key and other.key not in closed and answers_unasked(other, findings)]
-    return ([step.key] if answered and step.key not in session.done else []) + others
-
-
-def _safety_answer(flow: Flow, session: Session, event: ReplyRead, fired: Sequence[Fired], facts: Facts) -> list[Event]:
-    """The answer to the most urgent flag that has one, unless universal triage answers the same reply as urgently."""
-    answers = sorted((each for each in fired if each.answer), key=lambda each: each.urgency.rank)
-    if not answers:
-        return []
-    first = answers[0]
-    if event.answered and event.urgency is not None and event.urgency.rank <= first.urgency.rank:
-        return []
-    text = answer_text(flow, first.answer, session, facts, first.urgency)
-    return [MessageSaid(session.step, text, session.language, safety=True)]
-
-
-def _render(flow: Flow, text: Localized, session: Session, facts: Facts) -> str:
-    spoken = replace(facts, language=session.language)
-    values = patient_values(spoken, None, flow.wording.raw("call_emergency", session.language))
-    return fill(text[session.language].pick(facts.detail_consent), values, f"{flow.key} {session.step}")
-
-
-def _says_yes(findings: Sequence[Finding]) -> bool:
-    return any(f.kind is FindingKind.ANSWER and f.name == "yes" and f.present for f in findings)
+def _silent(flow: Flow, session: Session, noticed: SilenceNoticed, facts: Facts, now: datetime) -> Turn:
+    left = replace(session, left_open=session.step, left_at=session.asked_at or now)
+    return end(flow, left, Outcome.SILENT, facts, now, [noticed])
 
 
 def _at_risk(session: Session, facts: Facts) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 
 from service.domain.reading import Assertion, Finding, FindingKind, Quantity
 
-MAX_KEPT = 60
+MAX_KEPT = 120
 """Findings kept in a session; the oldest go first (all of them are in the patient's record)."""
 
 
@@ -46,10 +46,12 @@ class Session:
     flow: str
     version: str
     language: str
+    started_at: datetime
+    """What was told from here on are the session's findings; what was told before is history."""
     status: Status = Status.WAITING
     outcome: str = ""
     step: str = ""
-    """The step whose question is open, "" when ended."""
+    """The step whose question is open, or that waits for a re-check; "" when ended."""
     asked_at: datetime | None = None
     wait_until: datetime | None = None
     reminders: int = 0
@@ -64,6 +66,13 @@ class Session:
     kept: tuple[Kept, ...] = ()
     fired: tuple[str, ...] = ()
     """Red flags that have fired, so that none fires twice."""
+    urgency: str = ""
+    """The highest urgency of the session so far, "" for none."""
+    quickened: bool = False
+    """True once more frequent check-ins were asked for."""
+    left_open: str = ""
+    """The question that was open when nobody answered any more, and since when: a late answer is matched to it."""
+    left_at: datetime | None = None
     turns: int = 0
 
     def findings(self, step: str | None = None) -> tuple[Finding, ...]:
@@ -76,6 +85,7 @@ class Session:
             "flow": self.flow,
             "version": self.version,
             "language": self.language,
+            "started_at": self.started_at.isoformat(),
             "status": self.status.value,
             "outcome": self.outcome,
             "step": self.step,
@@ -88,6 +98,10 @@ class Session:
             "given_up": list(self.given_up),
             "kept": [{"step": kept.step, **finding_to_json(kept.finding)} for kept in self.kept],
             "fired": list(self.fired),
+            "urgency": self.urgency,
+            "quickened": self.quickened,
+            "left_open": self.left_open,
+            "left_at": _instant_out(self.left_at),
             "turns": self.turns,
         }
 
@@ -98,6 +112,7 @@ class Session:
             flow=data["flow"],
             version=data["version"],
             language=data["language"],
+            started_at=datetime.fromisoformat(data["started_at"]),
             status=Status(data["status"]),
             outcome=data["outcome"],
             step=data["step"],
@@ -110,6 +125,10 @@ class Session:
             given_up=tuple(data["given_up"]),
             kept=tuple(Kept(each["step"], finding_from_json(each)) for each in data["kept"]),
             fired=tuple(data["fired"]),
+            urgency=data["urgency"],
+            quickened=data["quickened"],
+            left_open=data["left_open"],
+            left_at=_instant_in(data["left_at"]),
             turns=data["turns"],
         )
 

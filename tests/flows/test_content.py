@@ -108,4 +108,4 @@ def test_without_flows_nothing_starts(root: Path) -> None:
 def test_no_and_yes_stay_words() -> None:
     """YAML 1.2: an unquoted no is text, not false."""
     flow = load_flows()["heart_failure/daily"]
-    assert all(isinstance(word, str) for step in flow.steps for option in step.choices for word in option.words["en"])
+    assert all(isinstance(word, str) for step in flow.questions for option in step.choices for word in option.words["en"])

@@ -66,8 +66,8 @@ MISTAKES = [
     ("      - name: lost_in_a_week", "      - name: gained_in_a_week", "is used twice"),
     ("      - name: lost_in_a_week", "      - name: Lost!", "lower case letters"),
     ("    about: [shortness_of_breath, leg_swelling]\n", "", "belong together"),
-    ("{step: water_pill, answer: [missed, partly]}", "{step: water_pil, answer: [missed]}", "did you mean water_pill?"),
-    ("{step: water_pill, answer: [missed, partly]}", "{step: missed_reason, answer: [missed]}", "is no earlier step"),
+    ("{step: water_pill, medication: [missed, partly]}", "{step: water_pil, medication: [missed]}", "did you mean water_pill?"),
+    ("{step: water_pill, medication: [missed, partly]}", "{step: missed_reason, unanswered: true}", "is no earlier question"),
     ("    also_answered_by: missed_reason", "    also_answered_by: reason", "no finding is called so"),
     ('4 side effects, 5 other."', '4 side effects."', "does not offer choice 5"),
     ("en: [other, something else]", "en: [stop]", "ends all messages"),
@@ -119,7 +119,7 @@ def test_an_answer_written_in_the_flow_travels_with_it() -> None:
         )
     )
     assert flow.phrases["weight.gained_in_a_day"]["en"] == "A nurse answers {promise}."
-    assert flow.steps[0].red_flags[0].answer == "weight.gained_in_a_day"
+    assert flow.questions[0].red_flags[0].answer == "weight.gained_in_a_day"
 
 
 def test_an_answer_written_in_the_flow_needs_every_language() -> None:

@@ -23,7 +23,7 @@ from service.domain.reading import Expects, FindingKind, Measure
 from service.domain.texts import MissingValue
 from service.domain.urgency import Urgency
 from service.engine import Flow, Session, WrongVersion, content_hash, question_of, resume, start
-from service.engine.run import MAX_TURNS
+from service.engine.proceed import MAX_TURNS
 from tests.flows.conversation import ANA, MORNING, Conversation, found, named, pill, symptom, weight
 
 FLOW = load_flows()["heart_failure/daily"]

@@ -1,0 +1,78 @@
+"""Which step comes next: `only_if` judged over what was told in the session, and what must not be asked just now."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from service.domain.facts import Facts
+from service.domain.reading import Finding
+from service.engine.flow import Flow
+from service.engine.session import Session
+from service.engine.steps import AskStep, Step, WaitStep
+from service.triage.operators import judge
+
+QUIET_BEFORE_CLOSING = timedelta(hours=2)
+"""A question that may raise an emergency is not asked so shortly before nobody is on duty (decisions 7)."""
+
+
+def next_step(flow: Flow, session: Session, facts: Facts, now: datetime) -> Step | None:
+    """The first open step that may come now, None when there is none."""
+    for step in flow.steps:
+        if may_come(flow, step, session, facts, now) and not put_off(step, facts):
+            return step
+    return None
+
+
+def may_come(flow: Flow, step: Step, session: Session, facts: Facts, now: datetime) -> bool:
+    """True for an open step whose `only_if` is not false; a re-check comes only after its wait."""
+    if step.key in session.done or step.key in session.given_up:
+        return False
+    if isinstance(step, AskStep) and step.recheck and _before(flow, step).key not in session.done:
+        return False
+    return holds(flow, step, session, facts, now) is not False
+
+
+def holds(flow: Flow, step: Step, session: Session, facts: Facts, now: datetime) -> bool | None:
+    """Whether the step's `only_if` holds; None when that is not known. True without one."""
+    return _holds(flow, step, session, facts, now, told(flow, session, facts, now)) if step.only_if else True
+
+
+def told(flow: Flow, session: Session, facts: Facts, now: datetime) -> Mapping[str, tuple[Finding, ...]]:
+    """What was told to each question: nothing to one that is skipped; one that waits for its answer, or never got it, is not in it."""
+    answered = {kept.step for kept in session.kept} | set(session.done)
+    found: dict[str, tuple[Finding, ...]] = {}
+    for step in flow.questions:
+        if step.key in answered:
+            found[step.key] = session.findings(step.key)
+        elif step.only_if and step.key not in session.given_up and _holds(flow, step, session, facts, now, found) is False:
+            found[step.key] = ()
+    return found
+
+
+def _holds(
+    flow: Flow, step: Step, session: Session, facts: Facts, now: datetime, by_step: Mapping[str, tuple[Finding, ...]]
+) -> bool | None:
+    found = [judge(condition, session.findings(), facts, now, by_step=by_step).holds for condition in flow.only_if(step)]
+    return False if False in found else None if None in found else True
+
+
+def put_off(step: Step, facts: Facts) -> bool:
+    """True for a question that may raise an emergency while nobody is on duty, or shortly before."""
+    if not isinstance(step, AskStep) or not step.can_raise_emergency:
+        return False
+    minutes = facts.minutes_until_unstaffed
+    return not facts.staffed or (minutes is not None and timedelta(minutes=minutes) < QUIET_BEFORE_CLOSING)
+
+
+def waited_for(flow: Flow, step: Step) -> AskStep:
+    """The question that an open step stands for: itself, or the re-check after a wait. TypeError for another kind."""
+    if isinstance(step, WaitStep):
+        step = flow.steps[flow.steps.index(step) + 1]
+    if not isinstance(step, AskStep):
+        raise TypeError(f"{step.key} asks nothing")
+    return step
+
+
+def _before(flow: Flow, step: Step) -> Step:
+    return flow.steps[flow.steps.index(step) - 1]

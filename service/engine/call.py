@@ -1,0 +1,172 @@
+"""A check-in as a telephone call, between two steps: where it stands, and what keys and words mean there. Pure.
+
+What is asked and what an answer leads to is the flow's (`run.py`); here is what only a voice has: the identity check, the keys
+for repeating, for a person and for no more calls, silence, and what is read back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from enum import StrEnum
+from typing import Any
+
+from service.domain.call import CallInput
+from service.domain.prompt import Gather, Prompt, Say
+from service.domain.reading import Channel, Expects, Question
+from service.domain.script import Script
+from service.replies import Lexicon
+from service.replies.normalise import normalise
+from service.replies.numerals import numbers
+
+MOST_IDENTITY_TRIES = 2
+MOST_TRIES = 2
+"""Times that one thing is asked on the telephone (silence and "that is not right" count) before the flow's own path goes on."""
+MOST_SILENCES = 4
+"""In a row: then nobody is there, and the call ends."""
+MOST_TURNS = 150
+SURE = 0.6
+"""Confidence of a transcript from which on it is taken as said; below it, or without one, the words are read back first.
+Own choice, to be set anew from field data: providers' scores are not calibrated."""
+
+
+class Stage(StrEnum):
+    """What the open prompt asks for."""
+
+    IDENTITY = "identity"
+    QUESTION = "question"
+    HEARD = "heard"  # words of which we are not sure, read back before they count
+    VALUE = "value"  # a value that has called a nurse, read back after it did
+    CORRECT = "correct"  # that value once more
+    STOP = "stop"  # really no more calls?
+    SAFETY = "safety"  # 911 called, cannot, no emergency
+    PERSON = "person"  # the caller is being put through
+    OVER = "over"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call between two steps; plain JSON when it is stored."""
+
+    language: str
+    stage: Stage = Stage.IDENTITY
+    turn: int = 0
+    """Number of the open prompt; an input to an earlier one has been applied already."""
+    identified: bool = False
+    misses: int = 0
+    """Identity tries that failed."""
+    silences: int = 0
+    tries: int = 0
+    """Of the open question, on the telephone."""
+    step: str = ""
+    """The flow's step whose question is open or was the last."""
+    back: str = ""
+    """The stage to return to from STOP and PERSON."""
+    pending: str = ""
+    """Words that wait for "is that right?"."""
+    flagged: str = ""
+    """The step whose value is read back."""
+    answered: bool = False
+    """Anything of the check-in has been answered in this call."""
+    spoken: str = ""
+    """Id of the row that keeps what was said last; the next step proves that the line stood."""
+    owed: str = ""
+    """Key of a safety answer that was said last and is not known to be heard."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON values; `from_json` gives an equal call."""
+        return {**asdict(self), "stage": self.stage.value}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Call:
+        """The call that `to_json` wrote. KeyError or ValueError when it is something else."""
+        return cls(**{**{field.name: data[field.name] for field in fields(cls)}, "stage": Stage(data["stage"])})
+
+
+class Key(StrEnum):
+    """Keys that mean the same all through a call."""
+
+    REPEAT = "repeat"
+    PERSON = "person"
+    STOP = "stop"
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """An answer in words; `sure` is False where a transcript may be wrong."""
+
+    text: str
+    sure: bool
+
+
+def meant(call: Call, heard: CallInput, question: Question | None, script: Script) -> Key | Words | None:
+    """What an input means where the call stands; None is silence.
+
+    * alone or 8 repeats, 0 asks for a person, 9 for no more calls; where 0, 8 or 9 may be the answer itself, it is, and
+    *0 and *9 are the keys.
+    """
+    if heard.pressed:
+        if heard.pressed in _ALWAYS:
+            return _ALWAYS[heard.pressed]
+        if heard.pressed in _ALONE and not _may_answer(heard.pressed, call.stage, question):
+            return _ALONE[heard.pressed]
+        return Words(_typed(heard.pressed, call, question, script), True)
+    if not heard.spoken:
+        return None
+    if script.asks_to_repeat(heard.spoken, call.language):
+        return Key.REPEAT
+    return Words(heard.spoken, heard.confidence is not None and heard.confidence >= SURE)
+
+
+_ALWAYS = {"*": Key.REPEAT, "**": Key.REPEAT, "*8": Key.REPEAT, "*0": Key.PERSON, "*9": Key.STOP}
+_ALONE = {"8": Key.REPEAT, "0": Key.PERSON, "9": Key.STOP}
+_ANY_DIGIT = frozenset({"scale_0_10", "count", "inr"})
+_YES_OR_NO = frozenset({Expects.YES_NO, Expects.MEDICATION_TAKEN, Expects.SYMPTOMS})
+_ASKS_YES_OR_NO = frozenset({Stage.HEARD, Stage.VALUE, Stage.STOP})
+
+
+def _may_answer(key: str, stage: Stage, question: Question | None) -> bool:
+    if stage is Stage.STOP:
+        return key == "9"
+    if stage not in (Stage.QUESTION, Stage.CORRECT) or question is None:
+        return False
+    if question.expects is Expects.CHOICE:
+        return any(choice.number == int(key) for choice in question.choices)
+    return question.expects.value in _ANY_DIGIT or (question.expects is Expects.PHQ_ITEM and key == "0")
+
+
+def _typed(keys: str, call: Call, question: Question | None, script: Script) -> str:
+    """Keys as the words they stand for: 1 and 2 are yes and no, * is the point, or the stroke of a blood pressure."""
+    expects = question.expects if question is not None else None
+    if call.stage in _ASKS_YES_OR_NO or (expects in _YES_OR_NO and call.stage is not Stage.SAFETY):
+        name = {"1": "yes", "2": "no", "9": "yes" if call.stage is Stage.STOP else ""}.get(keys, "")
+        return script.words[name][call.language] if name else keys
+    if expects is Expects.BLOOD_PRESSURE:
+        return keys.replace("*", "/")
+    return keys.replace("*", ".")
+
+
+def digits_of(heard: CallInput, lexicon: Lexicon, language: str) -> str:
+    """The digits of a code or a year, typed or said: "nineteen fifty" and "one nine five zero" are both 1950."""
+    if heard.pressed:
+        return "".join(key for key in heard.pressed if key.isdigit())
+    found = numbers(lexicon, normalise(lexicon, heard.spoken), language, Channel.VOICE, asked=True)
+    return "".join(f"{number.value:.0f}" for number in found)
+
+
+def proves_identity(digits: str, *, birth_year: str, pin: str) -> bool:
+    """Whether these are the patient's code, or the birth year of one who has no code."""
+    return bool(digits) and digits == (pin or birth_year)
+
+
+def slower(prompt: Prompt) -> Prompt:
+    """The same prompt once more, spoken slowly."""
+    return Prompt(tuple(_slower(part) for part in prompt.parts))
+
+
+def _slower(part: Any) -> Any:
+    if isinstance(part, Say):
+        return replace(part, slow=True)
+    if isinstance(part, Gather):
+        return replace(part, says=tuple(replace(say, slow=True) for say in part.says))
+    return part

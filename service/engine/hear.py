@@ -1,0 +1,169 @@
+"""A reply to a conversation: what it answers, which red flags fire, what the patient hears, and what is asked next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from service.domain.decision import Fired
+from service.domain.event import CadenceQuickened, Event, MessageSaid, ObservationRecorded, RedFlagFound, ReplyRead
+from service.domain.facts import Facts
+from service.domain.reading import Finding, FindingKind, Question
+from service.domain.urgency import Urgency, highest
+from service.engine.answers import (
+    NO_MORE_QUESTIONS,
+    NOT_AN_ANSWER,
+    answers_open,
+    answers_unasked,
+    belongs_to,
+    implausible,
+    recorded,
+)
+from service.engine.branches import told, waited_for
+from service.engine.flow import Flow
+from service.engine.proceed import MAX_TURNS, Turn, ask, end, go_on, raised, still_waiting, too_long
+from service.engine.red_flags import Flagged, answer_text, evaluate_flags, needs_confirming
+from service.engine.session import MAX_KEPT, Kept, Outcome, Session
+from service.engine.steps import AskStep, WaitStep
+from service.triage.operators import judge
+
+MAX_FINDINGS = 50
+"""Findings of one reply that are looked at (universal triage has seen them all)."""
+MAX_TRIES = 2
+"""A question is asked, asked once more, and then a nurse looks."""
+NO_SPAN = (0, 0)
+"""The span of a finding that was read from an earlier reply."""
+
+
+def hear(
+    flow: Flow, session: Session, event: ReplyRead, facts: Facts, now: datetime, question: Question | None, *, late: bool = False
+) -> Turn:
+    """What follows from a reply; `late`: the check-in is over, nothing more is asked."""
+    open_step = flow.step(session.step)
+    step, waiting = waited_for(flow, open_step), isinstance(open_step, WaitStep)
+    found = event.findings[:MAX_FINDINGS]
+    findings = tuple(finding for finding in found if not implausible(step, finding))
+    missing = event.missing or ("implausible" if len(findings) < len(found) else "")
+    session = replace(
+        session, turns=session.turns + 1, kept=tuple(replace(k, finding=replace(k.finding, span=NO_SPAN)) for k in session.kept)
+    )
+    if found and all(finding.kind in NOT_AN_ANSWER for finding in found):
+        return still_waiting(session) if session.turns < MAX_TURNS else too_long(flow, session, facts, now)
+    noted = [(belongs_to(flow, step.key, finding), finding) for finding in recorded(findings)]
+    events: list[Event] = [ObservationRecorded(key, finding) for key, finding in noted]
+    confirmed = session.confirming and _says_yes(findings)
+    answered = confirmed or answers_open(step, findings, missing)
+    session = _keep(session, noted)
+    session = replace(session, done=(*session.done, *_newly_done(flow, session, step, findings, answered)))
+    if answered and waiting:
+        session = replace(session, done=(*session.done, open_step.key))
+
+    flags = _of_this_reply(evaluate_flags(flow, session, facts, now, question))
+    red = [RedFlagFound(key, fired) for _, key, fired in flags]
+    session = raised(session, red, event.urgency)
+    events += red
+    session, quickened = _quickened(flow, session, facts, now)
+    events += quickened
+    urgency = highest([*(fired.urgency for _, _, fired in flags), *([event.urgency] if event.urgency else [])])
+    said = _safety_answer(flow, session, event, [fired for _, _, fired in flags], facts)
+    events += said
+    if late:
+        return _late(flow, session, facts, now, events, quiet=bool(said) or event.answered)
+    if urgency is Urgency.EMERGENCY:
+        return end(flow, session, Outcome.RED_FLAG, facts, now, events)
+    if any(finding.kind in NO_MORE_QUESTIONS for finding in findings):
+        return still_waiting(session, events)
+    if session.turns >= MAX_TURNS:
+        return too_long(flow, session, facts, now, events)
+    if waiting and not answered:
+        return still_waiting(session, events)
+    quiet = bool(said) or event.answered
+    if answered and (session.confirming or not needs_confirming(step, session, facts)):
+        return go_on(flow, session, facts, now, events, quiet=quiet)
+    confirming = answered or session.confirming
+    if session.tries + 1 >= MAX_TRIES:
+        return _to_a_nurse(flow, session, step, "confirmed" if confirming else "understood", facts, now, events, quiet=quiet)
+    text = step.confirm.ask if confirming and step.confirm is not None else step.ask_again
+    return ask(flow, replace(session, tries=session.tries + 1, confirming=confirming), step, text, facts, now, events)
+
+
+def _late(flow: Flow, session: Session, facts: Facts, now: datetime, events: list[Event], *, quiet: bool) -> Turn:
+    if not quiet:
+        events.append(MessageSaid(session.step, answer_text(flow, "thanks", session, facts, None), session.language))
+    ended, followed = end(flow, session, Outcome.SILENT, facts, now, events)
+    return ended, followed[:-1]  # that it has ended was told when it did
+
+
+def _to_a_nurse(
+    flow: Flow, session: Session, step: AskStep, what: str, facts: Facts, now: datetime, events: Sequence[Event], *, quiet: bool
+) -> Turn:
+    """The second answer that is not understood (or not confirmed): a nurse looks and the flow goes on."""
+    wanted = [step.unclear.urgency if step.unclear is not None else Urgency.SAME_DAY, *([Urgency.URGENT] if facts.high_risk else [])]
+    urgency = min(wanted, key=lambda each: each.rank)
+    fired = Fired(
+        rule=f"{flow.key}.{step.key}.not_{what}",
+        version=flow.version,
+        urgency=urgency,
+        reason=f"The answer could not be {what}, asked twice: {step.ask[flow.language('en')].plain}",
+        source="Rounds safety rules: a second unclear answer goes to a nurse",
+    )
+    red = RedFlagFound(step.key, fired)
+    said = [] if quiet else [MessageSaid(step.key, answer_text(flow, "not_understood", session, facts, urgency), session.language)]
+    session = raised(session, [red])
+    session = replace(session, given_up=(*session.given_up, *([] if step.key in session.done else [step.key])))
+    return go_on(flow, session, facts, now, [*events, red, *said], quiet=True)
+
+
+def _quickened(flow: Flow, session: Session, facts: Facts, now: datetime) -> tuple[Session, list[Event]]:
+    condition = flow.quicken_when
+    if condition is None or flow.quicken is None or session.quickened:
+        return session, []
+    if not judge(condition, session.findings(), facts, now, by_step=told(flow, session, facts, now)).holds:
+        return session, []
+    return replace(session, quickened=True), [CadenceQuickened(flow.quicken.phase, flow.quicken.for_)]
+
+
+def _of_this_reply(flags: Iterable[Flagged]) -> list[Flagged]:
+    """A span speaks of the reply it was read from: those of earlier replies are left out."""
+    return [(n, key, replace(fired, spans=tuple(span for span in fired.spans if span != NO_SPAN))) for n, key, fired in flags]
+
+
+def _keep(session: Session, noted: Sequence[tuple[str, Finding]]) -> Session:
+    """A newer value or answer replaces the older one of the same step and sort; symptoms add up."""
+    kept = list(session.kept)
+    for key, finding in noted:
+        if finding.kind is not FindingKind.SYMPTOM:
+            kept = [old for old in kept if (old.step, old.finding.kind) != (key, finding.kind) or _another_value(old.finding, finding)]
+        kept.append(Kept(key, finding))
+    return replace(session, kept=tuple(kept[-MAX_KEPT:]))
+
+
+def _another_value(old: Finding, new: Finding) -> bool:
+    return new.kind is FindingKind.VALUE and old.name != new.name
+
+
+def _newly_done(flow: Flow, session: Session, step: AskStep, findings: Sequence[Finding], answered: bool) -> list[str]:
+    closed = {*session.done, *session.given_up, step.key}
+    others = []
+    for other in flow.questions:
+        own = [f for f in findings if f.kind is FindingKind.SYMPTOM or belongs_to(flow, step.key, f) == other.key]
+        if other.key not in closed and not other.recheck and answers_unasked(other, own):
+            others.append(other.key)
+    return ([step.key] if answered and step.key not in session.done else []) + others
+
+
+def _safety_answer(flow: Flow, session: Session, event: ReplyRead, fired: Sequence[Fired], facts: Facts) -> list[Event]:
+    """The answer to the most urgent flag that has one, unless universal triage answers the same reply as urgently."""
+    answers = sorted((each for each in fired if each.answer), key=lambda each: each.urgency.rank)
+    if not answers:
+        return []
+    first = answers[0]
+    if event.answered and event.urgency is not None and event.urgency.rank <= first.urgency.rank:
+        return []
+    text = answer_text(flow, first.answer, session, facts, first.urgency)
+    return [MessageSaid(session.step, text, session.language, safety=True)]
+
+
+def _says_yes(findings: Sequence[Finding]) -> bool:
+    return any(f.kind is FindingKind.ANSWER and f.name == "yes" and f.present for f in findings)

@@ -1,0 +1,189 @@
+"""How a conversation goes on: the next step is asked, told, waited for or handed over, until a question is open or all is done."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from service.domain.decision import Fired
+from service.domain.event import (
+    AnswerKept,
+    EducationGiven,
+    Event,
+    FollowUpPlanned,
+    MessageSaid,
+    QuestionAsked,
+    RedFlagFound,
+    SessionEnded,
+    WaitSet,
+)
+from service.domain.facts import Facts
+from service.domain.reading import FindingKind
+from service.domain.texts import fill
+from service.domain.urgency import Urgency, highest
+from service.domain.wording import patient_values
+from service.engine.branches import holds, may_come, next_step, put_off
+from service.engine.flow import Flow, Lesson
+from service.engine.red_flags import answer_text
+from service.engine.session import Outcome, Session, Status
+from service.engine.steps import AskStep, EducateStep, FollowUpStep, HandOverStep, RecordStep, Step, TellStep, WaitStep
+from service.engine.written import Localized
+
+MAX_TURNS = 120
+"""Events one session takes in; the next one ends it and hands it to a nurse."""
+RECHECK_WAIT = timedelta(minutes=30)
+"""How long an answer to a safety re-check is waited for."""
+SHORTEST_WAIT = timedelta(minutes=30)
+
+Turn = tuple[Session, tuple[Event, ...]]
+
+
+def go_on(flow: Flow, session: Session, facts: Facts, now: datetime, events: Sequence[Event] = (), *, quiet: bool = False) -> Turn:
+    """Takes the open steps in order until one waits for the patient, or ends; `quiet` leaves the thanks out."""
+    events = list(events)
+    for _ in flow.steps:
+        step = next_step(flow, session, facts, now)
+        match step:
+            case None:
+                break
+            case AskStep():
+                return ask(flow, replace(session, tries=0, confirming=False), step, step.ask, facts, now, events)
+            case WaitStep():
+                until = now + timedelta(minutes=step.wait)
+                session = replace(session, step=step.key, asked_at=now, wait_until=until, reminders=0, tries=0, confirming=False)
+                return session, (*events, WaitSet(step.key, until))
+        more = _passed(flow, session, step, facts, quiet=quiet)
+        session = raised(replace(session, done=(*session.done, step.key)), more)
+        events += more
+        quiet = quiet or any(isinstance(event, MessageSaid) for event in more)
+        if isinstance(step, HandOverStep) and step.hand_over.urgency is Urgency.EMERGENCY:
+            return end(flow, session, Outcome.RED_FLAG, facts, now, events)
+    events += _not_asked(flow, session, facts, now)
+    if not quiet:
+        events.append(MessageSaid(session.step, answer_text(flow, "thanks", session, facts, None), session.language))
+    return end(flow, session, Outcome.COMPLETED, facts, now, events)
+
+
+def _passed(flow: Flow, session: Session, step: Step, facts: Facts, *, quiet: bool) -> list[Event]:
+    """What a step brings that does not wait for the patient."""
+    language = session.language
+    match step:
+        case TellStep():
+            return [MessageSaid(step.key, render(flow, step.tell, session, facts), language)]
+        case EducateStep():
+            lesson = next_lesson(flow, step, facts)
+            text = render(flow, lesson.text, session, facts)
+            return [MessageSaid(step.key, text, language), EducationGiven(step.key, step.educate, lesson.name)]
+        case HandOverStep():
+            return _hand_over(flow, session, step, facts, quiet=quiet)
+        case FollowUpStep():
+            return [FollowUpPlanned(step.key, step.follow_up.of, timedelta(minutes=step.follow_up.after))]
+        case RecordStep():
+            found = [f for f in session.findings(step.record.from_) if f.kind is not FindingKind.SYMPTOM]
+            return [AnswerKept(step.key, step.record.name, found[-1])] if found else []
+    raise TypeError(f"{step.key} waits for the patient")
+
+
+def next_lesson(flow: Flow, step: EducateStep, facts: Facts) -> Lesson:
+    """The first message of the topic that this patient has not had; once they have had all, the least recent one."""
+    had = [name for topic, _, name in (each.partition("/") for each in facts.educated) if topic == step.educate]
+    last = {name: place for place, name in enumerate(had)}
+    return min(flow.education[step.educate], key=lambda lesson: last.get(lesson.name, -1))
+
+
+def _hand_over(flow: Flow, session: Session, step: HandOverStep, facts: Facts, *, quiet: bool = False) -> list[Event]:
+    entry = step.hand_over
+    fired = Fired(
+        rule=f"{flow.key}.{step.key}",
+        version=flow.version,
+        urgency=entry.urgency,
+        reason=entry.reason,
+        source=flow.sources[entry.source],
+        answer=entry.answer,
+    )
+    if not entry.answer or quiet:
+        return [RedFlagFound(step.key, fired)]
+    text = answer_text(flow, entry.answer, session, facts, entry.urgency)
+    return [RedFlagFound(step.key, fired), MessageSaid(step.key, text, session.language, safety=True)]
+
+
+def _not_asked(flow: Flow, session: Session, facts: Facts, now: datetime) -> list[Event]:
+    """Questions put off because nobody will soon be on duty (decisions 7): a nurse asks them."""
+    return [
+        RedFlagFound(
+            step.key,
+            Fired(
+                rule=f"{flow.key}.{step.key}.put_off",
+                version=flow.version,
+                urgency=Urgency.SAME_DAY,
+                reason=f"Not asked so shortly before nobody is on duty; please ask: {step.ask[flow.language('en')].plain}",
+                source="Rounds safety rules: what may raise an emergency is not asked in the last 2 hours before an unstaffed period",
+            ),
+        )
+        for step in flow.questions
+        if put_off(step, facts) and may_come(flow, step, session, facts, now)
+    ]
+
+
+def ask(flow: Flow, session: Session, step: AskStep, text: Localized, facts: Facts, now: datetime, events: Sequence[Event] = ()) -> Turn:
+    """Asks a question in this form and waits for the answer."""
+    until = now + (RECHECK_WAIT if step.recheck else timedelta(minutes=flow.silence.remind_after))
+    session = replace(session, step=step.key, asked_at=now, wait_until=until, reminders=0)
+    asked = QuestionAsked(step.key, render(flow, text, session, facts), session.language, step.expects, recheck=step.recheck)
+    return session, (*events, asked, WaitSet(step.key, until))
+
+
+def ask_reminding(flow: Flow, session: Session, step: AskStep, facts: Facts, now: datetime, at_risk: bool) -> Turn:
+    """Asks the same question again because no answer came."""
+    asked_at = session.asked_at or now
+    until = max(asked_at + flow.silence.after(at_risk), now + SHORTEST_WAIT)
+    session = replace(session, reminders=session.reminders + 1, wait_until=until)
+    text = f"{render(flow, flow.silence.remind, session, facts)} {render(flow, step.ask, session, facts)}"
+    return session, (QuestionAsked(step.key, text, session.language, step.expects, session.reminders), WaitSet(step.key, until))
+
+
+def still_waiting(session: Session, events: Sequence[Event] = ()) -> Turn:
+    """Nothing is asked; the wait stands as it was. Every turn that leaves a session waiting tells until when."""
+    return session, (*events, *([WaitSet(session.step, session.wait_until)] if session.wait_until else []))
+
+
+def end(flow: Flow, session: Session, outcome: Outcome, facts: Facts, now: datetime, events: Sequence[Event] = ()) -> Turn:
+    """The conversation is over. What the answers so far hand to a nurse is handed over although its step was not reached."""
+    events = list(events)
+    if outcome is not Outcome.COMPLETED:
+        for step in flow.steps:
+            if isinstance(step, HandOverStep) and step.only_if and step.key not in session.done and holds(flow, step, session, facts, now):
+                more = _hand_over(flow, session, step, facts, quiet=True)
+                session = raised(replace(session, done=(*session.done, step.key)), more)
+                events += more
+    ended = replace(session, status=Status.ENDED, outcome=outcome.value, step="", asked_at=None, wait_until=None, confirming=False)
+    return ended, (*events, SessionEnded(outcome.value))
+
+
+def too_long(flow: Flow, session: Session, facts: Facts, now: datetime, events: Sequence[Event] = ()) -> Turn:
+    """A conversation that goes on and on: a nurse takes over."""
+    fired = Fired(
+        rule=f"{flow.key}.too_long",
+        version=flow.version,
+        urgency=Urgency.SAME_DAY,
+        reason=f"The check-in did not come to an end in {MAX_TURNS} messages",
+        source="Rounds safety rules: nothing is dropped silently",
+    )
+    return end(flow, session, Outcome.LIMIT, facts, now, [*events, RedFlagFound(session.step, fired)])
+
+
+def raised(session: Session, events: Sequence[Event], universal: Urgency | None = None) -> Session:
+    """The session with the red flags of these events among those that have fired, and its highest urgency."""
+    fired = [event.fired for event in events if isinstance(event, RedFlagFound)]
+    known = [Urgency(session.urgency)] if session.urgency else []
+    top = highest([*known, *(each.urgency for each in fired), *([universal] if universal else [])])
+    new = tuple(each.rule for each in fired if each.rule not in session.fired)
+    return replace(session, fired=(*session.fired, *new), urgency=top.value if top else "")
+
+
+def render(flow: Flow, text: Localized, session: Session, facts: Facts) -> str:
+    """A text of the flow for this patient. MissingValue when a value is lacking."""
+    spoken = replace(facts, language=session.language)
+    values = patient_values(spoken, None, flow.wording.raw("call_emergency", session.language))
+    return fill(text[session.language].pick(facts.detail_consent), values, f"{flow.key} {session.step}")

@@ -1,0 +1,97 @@
+"""What the conditions of a flow refer to: earlier steps, their answers, and nothing that could never hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from service.domain.reading import Expects
+from service.engine.answers import VALUE_OF
+from service.engine.checks import Problem
+from service.engine.flow import Flow, Written
+from service.engine.place import Path
+from service.engine.shape import nearest
+from service.engine.steps import AskStep, RecordStep
+from service.triage import TablesError
+from service.triage.conditions import PRESSURE_PARTS, Condition
+from service.triage.written import ConditionError
+
+_ONLY_OF_A_STEP = frozenset({"answer", "choice"})
+_SCORED = frozenset({Expects.PHQ_ITEM, Expects.SCALE_0_10, Expects.COUNT})
+_NUMBERS = {Expects.PHQ_ITEM: "scale", Expects.SCALE_0_10: "scale", Expects.COUNT: "count"}
+_ANSWERED_YES = frozenset({Expects.YES_NO, Expects.SYMPTOMS})
+
+
+def reference_problems(flow: Written) -> Iterator[Problem]:
+    """Conditions that are not written well, or name a step or an answer that is not there."""
+    earlier: dict[str, AskStep] = {}
+    for step in flow.steps:
+        here: Path = ("steps", step.key)
+        try:
+            for condition in flow.only_if(step):
+                yield from _condition(condition, (*here, "only_if"), earlier, None)
+        except ConditionError as error:
+            yield (*here, "only_if"), str(error)
+        if isinstance(step, RecordStep) and step.record.from_ not in earlier:
+            yield (*here, "record", "from"), f'"{step.record.from_}" is no earlier question; {nearest(step.record.from_, earlier)}'
+        if isinstance(step, AskStep):
+            earlier[step.key] = step
+    questions = {step.key: step for step in flow.questions}
+    for step in flow.questions:
+        for number, flag in enumerate(step.red_flags):
+            place: Path = ("steps", step.key, "red_flags", number, "when")
+            if flag.source not in flow.sources:
+                continue  # told already
+            try:
+                rule = flow.rule(step, flag)
+            except TablesError as error:
+                yield (*place[:-1], "reason" if error.what.startswith("reason") else "when"), error.what
+                continue
+            yield from _condition(rule.when, place, questions, step)
+    if isinstance(flow, Flow) and flow.quicken is not None:
+        try:
+            quicken = flow.quicken_when
+            if quicken is not None:
+                yield from _condition(quicken, ("quicken", "when"), questions, None)
+        except ConditionError as error:
+            yield ("quicken", "when"), str(error)
+
+
+def _condition(condition: Condition, place: Path, steps: dict[str, AskStep], own: AskStep | None) -> Iterator[Problem]:
+    """`own` is the step whose answer a bare answer or choice speaks of; None where it must be named."""
+    for key in condition.steps:
+        if key not in steps:
+            yield place, f'"{key}" is no {"" if own else "earlier "}question; {nearest(key, steps)}'
+            return
+    if condition.subject == "total":
+        for key in condition.steps:
+            if steps[key].expects not in _SCORED:
+                yield place, f'"{key}" gives no number to add up; total takes steps that expect {", ".join(sorted(_SCORED))}'
+    if condition.subject in _ONLY_OF_A_STEP:
+        if own is None:
+            yield place, f"say to which step: {{step: NAME, {condition.subject}: ...}}"
+        else:
+            yield from _told(condition, place, own)
+    if condition.subject == "value" and own is not None and next(iter(condition.names)) in ("scale", "count"):
+        yield from _told(condition, place, own)
+    asked = steps[condition.steps[0]] if condition.subject == "step" else own
+    for part in condition.parts:
+        if condition.subject == "step" and asked is not None and part.subject in {*_ONLY_OF_A_STEP, "value"}:
+            yield from _told(part, place, asked)
+        elif condition.subject != "step" or part.parts:
+            yield from _condition(part, place, steps, asked)
+
+
+def _told(condition: Condition, place: Path, step: AskStep) -> Iterator[Problem]:
+    """An answer that the question cannot give is a typing error: the condition would never hold."""
+    if condition.subject == "choice":
+        values = [option.value for option in step.choices]
+        for name in sorted(condition.names - {"*", *values}):
+            yield place, f'"{name}" is no choice of {step.key}; {nearest(name, values)}'
+    elif condition.subject == "answer" and step.expects not in _ANSWERED_YES:
+        yield place, f"{step.key} expects {step.expects}, which has no answer yes or no; ask with expects: yes_no"
+    elif condition.subject == "value":
+        name = next(iter(condition.names))
+        measure = "blood_pressure" if name in PRESSURE_PARTS else name
+        told = _NUMBERS.get(step.expects) or VALUE_OF.get(step.expects)
+        if measure != told:
+            yield place, f"{step.key} expects {step.expects}, which tells no {name}; {nearest(name, [told] if told else [])}"
