@@ -196,12 +196,10 @@ def _is_subflow(data: Any) -> bool:
     return isinstance(data, Mapping) and data.get("kind") == "subflow"
 
 
-def _education(folder: Path, wording: Wording, errors: list[ContentError]) -> Mapping[str, Education]:
-    books: dict[str, Education] = {}
+def _education(folder: Path, wording: Wording, errors: list[ContentError]) -> Mapping[str, Education | None]:
+    books: dict[str, Education | None] = {}
     for key, data in _parsed(sorted(folder.glob(f"*/{EDUCATION}")), errors):
-        book = _read(partial(parse_education, data, f"{key}.yaml", wording), f"{key}.yaml", errors)
-        if book is not None:
-            books[key.partition("/")[0]] = book
+        books[key.partition("/")[0]] = _read(partial(parse_education, data, f"{key}.yaml", wording), f"{key}.yaml", errors)
     return books
 
 

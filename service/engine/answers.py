@@ -14,6 +14,9 @@ VALUE_OF = {
     Expects.GLUCOSE_MG_DL: "glucose",
     Expects.SPO2_PCT: "spo2",
     Expects.TEMP_F: "temperature",
+    Expects.PULSE: "pulse",
+    Expects.PEAK_FLOW: "peak_flow",
+    Expects.INR: "inr",
 }
 """Questions whose answer is known by its measure, also when another question was open."""
 

@@ -99,6 +99,9 @@ def _question(flow: Written, step: AskStep, wording: Wording, detail_words: Deta
     yield from _texts(flow, (*here, "ask"), step.ask, wording, detail_words)
     yield from _texts(flow, (*here, "ask_again"), step.ask_again, wording, detail_words)
     yield from _spoken(flow, (*here, "say"), step.say, wording)
+    for language, text in step.say.items():
+        if match := _WRITTEN_ANSWER.search(f"{text.plain} {text.detail}"):
+            yield (*here, "say", language), f'"{match[0]}" is for texts; this is spoken, write "tell me" or "diga"'
     if step.confirm is not None:
         yield from _texts(flow, (*here, "confirm", "ask"), step.confirm.ask, wording, detail_words)
         yield from _spoken(flow, (*here, "confirm", "say"), step.confirm.say, wording)
@@ -199,8 +202,6 @@ def _spoken(flow: Written, path: Path, texts: Localized | None, wording: Wording
         for form in (text.plain, text.detail):
             if form and (problem := spoken_problem(form, wording)):
                 yield (*path, language), problem
-            if match := _WRITTEN_ANSWER.search(form):
-                yield (*path, language), f'"{match[0]}" is for texts; this is spoken, write "tell me" or "diga"'
 
 
 def _languages(flow: Written, path: Path, texts: Localized) -> Iterator[Problem]:

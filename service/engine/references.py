@@ -57,7 +57,7 @@ def reference_problems(flow: Written) -> Iterator[Problem]:
 
 
 def _condition(condition: Condition, place: Path, steps: dict[str, AskStep], own: AskStep | None) -> Iterator[Problem]:
-    """`own` is the step whose answer a bare answer or choice speaks of; None where it must be named."""
+    """`own` is the step whose answer a bare answer or choice speaks of; None where it speaks of all that was told."""
     for key in condition.steps:
         if key not in steps:
             yield place, f'"{key}" is no {"" if own else "earlier "}question; {nearest(key, steps)}'
@@ -66,11 +66,12 @@ def _condition(condition: Condition, place: Path, steps: dict[str, AskStep], own
         for key in condition.steps:
             if steps[key].expects not in _SCORED:
                 yield place, f'"{key}" gives no number to add up; total takes steps that expect {", ".join(sorted(_SCORED))}'
-    if condition.subject in _ONLY_OF_A_STEP:
-        if own is None:
-            yield place, f"say to which step: {{step: NAME, {condition.subject}: ...}}"
-        else:
-            yield from _told(condition, place, own)
+    if condition.subject in _ONLY_OF_A_STEP and own is not None:
+        yield from _told(condition, place, own)
+    elif condition.subject == "choice":
+        offered = {option.value for step in steps.values() for option in step.choices}
+        for name in sorted(condition.names - {"*", *offered}):
+            yield place, f'"{name}" is no choice of an earlier step; {nearest(name, offered)}'
     if condition.subject == "value" and own is not None and next(iter(condition.names)) in ("scale", "count"):
         yield from _told(condition, place, own)
     asked = steps[condition.steps[0]] if condition.subject == "step" else own

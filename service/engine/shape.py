@@ -24,7 +24,8 @@ class Library:
     """What flow files refer to: subflows as parsed YAML by key, and each programme's education."""
 
     subflows: Mapping[str, Any] = field(default_factory=dict)
-    education: Mapping[str, Education] = field(default_factory=dict)
+    education: Mapping[str, Education | None] = field(default_factory=dict)
+    """None for a file that has mistakes of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +167,8 @@ class Shaper:
         book = self.library.education.get(self.programme)
         if self.programme == "shared":
             raise self.place.error((*at, "educate"), "a subflow teaches nothing by itself: write educate: in the check-in that runs it")
+        if book is None and self.programme in self.library.education:
+            raise self.place.error((*at, "educate"), f"{self.programme}/education.yaml has mistakes; mend those first")
         if book is None:
             raise self.place.error((*at, "educate"), f"there is no {self.programme}/education.yaml; write one with the topic {topic}")
         if topic not in book.messages:
