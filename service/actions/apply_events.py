@@ -61,7 +61,8 @@ def begin(
     useful_until: datetime | None,
 ) -> PatientContext:
     """Starts a conversation: the session's row and the first question, due now. The patient needs a phone."""
-    session, events = start(flow, context.facts(changes.now), changes.now)
+    facts = context.facts(changes.now, enrollment.id if enrollment else None)
+    session, events = start(flow, facts, changes.now)
     waiting = WaitingSession(
         id=check_in.add_session(
             changes,
@@ -77,6 +78,7 @@ def begin(
         state={},
         check_in_id=check_in_id,
         enrollment_id=enrollment.id if enrollment else None,
+        started_at=changes.now,
         programme=enrollment.programme if enrollment else flow.key.partition("/")[0],
         check_in_useful_until=useful_until,
     )
@@ -91,7 +93,8 @@ def proceed(changes: Changes, knowledge: Knowledge, context: PatientContext, flo
     waiting = context.session
     if waiting is None:
         return context
-    session, events = resume(flow, Session.from_json(waiting.state), event, context.facts(changes.now), changes.now)
+    facts = context.facts(changes.now).before(waiting.started_at)
+    session, events = resume(flow, Session.from_json(waiting.state), event, facts, changes.now)
     aftermath = apply_events(changes, context, waiting, session, events)
     purpose = Purpose.REMINDER if aftermath.reminder else Purpose.ANSWER
     for text in aftermath.texts:

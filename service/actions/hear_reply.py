@@ -149,7 +149,12 @@ def known(facts: Facts) -> dict[str, Any]:
         "high_risk": facts.high_risk,
         "staffed": facts.staffed,
         "limits": [[limit.name, limit.amount, limit.unit, limit.loosens] for limit in facts.limits],
-        "history": [[past.measure, past.value, past.value_2, past.taken_at.isoformat()] for past in facts.history[-20:]],
+        "history": [[past.measure, past.value, past.value_2, past.taken_at.isoformat()] for past in facts.history],
+        "doses": [[dose.status, sorted(dose.drugs), dose.taken_at.isoformat()] for dose in facts.doses],
+        "symptoms": [[symptom.name, symptom.at.isoformat()] for symptom in facts.symptoms],
+        "day": facts.day,
+        "silent_check_ins": facts.silent_check_ins,
+        "minutes_until_unstaffed": facts.minutes_until_unstaffed,
     }
 
 
@@ -235,7 +240,7 @@ def _converse(
         return Aftermath(context)
     session, now = Session.from_json(waiting.state), changes.now
     heard_as = ReplyRead(reading.findings, reading.missing, heard.received_at, decision.urgency, bool(decision.answer))
-    session, events = resume(flow, session, heard_as, facts, now)
+    session, events = resume(flow, session, heard_as, facts.before(waiting.started_at), now)
     aftermath = apply_events(changes, context, waiting, session, events, communication_id=communication_id)
     return replace(aftermath, texts=()) if decision.urgency is Urgency.EMERGENCY else aftermath
 

@@ -6,9 +6,27 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Boolean, Column, Date, Index, Integer, String, Table, Time, UniqueConstraint, text, update
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Date,
+    Index,
+    Integer,
+    String,
+    Subquery,
+    Table,
+    Time,
+    UniqueConstraint,
+    bindparam,
+    case,
+    func,
+    select,
+    text,
+    update,
+)
 
 from service.db.changes import Changes
+from service.db.database import listed
 from service.db.encryption import Encrypted
 from service.db.schema import Instant, Json, id_column, metadata, new_id, organization_column, reference
 
@@ -170,3 +188,30 @@ def resume_enrollments(changes: Changes, patient_id: UUID) -> None:
     """Enrollments that an opt-out paused run again; what staff paused stays so."""
     mine = enrollments.c.patient_id == patient_id
     changes.also(update(enrollments).where(mine, enrollments.c.status == "opted_out").values(status="active", planned_through=None))
+
+
+def silent_in_a_row(dialect: str) -> Subquery:
+    """By enrollment (`id`), how many of its check-ins since then, from the newest back, had no answer.
+
+    Executed with `ids` (patients) and `since`.
+    """
+    newest = func.row_number().over(partition_by=check_ins.c.enrollment_id, order_by=check_ins.c.due_at.desc()).label("newest")
+    numbered = (
+        select(check_ins.c.patient_id, check_ins.c.enrollment_id, check_ins.c.status, newest)
+        .where(
+            listed(dialect, check_ins.c.patient_id, "ids"),
+            check_ins.c.due_at > bindparam("since", type_=Instant()),
+            check_ins.c.status.in_(["silent", "answered", "partly"]),
+        )
+        .subquery()
+    )
+    last_answered = func.min(case((numbered.c.status != "silent", numbered.c.newest)))
+    return (
+        select(
+            numbered.c.patient_id,
+            numbered.c.enrollment_id.label("id"),
+            func.coalesce(last_answered - 1, func.count()).label("silent"),
+        )
+        .group_by(numbered.c.patient_id, numbered.c.enrollment_id)
+        .subquery()
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -19,6 +19,7 @@ from sqlalchemy import (
     Row,
     Select,
     String,
+    Subquery,
     Table,
     and_,
     bindparam,
@@ -32,18 +33,17 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.db.check_in import check_ins, enrollments, flow_sessions
+from service.db.check_in import check_ins, enrollments, flow_sessions, silent_in_a_row
 from service.db.communication import communications
 from service.db.database import among, listed
 from service.db.escalation import concerns, escalations, pages
-from service.db.observation import observations
+from service.db.observation import drugs_in, load_reported
 from service.db.organization import coverage_hours, holidays, organizations, teams
 from service.db.patient import conditions, consents, limits, medications, patient_phones, patients, phones
-from service.db.schema import Instant
 from service.domain.communication import Purpose
 from service.domain.coverage import SEARCH_DAYS, Coverage, Shift
 from service.domain.escalation import Kind, Reached, State
-from service.domain.facts import PastValue, PersonalLimit
+from service.domain.facts import PastDose, PastSymptom, PastValue, PersonalLimit
 from service.domain.patient import (
     Enrollment,
     OpenItem,
@@ -59,12 +59,13 @@ from service.domain.urgency import by_rank
 
 HISTORY = timedelta(days=90)
 MAXIMUM_VALUES = 200
+"""Values, doses and symptoms of a patient, of each so many at most."""
 
 
 async def load_contexts(connection: AsyncConnection, patient_ids: Sequence[UUID], now: datetime) -> dict[UUID, PatientContext]:
     """The patients by id, their rows (and their open items) locked in id order until the transaction ends.
 
-    History reaches back 90 days and at most 200 values a patient. An id that does not exist is left out.
+    History reaches back 90 days and at most 200 values, doses and symptoms each a patient. An id that does not exist is left out.
     """
     ids = sorted(set(patient_ids))
     if not ids:
@@ -75,7 +76,7 @@ async def load_contexts(connection: AsyncConnection, patient_ids: Sequence[UUID]
     team_of = await load_teams(connection, {row.team_id for row in rows}, now)
     numbers = await _phones(connection, found)
     lists = await _lists(connection, found, now)
-    values = await _grouped(connection, _history(dialect), {"ids": found, "since": now - HISTORY})
+    reported = await load_reported(connection, found, now - HISTORY, MAXIMUM_VALUES)
     sessions = {row.patient_id: _session(row) for row in (await connection.execute(_waiting(dialect), {"ids": found})).all()}
     items = await _open_items(connection, among(connection, escalations.c.patient_id, found), "patient_id")
     return {
@@ -94,9 +95,11 @@ async def load_contexts(connection: AsyncConnection, patient_ids: Sequence[UUID]
             medications=tuple(one.a for one in lists[row.id, "medication"]),
             high_alert=any(one.flag for one in lists[row.id, "medication"]),
             limits=tuple(PersonalLimit(one.a, one.amount, one.b, one.c, bool(one.flag)) for one in lists[row.id, "limit"]),
-            history=tuple(PastValue(Measure(value.name), value.value, value.taken_at, value.value_2) for value in reversed(values[row.id])),
+            history=tuple(PastValue(Measure(one.name), one.value, one.taken_at, one.value_2) for one in reported[row.id, "value"]),
+            doses=tuple(PastDose(one.name, one.taken_at, drugs_in(one.detail)) for one in reported[row.id, "medication"]),
+            symptoms=tuple(PastSymptom(one.name, one.taken_at) for one in reported[row.id, "symptom"]),
             detail_consent=bool(lists[row.id, "detail"]),
-            enrollments=tuple(Enrollment(UUID(one.c), one.a, one.b, bool(one.flag)) for one in lists[row.id, "enrollment"]),
+            enrollments=tuple(_enrollment(one, lists[row.id, "silent"]) for one in lists[row.id, "enrollment"]),
             session=sessions.get(row.id),
             item=items.get(row.id),
         )
@@ -202,9 +205,10 @@ def _locked(dialect: str) -> Select[Any]:
 
 
 async def _lists(connection: AsyncConnection, ids: Sequence[UUID], now: datetime) -> dict[tuple[UUID, str], list[Row[Any]]]:
-    """The short lists of each patient by patient and kind (condition, medication, limit, detail, enrollment), in one statement."""
+    """The short lists of each patient by patient and kind (condition, medication, limit, detail, enrollment, silent), in one statement."""
     found: dict[tuple[UUID, str], list[Row[Any]]] = defaultdict(list)
-    rows = (await connection.execute(_lists_statement(connection.dialect.name), {"ids": ids, "today": now.date()})).all()
+    parameters = {"ids": ids, "today": now.date(), "since": now - HISTORY}
+    rows = (await connection.execute(_lists_statement(connection.dialect.name), parameters)).all()
     for row in sorted(rows, key=lambda row: row.id):
         found[row.patient_id, row.kind].append(row)
     return found
@@ -215,9 +219,11 @@ async def _lists(connection: AsyncConnection, ids: Sequence[UUID], now: datetime
 
 @functools.cache
 def _lists_statement(dialect: str) -> CompoundSelect[Any]:
-    """One round trip instead of five; `a`, `b`, `c`, `amount` and `flag` mean what each kind's part says."""
+    """One round trip instead of six; `a`, `b`, `c`, `amount` and `flag` mean what each kind's part says."""
 
-    def part(kind: str, table: Table, *conditions: ColumnElement[bool], a: Any, b: Any, c: Any, amount: Any, flag: Any) -> Select[Any]:
+    def part(
+        kind: str, table: Table | Subquery, *conditions: ColumnElement[bool], a: Any, b: Any, c: Any, amount: Any, flag: Any
+    ) -> Select[Any]:
         columns = (a, String, "a"), (b, String, "b"), (c, String, "c"), (amount, Float, "amount"), (flag, Boolean, "flag")
         return select(
             literal_column(f"'{kind}'", String).label("kind"),
@@ -239,30 +245,17 @@ def _lists_statement(dialect: str) -> CompoundSelect[Any]:
             enrollments.c.status == "active",
             a=enrollments.c.programme,
             b=enrollments.c.flow,
-            c=enrollments.c.id,
+            c=cast(enrollments.c.starts_on, String),
             amount=none,
             flag=enrollments.c.high_risk,
         ),
+        part("silent", silent := silent_in_a_row(dialect), a=none, b=none, c=none, amount=silent.c.silent, flag=none),
     )
 
 
-@functools.cache
-def _history(dialect: str) -> Select[Any]:
-    """The newest MAXIMUM_VALUES of each patient: one patient's many values take nothing from another's."""
-    newest = func.row_number().over(partition_by=observations.c.patient_id, order_by=observations.c.taken_at.desc()).label("newest")
-    numbered = (
-        select(
-            observations.c.patient_id, observations.c.name, observations.c.value, observations.c.value_2, observations.c.taken_at, newest
-        )
-        .where(
-            listed(dialect, observations.c.patient_id, "ids"),
-            observations.c.kind == "value",
-            observations.c.value.is_not(None),
-            observations.c.taken_at > bindparam("since", type_=Instant()),
-        )
-        .subquery()
-    )
-    return select(numbered).where(numbered.c.newest <= MAXIMUM_VALUES).order_by(numbered.c.patient_id, numbered.c.newest)
+def _enrollment(row: Row[Any], silent: Sequence[Row[Any]]) -> Enrollment:
+    unanswered = next((int(one.amount) for one in silent if one.id == row.id), 0)
+    return Enrollment(row.id, row.a, row.b, bool(row.flag), date.fromisoformat(row.c), unanswered)
 
 
 @functools.cache
@@ -285,6 +278,7 @@ def _session(row: Row[Any]) -> WaitingSession:
         enrollment_id=row.enrollment_id,
         programme=row.programme or "",
         check_in_useful_until=row.useful_until,
+        started_at=row.started_at,
     )
 
 

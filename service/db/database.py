@@ -249,7 +249,7 @@ def among(connection: AsyncConnection, column: Column[Any], values: Iterable[Any
     return column.in_(list(values))
 
 
-def listed(dialect: str, column: Column[Any], parameter: str) -> ColumnElement[bool]:
+def listed(dialect: str, column: ColumnElement[Any], parameter: str) -> ColumnElement[bool]:
     """The same for a statement that is made once for a dialect and executed often: `parameter` takes the list."""
     if dialect == "postgresql":
         return column == any_(bindparam(parameter, type_=ARRAY(_uncut(column.type))))

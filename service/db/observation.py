@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import functools
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Column, Float, Index, Integer, String, Table
+from sqlalchemy import Column, Float, Index, Integer, Row, Select, String, Table, bindparam, func, or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.db.changes import Changes
+from service.db.database import listed
 from service.db.schema import Instant, id_column, metadata, new_id, organization_column, reference
-from service.domain.reading import Finding, FindingKind
+from service.domain.reading import Assertion, Finding, FindingKind
 
 observations = Table(
     "observations",
@@ -80,3 +85,42 @@ def record(
                 "taken_at": taken_at or changes.now,
             },
         )
+
+
+async def load_reported(
+    connection: AsyncConnection, ids: Sequence[UUID], since: datetime, most: int
+) -> dict[tuple[UUID, str], list[Row[Any]]]:
+    """What each patient has told of themselves since then, oldest first, by patient and kind (value, medication, symptom).
+
+    Of each patient and kind the newest `most`: one patient's many values take nothing from another's.
+    """
+    found: dict[tuple[UUID, str], list[Row[Any]]] = defaultdict(list)
+    for row in (await connection.execute(_history(connection.dialect.name), {"ids": ids, "since": since, "most": most})).all():
+        found[row.patient_id, row.kind].append(row)
+    return found
+
+
+def drugs_in(detail: str) -> frozenset[str]:
+    """The kinds of medicine (and other refinements) that a dose was told with."""
+    return frozenset(word for word in detail.split(",") if word)
+
+
+@functools.cache
+def _history(dialect: str) -> Select[Any]:
+    told = observations.c
+    newest = func.row_number().over(partition_by=(told.patient_id, told.kind), order_by=told.taken_at.desc()).label("newest")
+    numbered = (
+        select(told.patient_id, told.kind, told.name, told.value, told.value_2, told.detail, told.taken_at, newest)
+        .where(
+            listed(dialect, told.patient_id, "ids"),
+            told.taken_at > bindparam("since", type_=Instant()),
+            told.assertion == Assertion.PRESENT,
+            or_(told.kind.in_(["medication", "symptom"]), told.value.is_not(None)),
+        )
+        .subquery()
+    )
+    return (
+        select(numbered)
+        .where(numbered.c.newest <= bindparam("most", type_=Integer()))
+        .order_by(numbered.c.patient_id, numbered.c.newest.desc())
+    )

@@ -66,6 +66,13 @@ class Coverage:
         """The end (UTC) of the staffed period that `now` lies in, None when nobody is there."""
         return next((end for start, end in self._intervals(now) if start <= now < end), None)
 
+    def minutes_until_unstaffed(self, now: datetime) -> int | None:
+        """Whole minutes until nobody is there, 0 while nobody is; None when somebody always is (as far as 58 days ahead show)."""
+        closing = self.staffed_until(now)
+        if closing is None:
+            return 0
+        return int((closing - now).total_seconds() // 60) if closing - now < timedelta(days=SEARCH_DAYS - 2) else None
+
     def next_staffed(self, now: datetime) -> datetime | None:
         """`now` while staffed, else the start (UTC) of the next staffed period; None when there is none in 60 days."""
         return next((max(start, now.astimezone(UTC)) for start, end in self._intervals(now) if end > now), None)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime, time
+from datetime import date, datetime, time
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
 from service.domain.coverage import Coverage
 from service.domain.escalation import Reached
-from service.domain.facts import Facts, PastValue, PersonalLimit
+from service.domain.facts import Facts, PastDose, PastSymptom, PastValue, PersonalLimit
+from service.domain.schedule import to_local
 from service.domain.urgency import Urgency
 
 
@@ -92,6 +93,7 @@ class WaitingSession:
     flow_version_id: UUID
     phone_id: UUID
     state: dict[str, Any]
+    started_at: datetime
     check_in_id: UUID | None = None
     enrollment_id: UUID | None = None
     programme: str = ""
@@ -106,6 +108,15 @@ class Enrollment:
     programme: str
     flow: str
     high_risk: bool
+    starts_on: date | None = None
+    """Its first day on the patient's calendar."""
+    silent_check_ins: int = 0
+    """How many of its check-ins, from the last one back, had no answer."""
+
+    def day(self, today: date) -> int | None:
+        """Which day of the enrollment `today` is, the first is 1; None before it and when its start is not known."""
+        days = (today - self.starts_on).days + 1 if self.starts_on is not None else 0
+        return days if days >= 1 else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +139,8 @@ class PatientContext:
     high_alert: bool = False
     limits: tuple[PersonalLimit, ...] = ()
     history: tuple[PastValue, ...] = ()
+    doses: tuple[PastDose, ...] = ()
+    symptoms: tuple[PastSymptom, ...] = ()
     detail_consent: bool = False
     enrollments: tuple[Enrollment, ...] = ()
     session: WaitingSession | None = None
@@ -139,14 +152,23 @@ class PatientContext:
         """True when any programme of the patient is a high-risk one."""
         return any(enrollment.high_risk for enrollment in self.enrollments)
 
-    def facts(self, now: datetime) -> Facts:
-        """What triage and the engine may know, at this instant."""
+    def facts(self, now: datetime, enrollment_id: UUID | None = None) -> Facts:
+        """What triage and the engine may know, at this instant.
+
+        Day and silence are those of the enrollment named, else of the conversation's, else of the only one the patient has. The engine
+        gets the facts before its conversation began (`Facts.before`): what was told in it stands in the session.
+        """
+        enrollment = self._enrollment(enrollment_id or (self.session.enrollment_id if self.session else None))
         return Facts(
             language=self.language,
             conditions=self.conditions,
             medications=self.medications,
             high_alert=self.high_alert,
             history=self.history,
+            doses=self.doses,
+            symptoms=self.symptoms,
+            day=enrollment.day(to_local(now, self.zone).date()) if enrollment else None,
+            silent_check_ins=enrollment.silent_check_ins if enrollment else None,
             limits=self.limits,
             detail_consent=self.detail_consent,
             first_name=self.name.split()[0] if self.name.split() else "",
@@ -154,6 +176,11 @@ class PatientContext:
             high_risk=self.high_risk,
             **surroundings(self.team, self.language, self.zone, now),
         )
+
+    def _enrollment(self, id: UUID | None) -> Enrollment | None:
+        if id is None:
+            return self.enrollments[0] if len(self.enrollments) == 1 else None
+        return next((enrollment for enrollment in self.enrollments if enrollment.id == id), None)
 
 
 def surroundings(team: Team, language: str, zone: str, now: datetime) -> dict[str, Any]:
@@ -169,6 +196,7 @@ def surroundings(team: Team, language: str, zone: str, now: datetime) -> dict[st
         "crisis_line": organization.crisis_line,
         "after_hours_number": organization.after_hours_number or organization.clinic_phone,
         "staffed": coverage is not None and coverage.staffed(now),
+        "minutes_until_unstaffed": 0 if coverage is None else coverage.minutes_until_unstaffed(now),
         "promise": promises.get(Urgency.URGENT.value, ""),
         "promises": promises,
     }

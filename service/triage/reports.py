@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from itertools import groupby
+from itertools import groupby, takewhile
 
 from service.domain.reading import Finding, FindingKind, Measure
 from service.triage.conditions import Condition
@@ -18,31 +18,27 @@ WEEK = timedelta(days=7)
 def judge_missed_in_a_row(condition: Condition, told: Told) -> Verdict:
     """Missed or partly taken so often without a dose between; a dose that was not sure, or no more reports, leaves it unknown."""
     now = _doses_now(condition, told)
-    if _status(finding.name for finding in now) != "missed":
+    status = _status(finding.name for finding in now)
+    if status not in ("missed", "unsure"):
         return NO
-    count = 1
-    for status in reversed(_doses_before(condition, told, None)):
-        if count >= condition.times or status == "taken":
-            break
-        if status == "unsure":
-            return UNKNOWN
-        count += 1
-    else:
-        if count < condition.times:
-            return UNKNOWN
-    return Verdict(True, now, _of_doses(count)) if count >= condition.times else NO
+    row = (*reversed(_doses_before(condition, told, None)), "unknown")
+    others = list(takewhile(lambda each: each == "missed", row))[: condition.times - 1]
+    if len(others) < condition.times - 1:
+        return NO if row[len(others)] == "taken" else UNKNOWN
+    return UNKNOWN if status == "unsure" else Verdict(True, now, _of_doses(1 + len(others)))
 
 
 def judge_missed_doses_in(condition: Condition, told: Told) -> Verdict:
     """Missed or partly taken so often within the period, this reply included; unknown while too few doses of it were told."""
     now = _doses_now(condition, told)
-    if _status(finding.name for finding in now) != "missed" or condition.within is None:
+    status = _status(finding.name for finding in now)
+    if status not in ("missed", "unsure") or condition.within is None:
         return NO
-    before = _doses_before(condition, told, told.since(condition.within))
-    count = 1 + before.count("missed")
+    reports = [*_doses_before(condition, told, told.since(condition.within)), status]
+    count = reports.count("missed")
     if count >= condition.times:
-        return Verdict(True, now, _of_doses(count))
-    return UNKNOWN if count + before.count("unsure") >= condition.times or 1 + len(before) < condition.times else NO
+        return Verdict(True, now, _of_doses(count)) if status == "missed" else UNKNOWN
+    return UNKNOWN if count + reports.count("unsure") >= condition.times or len(reports) < condition.times else NO
 
 
 def missed_in_a_week(told: Told) -> int | None:

@@ -18,6 +18,7 @@ from service.db.changes import Changes
 from service.db.communication import communications
 from service.db.contexts import load_contexts
 from service.db.database import Database
+from service.engine import Flow
 from service.telephony.port import InboundMessage
 from tests.seed import SENDER, Clinic, Person
 
@@ -64,9 +65,9 @@ class House:
         """Outbound texts of this purpose."""
         return await self.rows(communications, communications.c.direction == "out", communications.c.purpose == purpose)
 
-    async def start_flow(self, person: Person) -> None:
-        """A heart failure check-in that waits for its first answer."""
-        flow = content().flows["heart_failure/daily"]
+    async def start_flow(self, person: Person, flow: Flow | None = None) -> None:
+        """A heart failure check-in (or this one) that waits for its first answer."""
+        flow = flow or content().flows["heart_failure/daily"]
         async with self.database.transaction() as connection:
             version = await flows.publish(
                 connection,

@@ -210,7 +210,9 @@ def test_one_report_of_a_symptom_counts_once_however_often_it_was_found() -> Non
         ("missed", [], UNKNOWN),
         ("missed", [(48, "missed"), (24, "unsure")], UNKNOWN),
         ("taken", [(48, "missed"), (24, "missed")], FALSE),
-        ("unsure", [(24, "missed")], FALSE),
+        ("missed", [(72, "taken"), (24, "missed"), (20, "missed")], TRUE),
+        ("unsure", [(24, "missed")], UNKNOWN),
+        ("unsure", [(24, "taken")], FALSE),
     ],
 )
 def test_missed_in_a_row(now: str, before: list[tuple[float, str]], expected: bool | None) -> None:
@@ -238,6 +240,8 @@ def test_doses_of_one_drug_only() -> None:
         ("missed", [(24, "taken"), (170, "missed")], TRUE),
         ("missed", [(24, "taken"), (181, "missed")], FALSE),
         ("missed", [(24, "unsure")], UNKNOWN),
+        ("unsure", [(24, "missed")], UNKNOWN),
+        ("unsure", [(24, "taken"), (48, "taken")], FALSE),
         ("missed", [], UNKNOWN),
         ("taken", [(24, "missed"), (48, "missed")], FALSE),
     ],
