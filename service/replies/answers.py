@@ -50,14 +50,18 @@ def choice(line: Line, matches: Sequence[Match], numbers: Sequence[Number], ques
     words = [token.text for token in line.tokens]
     hits: dict[str, tuple[int, int]] = {}
     for option in question.choices:
-        for number in numbers:
-            if number.value == option.number and len(numbers) == 1:
-                hits[option.value] = (number.first, number.last)
         for phrase in option.words:
             wanted = _unaccented(phrase).split()
             for place in range(len(words) - len(wanted) + 1):
                 if wanted and words[place : place + len(wanted)] == wanted and not _negated(words[:place]):
                     hits.setdefault(option.value, (place, place + len(wanted)))
+    said = list(hits.values())
+    # The "un" of "un poco peor" is no number.
+    alone = [number for number in numbers if not any(first <= number.first < last for first, last in said)]
+    for option in question.choices:
+        for number in alone:
+            if number.value == option.number and len(alone) == 1:
+                hits[option.value] = (number.first, number.last)
     if len(hits) != 1:
         return []
     value, (first, last) = next(iter(hits.items()))

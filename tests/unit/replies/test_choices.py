@@ -11,7 +11,7 @@ from service.replies import read
 LEXICON = load_lexicon()
 BREATHING = (
     Choice(1, "usual", ("same", "better", "igual", "mejor")),
-    Choice(2, "worse", ("worse", "no better", "no mejor", "peor por el frío")),
+    Choice(2, "worse", ("worse", "no better", "no mejor", "peor por el frío", "un poco peor")),
 )
 
 
@@ -34,6 +34,9 @@ def chosen(text: str) -> str:
         ("peor por el frío", "worse"),
         ("no better", "worse"),
         ("no mejor", "worse"),
+        ("un poco peor", "worse"),
+        ("uno", "usual"),
+        ("2 un poco peor", "worse"),
     ],
 )
 def test_an_option_is_chosen_by_its_number_or_words(text: str, value: str) -> None:
