@@ -35,7 +35,6 @@ def chosen(text: str) -> str:
         ("no better", "worse"),
         ("no mejor", "worse"),
         ("un poco peor", "worse"),
-        ("uno", "usual"),
         ("2 un poco peor", "worse"),
     ],
 )
