@@ -5,6 +5,7 @@ Nobody else opens these files. A file that cannot be read or does not fit its fo
 
 from __future__ import annotations
 
+import json
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -19,9 +20,11 @@ from numpy.typing import NDArray
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
+from service.domain.script import Script, build_script
 from service.domain.wording import Wording, WordingError, build_wording
 from service.engine import Education, Flow, FlowError, Library, parse_education, parse_flow, parse_subflow
 from service.engine.cases import Case, read_cases
+from service.engine.reference import education_schema, flow_schema
 from service.engine.steps import FollowUpStep
 from service.replies import Lexicon, LexiconError, build_lexicon
 from service.triage import Tables, TablesError, build_tables
@@ -32,7 +35,11 @@ WORDING = Path("flows") / "shared" / "wording.yaml"
 SHARED = "shared"
 CASES = ".cases.yaml"
 EDUCATION = "education.yaml"
+REFERENCE = Path("flows") / "REFERENCE.md"
+SCHEMAS = Path("flows") / "schema"
+SCHEMA_LINE = "# yaml-language-server: $schema=../schema/"
 MOST_FLOWS = 200
+SCRIPT = Path("flows") / "shared" / "voice.yaml"
 URGENCY_TABLE = Path("flows") / "shared" / "urgency.yaml"
 OPINION = Path(SHARED) / "opinion.npz"
 MOST_BYTES_A_FILE = 1_000_000
@@ -139,6 +146,17 @@ def load_wording(root: Path | None = None) -> Wording:
         raise _misfit(WORDING.name, error) from error
 
 
+def load_script(root: Path | None = None, wording: Wording | None = None) -> Script:
+    """What is spoken on the telephone (`flows/shared/voice.yaml`). Raises ContentError naming the file and text."""
+    path = (root if root is not None else content_root()) / SCRIPT
+    try:
+        return build_script(load_yaml(path), wording if wording is not None else load_wording(root), SCRIPT.name)
+    except WordingError as error:
+        raise ContentError(error.file, error.where, error.what) from error
+    except _MISFIT as error:
+        raise _misfit(SCRIPT.name, error) from error
+
+
 def load_flows(root: Path | None = None, wording: Wording | None = None) -> Mapping[str, Flow]:
     """Every check-in by its key ("heart_failure/daily", from `flows/heart_failure/daily.yaml`), drafts among them.
 
@@ -219,7 +237,11 @@ def _read(read: Callable[[], _Read], file: str, errors: list[ContentError]) -> _
 def _follow_ups(flows: Mapping[str, Flow]) -> Iterator[ContentError]:
     for key, flow in flows.items():
         for step in flow.steps:
-            if isinstance(step, FollowUpStep) and step.follow_up.of not in flows:
+            if not isinstance(step, FollowUpStep):
+                continue
+            if step.follow_up.of.partition("/")[0] != key.partition("/")[0]:
+                yield ContentError(f"{key}.yaml", f"steps.{step.key}.follow_up.of", "name a check-in of the same programme")
+            elif step.follow_up.of not in flows:
                 near = get_close_matches(step.follow_up.of, sorted(flows), n=1)
                 hint = f'; did you mean "{near[0]}"?' if near else ""
                 yield ContentError(f"{key}.yaml", f"steps.{step.key}.follow_up.of", f'there is no check-in "{step.follow_up.of}"{hint}')
@@ -233,6 +255,7 @@ class Content:
     tables: Tables
     flows: Mapping[str, Flow]
     wording: Wording
+    script: Script
 
 
 def load_content(root: Path | None = None) -> Content:
@@ -248,7 +271,7 @@ def load_content(root: Path | None = None) -> Content:
     lexicon, flows = load_lexicon(), load_flows(root, wording)
     for error in unknown_symptoms(lexicon, tables, flows):
         raise error
-    return Content(lexicon, tables, flows, wording)
+    return Content(lexicon, tables, flows, wording, load_script(root, wording))
 
 
 def load_cases(key: str, root: Path | None = None) -> tuple[Case, ...]:
@@ -260,6 +283,25 @@ def load_cases(key: str, root: Path | None = None) -> tuple[Case, ...]:
         return read_cases(load_yaml(path, lines=True), f"{key}{CASES}")
     except FlowError as error:
         raise ContentError(error.file, error.where, error.what) from error
+
+
+def write_flow_schemas(root: Path | None = None) -> list[Path]:
+    """Writes flows/schema/, and the line that names its schema at the top of each flow file that lacks it; the files written."""
+    top = root if root is not None else content_root()
+    (top / SCHEMAS).mkdir(exist_ok=True)
+    written = []
+    for name, schema in (("flow.json", flow_schema()), ("education.json", education_schema())):
+        path = top / SCHEMAS / name
+        path.write_text(json.dumps(schema, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        written.append(path)
+    for path in sorted((top / "flows").glob("*/*.yaml")):
+        text = path.read_text(encoding="utf-8")
+        of_flow = path.parent.name != SHARED or _is_subflow(load_yaml(path))
+        if of_flow and not path.name.endswith(CASES) and not text.startswith(SCHEMA_LINE):
+            name = "education.json" if path.name == EDUCATION else "flow.json"
+            path.write_text(f"{SCHEMA_LINE}{name}\n{text}", encoding="utf-8")
+            written.append(path)
+    return written
 
 
 def unknown_symptoms(lexicon: Lexicon, tables: Tables, flows: Mapping[str, Flow]) -> Iterator[ContentError]:

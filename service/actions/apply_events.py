@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from service.actions.change_cadence import follow_up, quicken
 from service.actions.knowledge import Knowledge
 from service.actions.raise_escalation import Whose, raise_escalation
 from service.db import check_in, communication, observation
@@ -19,7 +20,11 @@ from service.db.changes import Changes
 from service.domain.communication import Lane, Purpose
 from service.domain.decision import Fired
 from service.domain.event import (
+    AnswerKept,
+    CadenceQuickened,
+    EducationGiven,
     Event,
+    FollowUpPlanned,
     MessageSaid,
     ObservationRecorded,
     QuestionAsked,
@@ -33,6 +38,7 @@ from service.domain.patient import Enrollment, PatientContext, WaitingSession
 from service.domain.reading import Finding
 from service.domain.segments import MAX_SEGMENTS, count_segments
 from service.engine import Flow, Session, resume, start
+from service.engine.proceed import RECHECK_WAIT
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +51,12 @@ class Aftermath:
     safety: bool = False
     """True when one of the texts answers a red flag."""
     reminder: bool = False
+    recheck: bool = False
+    """True when a safety re-check is asked: its text waits for no quiet hours (decisions 8)."""
     fired: tuple[Fired, ...] = ()
     recorded: tuple[Finding, ...] = ()
+    events: tuple[Event, ...] = ()
+    """What the engine said, in order: a voice words it in its own way."""
 
 
 def begin(
@@ -59,8 +69,9 @@ def begin(
     enrollment: Enrollment | None,
     check_in_id: UUID | None,
     useful_until: datetime | None,
+    by_call: bool = False,
 ) -> PatientContext:
-    """Starts a conversation: the session's row and the first question, due now. The patient needs a phone."""
+    """Starts a conversation: the session's row and the first question, due now (`by_call`: a call asks it). The patient needs a phone."""
     facts = context.facts(changes.now, enrollment.id if enrollment else None)
     session, events = start(flow, facts, changes.now)
     waiting = WaitingSession(
@@ -76,16 +87,16 @@ def begin(
         flow_version_id=flow_version_id,
         phone_id=context.phones[0].id,
         state={},
+        started_at=changes.now,
         check_in_id=check_in_id,
         enrollment_id=enrollment.id if enrollment else None,
-        started_at=changes.now,
         programme=enrollment.programme if enrollment else flow.key.partition("/")[0],
         check_in_useful_until=useful_until,
     )
     aftermath = apply_events(changes, replace(context, session=waiting), waiting, session, events)
-    for text in aftermath.texts:
+    for text in () if by_call else aftermath.texts:
         queue_text(changes, aftermath.context, waiting, text, Purpose.CHECK_IN, useful_until=useful_until)
-    return aftermath.context
+    return _raised(changes, knowledge, aftermath)
 
 
 def proceed(changes: Changes, knowledge: Knowledge, context: PatientContext, flow: Flow, event: Resume) -> PatientContext:
@@ -96,14 +107,19 @@ def proceed(changes: Changes, knowledge: Knowledge, context: PatientContext, flo
     facts = context.facts(changes.now).before(waiting.started_at)
     session, events = resume(flow, Session.from_json(waiting.state), event, facts, changes.now)
     aftermath = apply_events(changes, context, waiting, session, events)
-    purpose = Purpose.REMINDER if aftermath.reminder else Purpose.ANSWER
+    purpose = Purpose.RECHECK if aftermath.recheck else Purpose.REMINDER if aftermath.reminder else Purpose.ANSWER
+    useful_until = changes.now + RECHECK_WAIT if aftermath.recheck else waiting.check_in_useful_until
     for text in aftermath.texts:
-        queue_text(changes, context, waiting, text, purpose, useful_until=waiting.check_in_useful_until)
+        queue_text(changes, context, waiting, text, purpose, useful_until=useful_until)
+    return _raised(changes, knowledge, aftermath)
+
+
+def _raised(changes: Changes, knowledge: Knowledge, aftermath: Aftermath) -> PatientContext:
+    """The patient with the item that the turn's red flags have led to."""
     context = aftermath.context
-    if aftermath.fired:
-        item = raise_escalation(changes, knowledge, Whose.patient(context), aftermath.fired)
-        context = replace(context, item=item)
-    return context
+    if not aftermath.fired:
+        return context
+    return replace(context, item=raise_escalation(changes, knowledge, Whose.patient(context), aftermath.fired))
 
 
 def apply_events(
@@ -119,13 +135,19 @@ def apply_events(
     texts: list[str] = []
     fired: list[Fired] = []
     recorded: list[Finding] = []
-    safety = reminder = ended = False
+    safety = reminder = recheck = ended = False
+    whose: dict[str, Any] = {
+        "organization_id": context.organization.id,
+        "patient_id": context.id,
+        "check_in_id": waiting.check_in_id,
+    }
     until: datetime | None = None
     for event in events:
         match event:
             case QuestionAsked():
                 texts = joined(texts, event.text)
                 reminder = reminder or event.reminder > 0
+                recheck = recheck or event.recheck
             case MessageSaid():
                 texts = joined(texts, event.text)
                 safety = safety or event.safety
@@ -133,6 +155,14 @@ def apply_events(
                 recorded.append(event.finding)
             case RedFlagFound() | SilenceNoticed():
                 fired.append(event.fired)
+            case AnswerKept():
+                observation.keep_answer(changes, name=event.name, finding=event.finding, **whose)
+            case EducationGiven():
+                observation.keep_lesson(changes, topic=event.topic, name=event.name, **whose)
+            case FollowUpPlanned():
+                follow_up(changes, context, waiting.enrollment_id, event)
+            case CadenceQuickened():
+                quicken(changes, context, waiting.enrollment_id, event)
             case WaitSet():
                 until = event.until
             case SessionEnded():
@@ -141,18 +171,20 @@ def apply_events(
                     check_in.end_check_in(changes, waiting.check_in_id, event.status)
             case _:
                 raise TypeError(f"no handler for {type(event).__name__}")
-    observation.record(
-        changes,
-        organization_id=context.organization.id,
-        patient_id=context.id,
-        findings=recorded,
-        communication_id=communication_id,
-        check_in_id=waiting.check_in_id,
-    )
+    observation.record(changes, findings=recorded, communication_id=communication_id, **whose)
     state: dict[str, Any] = session.to_json()
     check_in.save_session(changes, waiting.id, state, until if not ended else None, ended=ended)
     following = None if ended else replace(waiting, state=state)
-    return Aftermath(replace(context, session=following), tuple(texts), safety, reminder, tuple(fired), tuple(recorded))
+    return Aftermath(
+        context=replace(context, session=following),
+        texts=tuple(texts),
+        safety=safety,
+        reminder=reminder,
+        recheck=recheck,
+        fired=tuple(fired),
+        recorded=tuple(recorded),
+        events=tuple(events),
+    )
 
 
 def joined(texts: Sequence[str], text: str) -> list[str]:

@@ -9,8 +9,10 @@ from service.actions.publish_flow import approve_flow, flow_states, publish_flow
 from service.commands.surroundings import CLOCK, UserError, add_organization_option, opened, organization, settings
 from service.content import (
     CASES,
+    REFERENCE,
     SHARED,
     ContentError,
+    content_root,
     load_cases,
     load_flows,
     load_lexicon,
@@ -18,10 +20,12 @@ from service.content import (
     load_wording,
     read_flows,
     unknown_symptoms,
+    write_flow_schemas,
 )
 from service.engine import Flow
 from service.engine.cases import Ears, play
 from service.engine.play import handed_over, named
+from service.engine.reference import reference
 from service.engine.steps import HandOverStep
 
 SHOWN = 12
@@ -41,6 +45,16 @@ def add_parsers(commands: Any) -> None:
     )
     checking.add_argument("flow", nargs="*", metavar="FLOW", help="such as heart_failure/daily")
     checking.set_defaults(run_blocking=check_flows)
+    schema = inner.add_parser(
+        "schema",
+        help="write the JSON Schemas that let an editor complete flow files",
+        description="Writes flows/schema/ and names the schema in the first line of every flow file that does not name it yet.",
+    )
+    schema.set_defaults(run_blocking=write_schemas)
+    page = inner.add_parser(
+        "reference", help="write the reference page of the flow language", description="Writes flows/REFERENCE.md from the program."
+    )
+    page.set_defaults(run_blocking=write_reference)
     listing = inner.add_parser("list", help="every flow file, its version, and who approved it", description="Lists the flow files.")
     add_organization_option(listing)
     listing.set_defaults(run=list_flows)
@@ -107,6 +121,19 @@ def _play(flow: Flow, ears: Ears) -> int:
     failed = sum(bool(each.failures) for each in played)
     print(f"{flow.key}  {flow.version[:SHOWN]}  {len(flow.steps)} steps, {len(flags)} red flags, {len(cases)} cases, {failed} failed")
     return failed + len(missing)
+
+
+def write_schemas(arguments: argparse.Namespace) -> None:
+    """Writes the schemas beside the content, and the line that editors find them by."""
+    for path in write_flow_schemas():
+        print(path)
+
+
+def write_reference(arguments: argparse.Namespace) -> None:
+    """Writes the reference page beside the content."""
+    path = content_root() / REFERENCE
+    path.write_text(reference(), encoding="utf-8")
+    print(path)
 
 
 async def list_flows(arguments: argparse.Namespace) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -61,7 +61,7 @@ enrollments = Table(
     reference("patient_id", "patients", index=True),
     Column("programme", String(64), nullable=False),
     Column("flow", String(64), nullable=False),
-    Column("rule", String(200), nullable=False, doc="local date rule, e.g. FREQ=DAILY"),
+    Column("rule", String(200), nullable=False, doc="on which local dates, see domain/cadence"),
     Column("wall_time", Time, nullable=False),
     Column("high_risk", Boolean, nullable=False),
     Column("starts_on", Date, nullable=False),
@@ -182,6 +182,11 @@ def pause_enrollments(changes: Changes, patient_id: UUID, status: str) -> None:
     """No new check-ins for this patient: `status` says why (opted_out, paused)."""
     mine = enrollments.c.patient_id == patient_id
     changes.also(update(enrollments).where(mine, enrollments.c.status == "active").values(status=status))
+
+
+def plan_otherwise(changes: Changes, enrollment_id: UUID, *, rule: str, stops_on: date) -> None:
+    """Another line of dates for an enrollment, and its last day; the next planning plans it anew."""
+    changes.update(enrollments, enrollment_id, rule=rule, stops_on=stops_on, planned_through=None)
 
 
 def resume_enrollments(changes: Changes, patient_id: UUID) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -33,6 +33,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from service.db.calls import calls
 from service.db.check_in import check_ins, enrollments, flow_sessions, silent_in_a_row
 from service.db.communication import communications
 from service.db.database import among, listed
@@ -40,6 +41,7 @@ from service.db.escalation import concerns, escalations, pages
 from service.db.observation import drugs_in, load_reported
 from service.db.organization import coverage_hours, holidays, organizations, teams
 from service.db.patient import conditions, consents, limits, medications, patient_phones, patients, phones
+from service.domain.call import CallStatus
 from service.domain.communication import Purpose
 from service.domain.coverage import SEARCH_DAYS, Coverage, Shift
 from service.domain.escalation import Kind, Reached, State
@@ -98,8 +100,9 @@ async def load_contexts(connection: AsyncConnection, patient_ids: Sequence[UUID]
             history=tuple(PastValue(Measure(one.name), one.value, one.taken_at, one.value_2) for one in reported[row.id, "value"]),
             doses=tuple(PastDose(one.name, one.taken_at, drugs_in(one.detail)) for one in reported[row.id, "medication"]),
             symptoms=tuple(PastSymptom(one.name, one.taken_at) for one in reported[row.id, "symptom"]),
+            educated=tuple(f"{one.name}/{one.detail}" for one in reported[row.id, "education"]),
             detail_consent=bool(lists[row.id, "detail"]),
-            enrollments=tuple(_enrollment(one, lists[row.id, "silent"]) for one in lists[row.id, "enrollment"]),
+            enrollments=tuple(_enrollment(one, lists[row.id, "silent"], lists[row.id, "cadence"]) for one in lists[row.id, "enrollment"]),
             session=sessions.get(row.id),
             item=items.get(row.id),
         )
@@ -249,21 +252,43 @@ def _lists_statement(dialect: str) -> CompoundSelect[Any]:
             amount=none,
             flag=enrollments.c.high_risk,
         ),
+        part(
+            "cadence",
+            enrollments,
+            enrollments.c.status == "active",
+            a=enrollments.c.rule,
+            b=cast(enrollments.c.wall_time, String),
+            c=cast(enrollments.c.stops_on, String),
+            amount=none,
+            flag=none,
+        ),
         part("silent", silent := silent_in_a_row(dialect), a=none, b=none, c=none, amount=silent.c.silent, flag=none),
     )
 
 
-def _enrollment(row: Row[Any], silent: Sequence[Row[Any]]) -> Enrollment:
+def _enrollment(row: Row[Any], silent: Sequence[Row[Any]], cadences: Sequence[Row[Any]]) -> Enrollment:
     unanswered = next((int(one.amount) for one in silent if one.id == row.id), 0)
-    return Enrollment(row.id, row.a, row.b, bool(row.flag), date.fromisoformat(row.c), unanswered)
+    plan = next(one for one in cadences if one.id == row.id)
+    return Enrollment(
+        row.id,
+        row.a,
+        row.b,
+        bool(row.flag),
+        date.fromisoformat(row.c),
+        unanswered,
+        plan.a,
+        time.fromisoformat(plan.b),
+        date.fromisoformat(plan.c),
+    )
 
 
 @functools.cache
 def _waiting(dialect: str) -> Select[Any]:
     return (
-        select(flow_sessions, enrollments.c.programme, check_ins.c.useful_until)
+        select(flow_sessions, enrollments.c.programme, check_ins.c.useful_until, calls.c.id.label("live_call_id"))
         .outerjoin(enrollments, flow_sessions.c.enrollment_id == enrollments.c.id)
         .outerjoin(check_ins, flow_sessions.c.check_in_id == check_ins.c.id)
+        .outerjoin(calls, and_(calls.c.flow_session_id == flow_sessions.c.id, calls.c.status == CallStatus.TALKING))
         .where(listed(dialect, flow_sessions.c.patient_id, "ids"), flow_sessions.c.status == "waiting")
     )
 
@@ -278,6 +303,7 @@ def _session(row: Row[Any]) -> WaitingSession:
         enrollment_id=row.enrollment_id,
         programme=row.programme or "",
         check_in_useful_until=row.useful_until,
+        live_call=row.live_call_id is not None,
         started_at=row.started_at,
     )
 

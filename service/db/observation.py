@@ -25,7 +25,7 @@ observations = Table(
     reference("patient_id", "patients"),
     reference("check_in_id", "check_ins", nullable=True),
     reference("communication_id", "communications", nullable=True),
-    Column("kind", String(16), nullable=False, doc="value | symptom | medication"),
+    Column("kind", String(16), nullable=False, doc="value | symptom | medication | reason | answer | education"),
     Column("name", String(40), nullable=False, doc="weight, leg_swelling, water_pill ..."),
     Column("value", Float),
     Column("value_2", Float),
@@ -87,10 +87,31 @@ def record(
         )
 
 
+def keep_answer(
+    changes: Changes, *, organization_id: UUID, patient_id: UUID, name: str, finding: Finding, check_in_id: UUID | None
+) -> None:
+    """Keeps the answer to a question under the name that the flow gives it: the option, yes or no, or the value."""
+    quantity = finding.quantity
+    values = {"value": quantity.value, "value_2": quantity.value_2, "unit": quantity.unit} if quantity else {}
+    _keep(changes, organization_id, patient_id, check_in_id, kind="answer", name=name, detail=finding.name, rule=finding.rule, **values)
+
+
+def keep_lesson(changes: Changes, *, organization_id: UUID, patient_id: UUID, topic: str, name: str, check_in_id: UUID | None) -> None:
+    """Keeps that the patient has had this message of an education topic."""
+    _keep(changes, organization_id, patient_id, check_in_id, kind="education", name=topic, detail=name, rule="education")
+
+
+def _keep(changes: Changes, organization_id: UUID, patient_id: UUID, check_in_id: UUID | None, **values: Any) -> None:
+    """A row that the flow itself wants; it points at no words."""
+    whose = {"organization_id": organization_id, "patient_id": patient_id, "check_in_id": check_in_id}
+    row = {"id": new_id(changes.now), **whose, "unit": "", "span_start": 0, "span_end": 0, "taken_at": changes.now, **values}
+    changes.insert(observations, row)
+
+
 async def load_reported(
     connection: AsyncConnection, ids: Sequence[UUID], since: datetime, most: int
 ) -> dict[tuple[UUID, str], list[Row[Any]]]:
-    """What each patient has told of themselves since then, oldest first, by patient and kind (value, medication, symptom).
+    """What each patient has told of themselves since then, oldest first, by patient and kind (value, medication, symptom, education).
 
     Of each patient and kind the newest `most`: one patient's many values take nothing from another's.
     """
@@ -115,7 +136,7 @@ def _history(dialect: str) -> Select[Any]:
             listed(dialect, told.patient_id, "ids"),
             told.taken_at > bindparam("since", type_=Instant()),
             told.assertion == Assertion.PRESENT,
-            or_(told.kind.in_(["medication", "symptom"]), told.value.is_not(None)),
+            or_(told.kind.in_(["medication", "symptom", "education"]), told.value.is_not(None)),
         )
         .subquery()
     )

@@ -1,7 +1,7 @@
 """How often check-ins come over the weeks of a programme: phases of date rules, or days counted from the start.
 
 Written on one line, as an enrollment keeps it: "daily", "daily for 14 d, then weekly", "days 1, 2, 3, 5, 7", each with an
-extra period at its end: "weekly, plus daily from 2026-12-01 for 14 d".
+extra period and one extra day at its end: "weekly, plus daily from 2026-12-01 for 14 d, once on 2026-12-20".
 """
 
 from __future__ import annotations
@@ -17,8 +17,11 @@ from service.domain.schedule import MAX_DAYS, DateRule, parse_date_rule
 MAX_PHASES = 6
 MAX_COUNTED_DAYS = 60
 MAX_LETTERS = 200
+MAX_OWN_LETTERS = 120
+"""Of a flow's own cadence: an extra period and an extra day must find room behind it."""
 _FOR = re.compile(r"(.+) for (\d{1,4}) d")
 _PLUS = re.compile(r"(.+), plus (.+) from (\d{4}-\d{2}-\d{2}) for (\d{1,4}) d")
+_ONCE = re.compile(r"(?:(.+), )?once on (\d{4}-\d{2}-\d{2})")
 _DAYS = re.compile(r"days (\d{1,4}(?:, \d{1,4})*)")
 _FORMS = "daily; a list of phases such as {rule: daily, for: 14 d}, the last without for:; or {on_days: [1, 3, 7]}"
 
@@ -49,6 +52,8 @@ class Cadence:
     on_days: tuple[int, ...] = ()
     """Days counted from the start, which is day 1."""
     extra: Extra | None = None
+    once_on: date | None = None
+    """One extra check-in."""
     starts_on: date | None = None
 
     def anchored(self, starts_on: date) -> Cadence:
@@ -62,6 +67,8 @@ class Cadence:
         if (last_date - first_date).days >= MAX_DAYS:
             raise ValueError(f"plan at most {MAX_DAYS} days at once")
         found = {self.starts_on + timedelta(days=day - 1) for day in self.on_days}
+        if self.once_on is not None:
+            found.add(self.once_on)
         begin = self.starts_on
         for phase in self.phases:
             end = last_date if phase.days is None else begin + timedelta(days=phase.days - 1)
@@ -83,6 +90,9 @@ def parse_cadence(text: str) -> Cadence:
     words = text.strip()
     if len(words) > MAX_LETTERS:
         raise ValueError(f"a cadence takes at most {MAX_LETTERS} letters; use fewer phases")
+    if match := _ONCE.fullmatch(words):
+        usual = parse_cadence(match[1]) if match[1] else Cadence(words)
+        return replace(usual, text=words, once_on=date.fromisoformat(match[2]))
     if match := _PLUS.fullmatch(words):
         base = parse_cadence(match[1])
         return replace(base, text=words, extra=Extra(parse_date_rule(match[2]), date.fromisoformat(match[3]), int(match[4])))
@@ -114,16 +124,22 @@ def _phase(text: str, *, last: bool) -> Phase:
 def cadence_text(written: Any) -> str:
     """What a flow file holds (a rule, a list of phases, or counted days) as one line. ValueError says what to write instead."""
     if isinstance(written, str):
-        return parse_cadence(written).text
+        return _own(written)
     entries = list(written) if isinstance(written, Sequence) else [written]
     if len(entries) == 1 and isinstance(entries[0], Mapping) and set(entries[0]) == {"on_days"}:
-        return parse_cadence(f"days {', '.join(str(day) for day in _list(entries[0]['on_days']))}").text
+        return _own(f"days {', '.join(str(day) for day in _list(entries[0]['on_days']))}")
     phases: list[str] = []
     for entry in entries:
         if not isinstance(entry, Mapping) or not {"rule"} <= set(entry) <= {"rule", "for"}:
             raise ValueError(f"write {_FORMS}")
         phases.append(f"{entry['rule']} for {entry['for']}" if "for" in entry else str(entry["rule"]))
-    return parse_cadence(", then ".join(phases)).text
+    return _own(", then ".join(phases))
+
+
+def _own(text: str) -> str:
+    if len(text) > MAX_OWN_LETTERS:
+        raise ValueError(f"on one line this cadence takes {len(text)} letters, at most {MAX_OWN_LETTERS}: use fewer phases or days")
+    return parse_cadence(text).text
 
 
 def _list(written: Any) -> Iterable[Any]:
@@ -137,8 +153,16 @@ def quickened(cadence: Cadence, phase: int, starts_on: date, days: int) -> Caden
 
     ValueError when there is no such phase.
     """
-    base = cadence.text.partition(", plus ")[0]
+    base = re.split(r", plus |, once on ", cadence.text)[0]
     if not 1 <= phase <= len(cadence.phases):
         raise ValueError(f"phase {phase}: this cadence has {len(cadence.phases)}")
     rule = base.split(", then ")[phase - 1].partition(" for ")[0]
-    return replace(parse_cadence(f"{base}, plus {rule} from {starts_on.isoformat()} for {days} d"), starts_on=cadence.starts_on)
+    text = f"{base}, plus {rule} from {starts_on.isoformat()} for {days} d"
+    return replace(parse_cadence(f"{text}, once on {cadence.once_on}" if cadence.once_on else text), starts_on=cadence.starts_on)
+
+
+def once_more(cadence: Cadence | None, day: date) -> Cadence:
+    """The cadence with one extra check-in on this day, in place of an earlier one; None: with nothing but that."""
+    usual = re.sub(r"(, )?once on .+$", "", cadence.text) if cadence is not None else ""
+    added = f"{usual}, once on {day.isoformat()}" if usual else f"once on {day.isoformat()}"
+    return replace(parse_cadence(added), starts_on=cadence.starts_on if cadence is not None else None)

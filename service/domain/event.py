@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from service.domain.decision import Fired
 from service.domain.reading import Expects, Finding
@@ -69,11 +69,11 @@ class EducationGiven:
 
 @dataclass(frozen=True, slots=True)
 class FollowUpPlanned:
-    """One extra check-in of this flow is wanted so long from now; it replaces an earlier one that is still planned."""
+    """One extra check-in of this flow is wanted in so many days; it replaces an earlier one that is still planned."""
 
     step: str
     flow: str
-    after: timedelta
+    after_days: int
 
 
 @dataclass(frozen=True, slots=True)

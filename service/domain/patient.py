@@ -98,6 +98,8 @@ class WaitingSession:
     enrollment_id: UUID | None = None
     programme: str = ""
     check_in_useful_until: datetime | None = None
+    live_call: bool = False
+    """It is being held on the telephone just now: only safety answers go by text (decisions 19)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +114,10 @@ class Enrollment:
     """Its first day on the patient's calendar."""
     silent_check_ins: int = 0
     """How many of its check-ins, from the last one back, had no answer."""
+    rule: str = ""
+    """On which days check-ins are due (`domain.cadence`); "" when it is not known."""
+    wall_time: time = time()
+    stops_on: date | None = None
 
     def day(self, today: date) -> int | None:
         """Which day of the enrollment `today` is, the first is 1; None before it and when its start is not known."""
@@ -141,6 +147,7 @@ class PatientContext:
     history: tuple[PastValue, ...] = ()
     doses: tuple[PastDose, ...] = ()
     symptoms: tuple[PastSymptom, ...] = ()
+    educated: tuple[str, ...] = ()
     detail_consent: bool = False
     enrollments: tuple[Enrollment, ...] = ()
     session: WaitingSession | None = None
@@ -167,6 +174,7 @@ class PatientContext:
             history=self.history,
             doses=self.doses,
             symptoms=self.symptoms,
+            educated=self.educated,
             day=enrollment.day(to_local(now, self.zone).date()) if enrollment else None,
             silent_check_ins=enrollment.silent_check_ins if enrollment else None,
             limits=self.limits,

@@ -24,6 +24,8 @@ OPT_OUT_WORDS = frozenset(
         *("alto", "parar", "pare", "cancelar", "terminar", "baja", "detener", "no más mensajes"),
     }
 )
+_MAY_NAME_SYMPTOMS = frozenset({Expects.SYMPTOMS, Expects.YES_NO, Expects.PHQ_ITEM})
+"""A yes to a question about thoughts of death, or a PHQ item, tells the symptom that the question names."""
 _WRITTEN_ANSWER = re.compile(r"\b(reply|send|mande|envíe|escriba)\b", re.IGNORECASE)
 _KEY_TO_PRESS = re.compile(r"\b(press|oprima|presione|marque|pulse) (\d)", re.IGNORECASE)
 
@@ -109,8 +111,10 @@ def _question(flow: Written, step: AskStep, wording: Wording, detail_words: Deta
             yield (*here, "confirm"), f"only a reading is confirmed (expects: {', '.join(sorted(VALUE_OF))})"
     if (step.expects is Expects.CHOICE) != bool(step.choices):
         yield (*here, "choices"), "expects: choice and a list of choices: belong together"
-    if (step.expects is Expects.SYMPTOMS) != bool(step.about):
+    if step.expects is Expects.SYMPTOMS and not step.about:
         yield (*here, "about"), "expects: symptoms and the symptoms named, about: [leg_swelling], belong together"
+    if step.about and step.expects not in _MAY_NAME_SYMPTOMS:
+        yield (*here, "about"), f"about: goes with expects: {', '.join(sorted(_MAY_NAME_SYMPTOMS))}; remove it"
     if step.range is not None and (step.expects is not Expects.COUNT or not 0 <= step.range[0] < step.range[1] <= 200):
         yield (*here, "range"), "range: goes with expects: count, as two numbers from 0 to 200 such as [0, 7]"
     if step.also_answered_by and step.also_answered_by not in set(FindingKind):

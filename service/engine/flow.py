@@ -63,7 +63,7 @@ class Quicken(Model):
 class Lesson(Model):
     """One message of a topic in education.yaml."""
 
-    name: str = Field(pattern=NAME)
+    name: str = Field(pattern=NAME, max_length=40)
     """Unique in its topic: what a patient has had is remembered by it."""
     text: Localized
     """The message in each language (en: and es: in the file)."""
@@ -229,6 +229,10 @@ class Flow(Written):
         return self._conditions[""][0]
 
 
+_Topic = Annotated[str, Field(pattern=NAME, max_length=40)]
+_Lessons = Annotated[tuple[Lesson, ...], Field(min_length=1, max_length=30)]
+
+
 class Education(Model):
     """A programme's education.yaml."""
 
@@ -238,9 +242,7 @@ class Education(Model):
     """The team that keeps it right."""
     sources: dict[str, str] = Field(min_length=1)
     """Where the advice comes from, each under a short name."""
-    messages: dict[Annotated[str, Field(pattern=NAME)], Annotated[tuple[Lesson, ...], Field(min_length=1, max_length=30)]] = Field(
-        min_length=1, max_length=30
-    )
+    messages: dict[_Topic, _Lessons] = Field(min_length=1, max_length=30)
     """The messages by topic, in the order in which a patient gets them."""
 
 

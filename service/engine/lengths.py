@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from service.domain.reading import Expects
 from service.domain.segments import MAX_SEGMENTS, count_segments
 from service.domain.texts import fill
 from service.domain.urgency import Urgency
@@ -18,14 +19,17 @@ _Placed = tuple[Path, str]
 
 
 def length_problems(flow: Flow, wording: Wording) -> Iterator[Problem]:
-    """Texts that are short enough by themselves, but not with the question that follows them."""
+    """Texts that are short enough by themselves, but not with the question that follows them.
+
+    The official words of a PHQ item cannot be shortened: where an answer does not fit before one, it goes out by itself.
+    """
     raised: list[RedFlag | HandOver] = [flag for step in flow.questions for flag in step.red_flags]
     raised += [step.hand_over for step in flow.steps if isinstance(step, HandOverStep)]
     answers = dict.fromkeys(each.answer for each in raised if each.answer and each.urgency is not Urgency.EMERGENCY)
     for language in flow.languages:
         first = [form for step in _may_be_first(flow) for form in _forms(step, language)]
         asks = [form for step in flow.questions for form in _asks(step, language, again=False)]
-        every = [form for step in flow.questions for form in _asks(step, language, again=True)]
+        every = [form for step in flow.questions if step.expects is not Expects.PHQ_ITEM for form in _asks(step, language, again=True)]
         pairs = [("greeting", flow.greeting[language].plain, first), ("remind", flow.silence.remind[language].plain, asks)]
         pairs += [(name, flow.phrases[name][language], every) for name in (*answers, "not_understood", "out_of_hours")]
         longest = wording.longest_values(language)

@@ -78,7 +78,7 @@ def _passed(flow: Flow, session: Session, step: Step, facts: Facts, *, quiet: bo
         case HandOverStep():
             return _hand_over(flow, session, step, facts, quiet=quiet)
         case FollowUpStep():
-            return [FollowUpPlanned(step.key, step.follow_up.of, timedelta(minutes=step.follow_up.after))]
+            return [FollowUpPlanned(step.key, step.follow_up.of, step.follow_up.after)]
         case RecordStep():
             found = [f for f in session.findings(step.record.from_) if f.kind is not FindingKind.SYMPTOM]
             return [AnswerKept(step.key, step.record.name, found[-1])] if found else []

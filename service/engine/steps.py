@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from service.domain.reading import Expects
 from service.domain.urgency import Urgency
-from service.engine.written import Localized, Minutes, Model, WrittenAmount
+from service.engine.written import Days, Localized, Minutes, Model, WrittenAmount
 
 MAX_FLAGS = 40
 """Red flags of one flow."""
@@ -18,6 +18,20 @@ KEY = r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*){0,3}$"
 NAME = r"^[a-z][a-z0-9_]*$"
 FLOW_KEY = r"^[a-z][a-z0-9_]*/[a-z][a-z0-9_]*$"
 SHORTEST_WAIT_MINUTES, LONGEST_WAIT_MINUTES = 15, 240
+MOST_DAYS_AHEAD = 30
+
+
+def _waitable(minutes: int) -> int:
+    if not SHORTEST_WAIT_MINUTES <= minutes <= LONGEST_WAIT_MINUTES:
+        raise ValueError("write a wait from 15 min to 4 h")
+    return minutes
+
+
+def _soon(days: int) -> int:
+    if days > MOST_DAYS_AHEAD:
+        raise ValueError(f"write 1 d to {MOST_DAYS_AHEAD} d")
+    return days
+
 
 When = Annotated[dict[str, Any], Field(min_length=1)]
 """A condition in the language of `when` (see the README)."""
@@ -65,6 +79,15 @@ class RedFlag(Model):
     """A key of the flow's `sources:`."""
     answer: str = ""
     """What the patient hears: the key of a text in shared/wording.yaml, or the words in each language."""
+
+
+class Run(Model):
+    """Steps of a subflow stand here, under this step's only_if, at most 3 subflows deep."""
+
+    run: str = Field(pattern=FLOW_KEY)
+    """The subflow, such as shared/missed_dose."""
+    only_if: When | None = None
+    """All of them are skipped when this is false."""
 
 
 class _Step(Model):
@@ -131,7 +154,7 @@ class WaitStep(_Step):
     """Nothing is asked for this long; then the re-check that follows. A reply meanwhile is read as always."""
 
     kind: Literal["wait"] = "wait"
-    wait: Annotated[Minutes, Field(ge=SHORTEST_WAIT_MINUTES, le=LONGEST_WAIT_MINUTES)]
+    wait: Annotated[Minutes, AfterValidator(_waitable)]
     """15 min to 4 h."""
 
 
@@ -153,15 +176,16 @@ class HandOverStep(_Step):
 
     kind: Literal["hand_over"] = "hand_over"
     hand_over: HandOver
+    """How urgent, why, on what ground, and what the patient hears."""
 
 
 class FollowUp(Model):
     """One extra check-in; it replaces an earlier one that is still planned."""
 
-    after: Annotated[Minutes, Field(ge=60)]
-    """1 h to 30 d from now."""
+    after: Annotated[Days, AfterValidator(_soon)]
+    """1 d to 30 d: on that day, at the usual hour."""
     of: str = Field(pattern=FLOW_KEY)
-    """Which flow, such as heart_failure/daily."""
+    """Which check-in of the same programme, such as heart_failure/daily."""
 
 
 class FollowUpStep(_Step):
@@ -169,6 +193,7 @@ class FollowUpStep(_Step):
 
     kind: Literal["follow_up"] = "follow_up"
     follow_up: FollowUp
+    """When, and which."""
 
 
 class Record(Model):
@@ -185,6 +210,7 @@ class RecordStep(_Step):
 
     kind: Literal["record"] = "record"
     record: Record
+    """Which answer, and under which name."""
 
 
 Step = Annotated[AskStep | TellStep | EducateStep | WaitStep | HandOverStep | FollowUpStep | RecordStep, Field(discriminator="kind")]

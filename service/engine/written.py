@@ -48,7 +48,7 @@ def _amount(value: Any) -> Any:
 class Model(BaseModel):
     """Frozen, and strict about names: a word that means nothing is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True, use_attribute_docstrings=True)
 
 
 class Text(Model):
@@ -71,10 +71,14 @@ class Amount(Model):
     unit: str
 
 
-Localized = dict[str, Annotated[Text, BeforeValidator(_text)]]
+_Time = Annotated[str, Field(pattern=rf"^{_DURATION.pattern}$", examples=["30 min", "4 h", "2 d"])]
+_DayCount = Annotated[str, Field(pattern=rf"^{_DAYS.pattern}$", examples=["14 d"])]
+_NumberAndUnit = Annotated[str, Field(pattern=rf"^{_AMOUNT.pattern}$", examples=["10 lb"])]
+
+Localized = dict[str, Annotated[Text, BeforeValidator(_text, json_schema_input_type=str | Text)]]
 """A text by language: en: and es:."""
-Minutes = Annotated[int, BeforeValidator(_minutes), Field(ge=1, le=30 * 1440)]
+Minutes = Annotated[int, Field(ge=1, le=30 * 1440), BeforeValidator(_minutes, json_schema_input_type=_Time)]
 """A time such as 30 min, 4 h or 2 d; kept as minutes."""
-Days = Annotated[int, BeforeValidator(_days), Field(ge=1, le=1100)]
+Days = Annotated[int, Field(ge=1, le=1100), BeforeValidator(_days, json_schema_input_type=_DayCount)]
 """A number of days such as 14 d."""
-WrittenAmount = Annotated[Amount, BeforeValidator(_amount)]
+WrittenAmount = Annotated[Amount, BeforeValidator(_amount, json_schema_input_type=_NumberAndUnit)]
