@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from service.domain.reading import Expects, Measure, Question
 from service.replies.measures import (
     CELSIUS,
+    LITERS,
     OUNCES_A_POUND,
     POUNDS_A_KILOGRAM,
     POUNDS_A_STONE,
@@ -67,6 +68,8 @@ def _together(words: Sequence[str], first: Number, second: Number, measure: Meas
         fits = 93 <= first.value <= 109 or CELSIUS[0] <= first.value < CELSIUS[1]
         return Number(value, first.first, second.last, True, first.spoken) if fits else None
     in_pounds = first.value * (POUNDS_A_KILOGRAM if UNITS.get(after) == "kg" else 1)
+    if measure is Measure.INR and between == ["con"] and 1 <= first.value <= 9:
+        return Number(value, first.first, second.last, True, first.spoken)
     beside = between == ["con"] or (between == [] and first.spoken and second.spoken)
     if measure is Measure.WEIGHT and beside and plausible(Measure.WEIGHT, in_pounds):
         return Number(value, first.first, second.last, True, first.spoken)
@@ -78,6 +81,7 @@ def explained(words: Sequence[str], numbers: Sequence[Number], matches: Sequence
     """Numbers inside other findings (up 3, 14 units, for 2 days, took it at 8, telephones, dollars), which are no readings."""
     used: Taken = set()
     counting = question is not None and question.expects is Expects.COUNT
+    blown = question is not None and question.expects is Expects.PEAK_FLOW
     asked_about = plain_words(question.text) if question is not None and counting else []
     counted = {n.first for n in numbers if n.last < len(words) and words[n.last] in asked_about and len(words[n.last]) > 2}
     for number in numbers:
@@ -87,7 +91,7 @@ def explained(words: Sequence[str], numbers: Sequence[Number], matches: Sequence
         behind = words[number.last + 1] if number.last + 1 < len(words) else ""
         before = words[number.first - 1] if number.first else ""
         unit = "" if number.unit else UNITS.get(after, "")
-        if (after == "dia" or after == "hr") and behind[:1].isdigit():
+        if ((after == "dia" or after == "hr") and behind[:1].isdigit()) or (blown and after in LITERS):
             continue
         if after == "st" and (question is None or question.expects is not Expects.WEIGHT_LB):
             used.add(number.first)
@@ -124,6 +128,8 @@ def explained(words: Sequence[str], numbers: Sequence[Number], matches: Sequence
             continue
         for number in numbers:
             if match.first <= number.first < match.last and number.first not in counted:
+                if blown and number.last < len(words) and words[number.last] in LITERS:
+                    continue
                 if match.name == "clock" and (number.value > HOURS or number.decimal):
                     continue
                 if match.name == "change" and (number.value > LARGEST_CHANGE_LB or number.unit == "stone_pounds"):

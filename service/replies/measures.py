@@ -54,7 +54,12 @@ PLAUSIBLE: dict[Measure, Limits] = {
     Measure.SPO2: Limits("%", 50, 100),
     # 93-109 F (33.9-42.8 C): beyond, a home thermometer was misread.
     Measure.TEMPERATURE: Limits("degF", 93, 109),
-    Measure.PULSE: Limits("/min", 25, 250),
+    # 20 /min: slower, nobody answers a text; 250 /min is what home monitors can count. Own choice.
+    Measure.PULSE: Limits("/min", 20, 250),
+    # The scales of mechanical peak-flow meters: 60-400 (low range, children) and 60-900 L/min; below 50 no breath was blown.
+    Measure.PEAK_FLOW: Limits("L/min", 50, 900),
+    # Home meters show 0.8-8.0; a laboratory writes up to about 20 before "cannot be measured". Own choice, wide: a high one is a danger.
+    Measure.INR: Limits("{INR}", 0.5, 20),
     Measure.SCALE: Limits("{score}", 0, 10),
     Measure.COUNT: Limits("{count}", 0, 200),
 }
@@ -63,6 +68,10 @@ DIASTOLIC = Limits("mmHg", 25, 190)
 MMOL = (2.0, 33.3)
 """mmol/L that a home meter can show."""
 CELSIUS = (33.9, 42.9)
+WHOLE = frozenset({Measure.COUNT, Measure.PULSE, Measure.PEAK_FLOW})
+"""Measures that are whole numbers: two and a half pillows, or "2.5" of an INR told as a pulse, are asked again."""
+LITERS = frozenset("l liter liters litre litres litro litros lt lts".split())
+"""The unit of a peak flow as it is written: "420 L/min", "420 litros por minuto"."""
 
 MEASURE_OF: dict[Expects, Measure] = {
     Expects.WEIGHT_LB: Measure.WEIGHT,
@@ -70,6 +79,9 @@ MEASURE_OF: dict[Expects, Measure] = {
     Expects.GLUCOSE_MG_DL: Measure.GLUCOSE,
     Expects.SPO2_PCT: Measure.SPO2,
     Expects.TEMP_F: Measure.TEMPERATURE,
+    Expects.PULSE: Measure.PULSE,
+    Expects.PEAK_FLOW: Measure.PEAK_FLOW,
+    Expects.INR: Measure.INR,
     Expects.SCALE_0_10: Measure.SCALE,
     Expects.COUNT: Measure.COUNT,
     Expects.PHQ_ITEM: Measure.SCALE,

@@ -317,6 +317,8 @@ class _Words:
         word = self.words[place]
         if not self.homophones or word not in HOMOPHONES:
             return None
+        if self.at(place + 1) in POINT and self._decimals(place + 1) is not None:
+            return self._finished(Number(HOMOPHONES[word], place, place + 1, spoken=True))
         following = self._value(place + 1)
         if self.at(place + 1) in ("tea", "tee", "ty") and HOMOPHONES[word] >= 2:
             value, last = HOMOPHONES[word] * 10, place + 2
@@ -350,7 +352,7 @@ class _Words:
         vague = self.at(at) in VAGUE and not (at > last and self.at(at) in ("s", "some"))
         low_the = self.at(number.first - 1) == "the" and self.at(number.first - 2) in ("in", "low", "mid", "high", "upper", "lower")
         vague = vague or (low_the and not decimal and self.at(last) in ("range", "area", "zone", *ENDS) and self.at(last) != "")
-        return Number(value, number.first, last, decimal, number.spoken, unit, number.weak, vague)
+        return Number(value, number.first, last, decimal, number.spoken, unit, number.weak and not decimal, vague)
 
     def _decimals(self, place: int) -> tuple[str, int] | None:
         """The digits after "point" or after a full stop with a blank ("178. 4")."""

@@ -39,14 +39,16 @@ def pressures(
     *,
     asked: bool,
     oximeter: bool = False,
+    pulse_asked: bool = False,
 ) -> tuple[list[Finding], str]:
     """The pressure that counts and a pulse, as VALUE findings; and why there is none ("" when not asked).
 
-    `oximeter`: oxygen was asked, so that "95/72" is oxygen and pulse.
+    `oximeter`: oxygen was asked, so that "95/72" is oxygen and pulse. `pulse_asked`: a number beside a pulse word is left to be read
+    as the answer.
     """
     usable = [number for number in numbers if number.first not in used]
     found: list[Finding] = []
-    pulse = _pulse(line, words, usable)
+    pulse = None if pulse_asked else _pulse(line, words, usable)
     if pulse is not None:
         number, finding = pulse
         usable = [other for other in usable if other is not number]

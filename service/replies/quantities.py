@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from service.domain.reading import Expects, Finding, FindingKind, Measure, Quantity, Question
 from service.replies.clues import HARD, Candidate, kept, lean
@@ -22,10 +23,11 @@ from service.replies.measures import (
     POUNDS_A_KILOGRAM,
     POUNDS_A_STONE,
     UNITS,
+    WHOLE,
     plausible,
 )
 from service.replies.normalise import Line
-from service.replies.numerals import Number
+from service.replies.numerals import POINT, Number
 from service.replies.pressure import pressures
 from service.replies.scan import Match
 
@@ -69,7 +71,9 @@ LARGEST_NUMBER = 10_000.0
 METER_ENDS = {Measure.GLUCOSE: 600.0}
 OVER = frozenset({"over", "above", ">", "past", "exceeds", "beyond"})
 PULSE_APART = 8.0
-"""A second bare number on an oximeter this far below the first is the pulse; nearer ones may be either."""
+"""A second bare number on an oximeter this far below the first is the pulse; nearer ones may be either, or two tries of one."""
+SECONDS = frozenset("second seconds sec secs segundo segundos".split())
+"""Beats counted for less than a minute are no pulse yet: asked again rather than multiplied."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +91,9 @@ def values(line: Line, numbers: Sequence[Number], matches: Sequence[Match], ques
     numbers = composed(words, numbers, measure)
     used = explained(words, numbers, matches, question)
     found, missing = pressures(
-        line, words, numbers, matches, used, asked=measure is Measure.BLOOD_PRESSURE, oximeter=measure is Measure.SPO2
-    )
+        line, words, numbers, matches, used, asked=measure is Measure.BLOOD_PRESSURE, oximeter=measure is Measure.SPO2,
+        pulse_asked=measure is Measure.PULSE,
+    )  # fmt: skip
     found += _named(line, words, numbers, matches, measure, used)
     if question is None or measure is None or measure is Measure.BLOOD_PRESSURE:
         return found, missing
@@ -120,7 +125,7 @@ def _convert(measure: Measure, number: Number, unit: str) -> tuple[Quantity | No
             return None, "ambiguous_unit"
     elif measure is Measure.TEMPERATURE and (unit == "Cel" or (unit == "" and CELSIUS[0] <= value <= CELSIUS[1])):
         value, unit = round(value * 9 / 5 + 32, 1), "Cel"
-    if not plausible(measure, value):
+    if not plausible(measure, value) or (measure in WHOLE and not float(value).is_integer()):
         return None, "implausible"
     return Quantity(round(value, 4), stored, stated_unit=unit), ""
 
@@ -145,6 +150,9 @@ FITTING_UNITS = {
     Measure.GLUCOSE: ("", "mg/dL", "mmol/L"),
     Measure.SPO2: ("", "%"),
     Measure.TEMPERATURE: ("", "degF", "Cel"),
+    Measure.PULSE: ("",),
+    Measure.PEAK_FLOW: ("",),
+    Measure.INR: ("",),
     Measure.SCALE: ("", "%"),
     Measure.COUNT: ("",),
 }
@@ -160,6 +168,10 @@ def _asked(
     used: Taken,
 ) -> tuple[list[Finding], str]:
     """The asked value as one finding (and a gain of weight that two readings tell), or why there is none."""
+    if measure is Measure.PULSE and not SECONDS.isdisjoint(words):
+        return [], "ambiguous"
+    if measure is Measure.INR:
+        numbers = [number for number in numbers if not _behind_a_point(line, number)]
     readings, vague, why = _readings(words, numbers, measure, used)
     if measure is Measure.COUNT:
         readings = _of_the_question(words, readings, question)
@@ -175,6 +187,9 @@ def _asked(
         return [], "ambiguous" if vague else why
     candidates = [Candidate(reading.number.first, reading.number.last) for reading in readings]
     lean(words, candidates, matches)
+    for first, second in pairwise(candidates):
+        if first.clues & HARD and _range(words, first, second):
+            second.clues |= first.clues & HARD  # both ends of "goal is 2 to 3"
     _measured_apart(words, candidates, numbers, matches, measure, question)
     left = kept(words, candidates, matches, prefer=_preferred(measure, question))
     if not left:
@@ -190,6 +205,14 @@ def _asked(
     if measure is Measure.WEIGHT:
         found += _gain(line, candidates, readings, chosen, matches)
     return found, ""
+
+
+def _behind_a_point(line: Line, number: Number) -> bool:
+    """The 8 of ".8" or of "point eight", whose whole part was not heard."""
+    if not number.first:
+        return False
+    before = line.tokens[number.first - 1]
+    return before.text in POINT or (before.text == "." and before.end == line.tokens[number.first].start)
 
 
 def _readings(words: Sequence[str], numbers: Sequence[Number], measure: Measure, used: Taken) -> tuple[list[_Reading], bool, str]:
@@ -229,7 +252,7 @@ def _readings(words: Sequence[str], numbers: Sequence[Number], measure: Measure,
             why = reason if why == "no_answer" and not number.weak else why
             continue
         (weak if number.weak else found).append(_Reading(number, quantity))
-    if not found and measure in (Measure.SCALE, Measure.COUNT):
+    if not found and measure in (Measure.SCALE, Measure.COUNT, Measure.INR):
         found = [each for each in weak if _standing(words, each.number)]
     return found, vague, why
 
@@ -300,7 +323,7 @@ def _one_of(
     matches: Sequence[Match],
     measure: Measure,
 ) -> Candidate | None:
-    """The candidate that counts; None when two stand for one reading."""
+    """The candidate that counts; None when two stand for one reading. Of several breaths into a peak-flow meter the best one counts."""
     chosen = left[0] if any(m.kind == "marker" and m.name == "both_sides" for m in matches) else left[-1]
     stated = [c for c in left if readings[candidates.index(c)].quantity.stated_unit]
     if len(left) > 1 and stated and len(stated) < len(left) and measure is not Measure.GLUCOSE and not chosen.clues - {"own"}:
@@ -320,6 +343,11 @@ def _one_of(
             return None
     if measure is Measure.SPO2 and len(left) == 2 and not any(c.clues for c in left):
         return _oximeter(words, left, candidates, readings)
+    if measure is Measure.PEAK_FLOW and len(left) > 1 and not any(c.clues - {"own"} for c in left):
+        return max(left, key=lambda c: readings[candidates.index(c)].quantity.value)
+    if measure is Measure.PULSE and len(left) > 1 and not any(c.clues - {"own"} for c in left):
+        told = [readings[candidates.index(c)].quantity.value for c in left]
+        return chosen if max(told) - min(told) <= PULSE_APART else None
     if measure is Measure.COUNT and len(left) > 1 and not retaken and left[0].first != 0 and chosen is left[-1]:
         distinct = {readings[candidates.index(c)].quantity.value for c in left}
         return chosen if len(distinct) == 1 or chosen.clues else None
