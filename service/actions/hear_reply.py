@@ -21,10 +21,10 @@ from service.db.changes import Changes
 from service.domain.communication import Lane, Purpose
 from service.domain.decision import Decision, Fired
 from service.domain.escalation import Reached
-from service.domain.event import ReplyRead
+from service.domain.event import MessageSaid, ReplyRead
 from service.domain.facts import Facts
 from service.domain.patient import OpenItem, PatientContext, PatientStatus, Phone, must_hear_of_closing
-from service.domain.reading import Choice, Expects, FindingKind, Question, Reading, Reply
+from service.domain.reading import Channel, Choice, Expects, FindingKind, Question, Reading, Reply
 from service.domain.urgency import Urgency
 from service.domain.wording import Wording
 from service.engine import Flow, Session, question_of, resume
@@ -53,7 +53,7 @@ MACHINE = "machine"
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """A text as it arrived."""
+    """A text as it arrived, or words (or keys that stand for them) as they were said on the telephone."""
 
     body: str
     phone: Phone
@@ -68,15 +68,55 @@ class Heard:
     by_related_person: bool = False
     communication_id: UUID | None = None
     """Set when the text is already kept and is only now known to be this patient's (shared phone)."""
+    channel: Channel = Channel.SMS
+    question: Question | None = None
+    """What was asked on the telephone; a text finds its question itself."""
+    stranger: bool = False
+    """Said on the telephone before the identity check: red flags count, nothing is recorded as the patient's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Understood:
+    """What was made of a patient's words, before anything is answered; all of it stands in the changes."""
+
+    context: PatientContext
+    communication_id: UUID
+    facts: Facts
+    reading: Reading
+    decision: Decision
+    aftermath: Aftermath
+    fired: tuple[Fired, ...]
+    closed: bool
+    """The patient has to be told that nobody is on duty."""
+    followed: Fired | None
+    """The answer to the safety question, when this was one."""
 
 
 def hear_reply(
     changes: Changes, knowledge: Knowledge, context: PatientContext, flow: Flow | None, heard: Heard
 ) -> tuple[PatientContext, UUID]:
-    """The patient as they stand after this text, and the id of the communication that keeps it."""
+    """The patient as they stand after this text and its answer, and the id of the communication that keeps it."""
+    live_call = context.session is not None and context.session.live_call
+    one = understand(changes, knowledge, context, flow, heard)
+    aftermath = replace(one.aftermath, texts=_answers_to_danger(one.aftermath)) if live_call else one.aftermath
+    context = _answer(
+        changes, knowledge, one.context, one.facts, heard, one.reading, one.decision, aftermath, one.communication_id, one.closed,
+        one.followed,
+    )  # fmt: skip
+    changes.wake(f"patient:{context.id}")
+    return context, one.communication_id
+
+
+def _answers_to_danger(aftermath: Aftermath) -> tuple[str, ...]:
+    """What goes by text while the check-in is held on the telephone; the call's next step speaks the rest (decisions 19)."""
+    return tuple(event.text for event in aftermath.events if isinstance(event, MessageSaid) and event.safety)
+
+
+def understand(changes: Changes, knowledge: Knowledge, context: PatientContext, flow: Flow | None, heard: Heard) -> Understood:
+    """Reads, triages, records, carries the conversation on (with a flow) and raises; answers nothing yet."""
     facts = context.facts(changes.now)
     question = _question(context, flow, heard)
-    reading = read(knowledge.lexicon, Reply(heard.body, context.language, first_name=facts.first_name), question)
+    reading = read(knowledge.lexicon, Reply(heard.body, context.language, heard.channel, facts.first_name), question)
     decision = decide(knowledge.tables, reading.findings, facts, changes.now, question)
     stranger = reading.has(FindingKind.WRONG_NUMBER) or (question is NUMBER_QUESTION and reading.has(FindingKind.ANSWER, "no"))
     communication_id = _keep(changes, context, heard, reading, stranger)
@@ -86,7 +126,7 @@ def hear_reply(
         changes,
         organization_id=context.organization.id,
         patient_id=context.id,
-        findings=[] if heard.by_related_person else [f for f in reading.findings if f not in aftermath.recorded],
+        findings=[] if heard.by_related_person or heard.stranger else [f for f in reading.findings if f not in aftermath.recorded],
         communication_id=communication_id,
         check_in_id=context.session.check_in_id if context.session else None,
         taken_at=heard.received_at,
@@ -115,9 +155,7 @@ def hear_reply(
     closed = not facts.staffed and (news or (bool(fired) and must_hear_of_closing(context.team, earlier, changes.now)))
     if decision.urgency is Urgency.EMERGENCY and reading.language != context.language:
         facts = replace(context, language=reading.language).facts(changes.now)  # in danger, in the words that they chose
-    context = _answer(changes, knowledge, context, facts, heard, reading, decision, aftermath, communication_id, closed, followed)
-    changes.wake(f"patient:{context.id}")
-    return context, communication_id
+    return Understood(context, communication_id, facts, reading, decision, aftermath, tuple(fired), closed, followed)
 
 
 def _consumed(knowledge: Knowledge, context: PatientContext, heard: Heard, reading: Reading, question: Question | None) -> bool:
@@ -159,6 +197,8 @@ def known(facts: Facts) -> dict[str, Any]:
 
 
 def _question(context: PatientContext, flow: Flow | None, heard: Heard) -> Question | None:
+    if heard.channel is Channel.VOICE:
+        return heard.question
     if context.session is not None and flow is not None and not heard.by_related_person:
         return question_of(flow, Session.from_json(context.session.state))
     if asked_for_safety(context.item, heard.received_at):
@@ -210,8 +250,9 @@ def _keep(changes: Changes, context: PatientContext, heard: Heard, reading: Read
             received_at=heard.received_at,
             flow_session_id=session.id if session else None,
             check_in_id=session.check_in_id if session else None,
+            channel=heard.channel,
         )
-    patient.heard_from(changes, context, None if stranger else heard.phone.id)
+    patient.heard_from(changes, context, None if stranger or heard.stranger else heard.phone.id)
     audit.record(
         changes,
         context.organization.id,

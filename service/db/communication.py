@@ -159,6 +159,7 @@ def inbound(
     flow_session_id: UUID | None = None,
     check_in_id: UUID | None = None,
     in_reply_to: UUID | None = None,
+    channel: Channel = Channel.SMS,
 ) -> UUID:
     """Adds a patient's words to the changes; returns the communication's id."""
     id = new_id(received_at)
@@ -170,7 +171,7 @@ def inbound(
             "patient_id": patient_id,
             "phone_id": phone_id,
             "direction": Direction.IN,
-            "channel": Channel.SMS,
+            "channel": channel,
             "purpose": Purpose.REPLY,
             "lane": Lane.ROUTINE,
             "status": Status.RECEIVED,

@@ -1,0 +1,146 @@
+"""Lists of telephone calls: those that are due with what their ruling needs, those of a conversation, those in doubt."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from uuid import UUID
+
+from sqlalchemy import func, select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from service.db.calls import CallRow, call_of, calls
+from service.db.check_in import flow_sessions
+from service.db.database import among, database_now, skip_locked
+from service.db.organization import organizations
+from service.db.patient import patients, phones
+from service.domain.call import CallStatus
+
+LOST_AFTER = timedelta(minutes=20)
+"""A call of which nothing was heard for so long: a call lasts at most 15 minutes, and its end is told at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class DueCall:
+    """A call that is due with what its ruling needs."""
+
+    call: CallRow
+    phone_number: str
+    language: str
+    unsafe_since: datetime | None
+    opted_out_at: datetime | None
+    patient_status: str
+    knows_who: bool
+    """A birth date or a code is on record: without one nobody could be told from a stranger."""
+    zone: str
+    quiet_start: time
+    quiet_end: time
+    emergency_number: str
+    clinic_number: str
+    session_open: bool
+    session_moved: bool
+    """The patient has answered otherwise since the call was planned."""
+
+
+async def due(connection: AsyncConnection, now: datetime, limit: int) -> list[DueCall]:
+    """Calls whose time has come, oldest first, locked; those that others hold are passed over."""
+    wanted = select(calls.c.id).where(text("calls.status = 'due'"), calls.c.due_at <= now).order_by(calls.c.due_at).limit(limit)
+    ids = list((await connection.scalars(skip_locked(wanted))).all())
+    if not ids:
+        return []
+    statement = (
+        select(
+            calls,
+            phones.c.number.label("phone_number"),
+            phones.c.unsafe_since,
+            phones.c.opted_out_at,
+            patients.c.status.label("patient_status"),
+            patients.c.language,
+            patients.c.zone,
+            patients.c.birth_date,
+            patients.c.call_pin,
+            organizations.c.quiet_start,
+            organizations.c.quiet_end,
+            organizations.c.emergency_number,
+            func.coalesce(func.nullif(organizations.c.clinic_phone, ""), organizations.c.after_hours_number).label("clinic_number"),
+            flow_sessions.c.status.label("session_status"),
+            flow_sessions.c.changed_at.label("session_changed_at"),
+        )
+        .join(phones, calls.c.phone_id == phones.c.id)
+        .join(patients, calls.c.patient_id == patients.c.id)
+        .join(organizations, calls.c.organization_id == organizations.c.id)
+        .join(flow_sessions, calls.c.flow_session_id == flow_sessions.c.id)
+        .where(among(connection, calls.c.id, ids))
+        .order_by(calls.c.due_at, calls.c.id)
+    )
+    return [
+        DueCall(
+            call=call_of(row),
+            phone_number=row.phone_number,
+            language=row.language,
+            unsafe_since=row.unsafe_since,
+            opted_out_at=row.opted_out_at,
+            patient_status=row.patient_status,
+            knows_who=bool(row.birth_date or row.call_pin),
+            zone=row.zone,
+            quiet_start=row.quiet_start,
+            quiet_end=row.quiet_end,
+            emergency_number=row.emergency_number,
+            clinic_number=row.clinic_number,
+            session_open=row.session_status == "waiting",
+            session_moved=row.session_changed_at > row.created_at,
+        )
+        for row in (await connection.execute(statement)).all()
+    ]
+
+
+async def of_session(connection: AsyncConnection, session_ids: Iterable[UUID]) -> dict[UUID, list[CallRow]]:
+    """The calls of these conversations, oldest first."""
+    ids = list(session_ids)
+    found: dict[UUID, list[CallRow]] = {id: [] for id in ids}
+    if ids:
+        statement = select(calls).where(among(connection, calls.c.flow_session_id, ids)).order_by(calls.c.created_at, calls.c.id)
+        for row in (await connection.execute(statement)).all():
+            found[row.flow_session_id].append(call_of(row))
+    return found
+
+
+async def placed_since(
+    connection: AsyncConnection, patient_ids: Iterable[UUID], since: datetime
+) -> dict[UUID, list[tuple[UUID, str, datetime]]]:
+    """Conversations that these patients were called for since then, by patient: (session, programme, when)."""
+    ids = list(patient_ids)
+    found: dict[UUID, list[tuple[UUID, str, datetime]]] = {id: [] for id in ids}
+    if ids:
+        statement = select(calls.c.patient_id, calls.c.flow_session_id, calls.c.programme, calls.c.status_at).where(
+            among(connection, calls.c.patient_id, ids),
+            calls.c.status_at >= since,
+            calls.c.status.not_in([CallStatus.DUE, CallStatus.CANCELLED, CallStatus.EXPIRED]),
+        )
+        for row in (await connection.execute(statement)).all():
+            found[row.patient_id].append((row.flow_session_id, row.programme, row.status_at))
+    return found
+
+
+async def in_doubt(connection: AsyncConnection, now: datetime, limit: int) -> list[tuple[CallRow, str]]:
+    """(call, number) of calls whose claim has run out, and of those of which nothing was heard for too long."""
+    statement = (
+        select(calls, phones.c.number.label("phone_number"))
+        .join(phones, calls.c.phone_id == phones.c.id)
+        .where(
+            text("calls.status IN ('claimed', 'placed', 'talking', 'unknown')"),
+            (calls.c.status_at <= now - LOST_AFTER)
+            | ((calls.c.status == CallStatus.CLAIMED) & (calls.c.lease_until <= database_now(connection, now)))
+            | ((calls.c.status == CallStatus.UNKNOWN) & (calls.c.status_at <= now - timedelta(minutes=2))),
+        )
+        .order_by(calls.c.status_at)
+        .limit(limit)
+    )
+    return [(call_of(row), row.phone_number) for row in (await connection.execute(statement)).all()]
+
+
+async def known_provider_ids(connection: AsyncConnection, provider: str, ids: Sequence[str]) -> set[str]:
+    """Which of these provider ids belong to calls of ours already."""
+    statement = select(calls.c.provider_id).where(calls.c.provider == provider, among(connection, calls.c.provider_id, ids))
+    return {id for id in (await connection.scalars(statement)).all() if id}
