@@ -9,15 +9,15 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.content import load_flows
 from service.domain.event import QuestionAsked, RedFlagFound, SessionEnded, SilenceNoticed
 from service.domain.facts import Facts, PastValue
 from service.domain.reading import Assertion, Finding, FindingKind, Measure, Quantity
 from service.domain.urgency import Urgency
 from service.engine import Status
 from tests.flows.conversation import ANA, MORNING, Conversation
+from tests.flows.model import MODEL
 
-FLOW = load_flows()["heart_failure/daily"]
+FLOW = MODEL
 SYMPTOMS = ("shortness_of_breath", "leg_swelling", "orthopnea", "chest_pain", "cough", "swelling")
 ASSERTIONS = (Assertion.PRESENT, Assertion.DENIED, Assertion.PAST, Assertion.OTHER_PERSON)
 

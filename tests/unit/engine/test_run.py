@@ -7,7 +7,6 @@ from datetime import timedelta
 
 import pytest
 
-from service.content import load_flows
 from service.domain.event import (
     MessageSaid,
     ObservationRecorded,
@@ -25,8 +24,9 @@ from service.domain.urgency import Urgency
 from service.engine import Flow, Session, WrongVersion, content_hash, question_of, resume, start
 from service.engine.proceed import MAX_TURNS
 from tests.flows.conversation import ANA, MORNING, Conversation, found, named, pill, symptom, weight
+from tests.flows.model import MODEL
 
-FLOW = load_flows()["heart_failure/daily"]
+FLOW = MODEL
 YESTERDAY = PastValue(Measure.WEIGHT, 180.0, MORNING - timedelta(hours=24))
 KNOWN = replace(ANA, history=(YESTERDAY,))
 NO = found(FindingKind.ANSWER, "no")
