@@ -68,6 +68,12 @@ SETTINGS: tuple[Setting, ...] = (
         example="+12025550100",
     ),
     Setting("TWILIO_MESSAGING_SERVICE_SID", "The messaging service texts come from, instead of TWILIO_FROM.", ""),
+    Setting(
+        "TWILIO_VOICE_FROM",
+        "The number calls come from, in E.164; needed for calls where texts come from a messaging service. Empty: TWILIO_FROM.",
+        "",
+        example="+12025550100",
+    ),
     Setting("TWILIO_API_BASE", "The provider's address; another one only for tests and contract checks.", TWILIO_API_BASE),
     Setting("HOST", "The address this process listens on; a TLS proxy stands in front of it.", "127.0.0.1"),
     Setting("PORT", "The port this process listens on.", "8080"),
@@ -93,6 +99,7 @@ class Settings:
     twilio_account_sid: str = ""
     twilio_auth_tokens: tuple[str, ...] = field(default=(), repr=False)
     twilio_sender: str = ""
+    twilio_voice_sender: str = ""
     twilio_api_base: str = TWILIO_API_BASE
     host: str = "127.0.0.1"
     port: int = 8080
@@ -172,8 +179,9 @@ def _twilio(values: Mapping[str, str]) -> dict[str, Any]:
     account = values["TWILIO_ACCOUNT_SID"]
     tokens = tuple(filter(None, (token.strip() for token in values["TWILIO_AUTH_TOKEN"].split(","))))
     sender, service = values["TWILIO_FROM"], values["TWILIO_MESSAGING_SERVICE_SID"]
+    voice = values["TWILIO_VOICE_FROM"]
     if not account:
-        if tokens or sender or service:
+        if tokens or sender or service or voice:
             raise SettingsError("TWILIO_ACCOUNT_SID is not set although other TWILIO_ settings are")
         return {"twilio_account_sid": ""}
     if not account.startswith("AC") or len(account) != 34:
@@ -184,6 +192,8 @@ def _twilio(values: Mapping[str, str]) -> dict[str, Any]:
         raise SettingsError("set exactly one of TWILIO_FROM and TWILIO_MESSAGING_SERVICE_SID")
     if sender and not (sender.startswith("+") and sender[1:].isdigit()):
         raise SettingsError("TWILIO_FROM must be a number in E.164, such as +12025550100")
+    if voice and not (voice.startswith("+") and voice[1:].isdigit()):
+        raise SettingsError("TWILIO_VOICE_FROM must be a number in E.164, such as +12025550100")
     if service and not service.startswith("MG"):
         raise SettingsError("TWILIO_MESSAGING_SERVICE_SID must start with MG")
     base = values["TWILIO_API_BASE"].rstrip("/")
@@ -193,6 +203,7 @@ def _twilio(values: Mapping[str, str]) -> dict[str, Any]:
         "twilio_account_sid": account,
         "twilio_auth_tokens": tokens,
         "twilio_sender": sender or service,
+        "twilio_voice_sender": voice or sender,
         "twilio_api_base": base,
     }
 

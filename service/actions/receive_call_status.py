@@ -31,6 +31,7 @@ from service.domain.event import Stopped
 from service.domain.patient import PatientContext
 from service.domain.urgency import Urgency
 from service.engine import Flow, Session, resume
+from service.engine.branches import may_come
 from service.engine.call import Call
 from service.engine.spoken import open_question
 
@@ -92,8 +93,9 @@ def _cut_off(changes: Changes, knowledge: Knowledge, context: PatientContext, fl
     if waiting is None:
         return
     session = Session.from_json(waiting.state)
-    left = [step.ask["en" if "en" in step.ask else session.language].plain for step in flow.questions if step.key not in _closed(session)]
     facts = context.facts(changes.now)
+    to_come = [step for step in flow.questions if may_come(flow, step, session, facts, changes.now)]
+    left = [step.ask[flow.language("en")].plain for step in to_come]
     after, events = resume(flow, session, Stopped("hung_up", changes.now), facts, changes.now)
     aftermath = apply_events(changes, context, waiting, after, events)
     if waiting.check_in_id is not None:
@@ -102,10 +104,6 @@ def _cut_off(changes: Changes, knowledge: Knowledge, context: PatientContext, fl
     reason = f"The call ended before the check-in did. Not answered: {' / '.join(left)}"
     fired = Fired(f"{MACHINE}.call_cut_off", MACHINE, urgency, reason[:300], "Rounds safety rules: a hang-up keeps partial answers")
     raise_escalation(changes, knowledge, Whose.patient(aftermath.context), [*aftermath.fired, fired])
-
-
-def _closed(session: Session) -> set[str]:
-    return {*session.done, *session.given_up}
 
 
 def _send_what_was_owed(changes: Changes, knowledge: Knowledge, context: PatientContext, row: CallRow, call: Call) -> None:

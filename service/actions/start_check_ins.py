@@ -13,6 +13,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.actions.apply_events import begin, proceed
+from service.actions.call_instead import NO_CALLS, call_first, ways
 from service.actions.knowledge import Knowledge
 from service.actions.raise_escalation import Whose, raise_escalation
 from service.db import flows, planning
@@ -43,6 +44,7 @@ async def start_check_ins(
     due = await planning.check_ins_to_start(connection, [work.subject_id for work in works])
     versions, conversations = await _flows(connection, knowledge, contexts, due)
     waits = await planning.session_waits(connection, list(contexts))
+    reached = await ways(connection, contexts, now)
     ended, changes = Changes(now), Changes(now)
     again: dict[Work, datetime] = {}
     problems: list[Problem] = []
@@ -76,7 +78,8 @@ async def start_check_ins(
             context = _superseded(ended, knowledge, context, conversations)
         if version is None:
             raise LookupError("a check-in without a flow version was not refused")
-        begin(
+        by_call = reached.get(one.patient_id, NO_CALLS).by_call_alone
+        context = begin(
             changes,
             knowledge,
             context,
@@ -85,7 +88,10 @@ async def start_check_ins(
             enrollment=Enrollment(one.enrollment_id, one.programme, one.flow, one.high_risk),
             check_in_id=one.id,
             useful_until=one.useful_until,
+            by_call=by_call,
         )
+        if by_call and context.session is not None:
+            call_first(changes, context, context.session)
         changes.update(check_ins, one.id, status="started", started_at=now)
         changes.wake(f"patient:{one.patient_id}")
         started.add(one.patient_id)

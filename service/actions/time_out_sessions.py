@@ -1,4 +1,4 @@
-"""Carries conversations on whose patient has not answered in time: a reminder, then silence as an item (decisions 9)."""
+"""Carries conversations on whose patient has not answered in time: a reminder, a call, then silence as an item (decisions 9)."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from uuid import UUID
 import structlog
 
 from service.actions.apply_events import proceed
+from service.actions.call_instead import NO_CALLS, call_instead, ways
 from service.actions.knowledge import Knowledge
 from service.db import planning
 from service.db.changes import Changes
@@ -55,6 +56,7 @@ async def _together(database: Database, knowledge: Knowledge, patient_ids: Seque
     async with database.transaction() as connection:
         contexts = await load_contexts(connection, patient_ids, now)
         waits = await planning.session_waits(connection, patient_ids)
+        reached = await ways(connection, contexts, now)
         sessions = [context.session for context in contexts.values() if context.session is not None]
         conversations = await knowledge.flows(connection, {session.flow_version_id for session in sessions})
         changes = Changes(now)
@@ -63,8 +65,12 @@ async def _together(database: Database, knowledge: Knowledge, patient_ids: Seque
             session = context.session
             if session is None or until is None or until > now:
                 continue  # answered, stopped or timed out meanwhile
+            flow = conversations[session.flow_version_id]
+            if call_instead(changes, context, flow, reached.get(id, NO_CALLS)) is not None:
+                changes.wake(f"patient:{id}")
+                continue
             step = Session.from_json(session.state).step
-            after = proceed(changes, knowledge, context, conversations[session.flow_version_id], TimedOut(step, now))
+            after = proceed(changes, knowledge, context, flow, TimedOut(step, now))
             written = changes.updated.get(flow_sessions, {}).get(session.id, {})
             if after.session is not None and written.get("waits_until") is None:
                 changes.update(flow_sessions, session.id, waits_until=now + LOOK_AGAIN)

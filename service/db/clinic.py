@@ -45,6 +45,25 @@ async def list_organizations(connection: AsyncConnection) -> list[OrganizationRo
     return [OrganizationRow(row.id, row.name, row.zone, bool(row.is_demo)) for row in (await connection.execute(statement)).all()]
 
 
+@dataclass(frozen=True, slots=True)
+class ClinicNumbers:
+    """Whom a stranger is told to call."""
+
+    name: str
+    number: str
+    """The clinic's, else the one for the hours when nobody is there; "" for none."""
+    emergency_number: str
+
+
+async def numbers_of(connection: AsyncConnection, organization_id: UUID) -> ClinicNumbers | None:
+    """An organization's name and numbers, None when there is no such organization."""
+    statement = select(
+        organizations.c.name, organizations.c.clinic_phone, organizations.c.after_hours_number, organizations.c.emergency_number
+    ).where(organizations.c.id == organization_id)
+    row = (await connection.execute(statement)).first()
+    return None if row is None else ClinicNumbers(row.name, row.clinic_phone or row.after_hours_number, row.emergency_number)
+
+
 async def team_ids_by_name(connection: AsyncConnection, organization_id: UUID) -> dict[str, UUID]:
     """The organization's teams by name, at most 500."""
     statement = select(teams.c.name, teams.c.id).where(teams.c.organization_id == organization_id).order_by(teams.c.name).limit(MOST_LISTED)

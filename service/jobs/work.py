@@ -16,7 +16,9 @@ from service.actions.expire_work import expire_work
 from service.actions.follow_up_safety_texts import follow_up_safety_texts
 from service.actions.knowledge import Knowledge
 from service.actions.notice_unconfirmed import notice_unconfirmed
+from service.actions.place_calls import place_calls
 from service.actions.plan_check_ins import plan_check_ins
+from service.actions.reconcile_calls import reconcile_calls
 from service.actions.reconcile_unknown import reconcile_unknown
 from service.actions.recover_replies import recover_replies
 from service.actions.release_leases import release_leases
@@ -27,7 +29,7 @@ from service.actions.time_out_sessions import time_out_sessions
 from service.clock import Clock
 from service.db.database import Database
 from service.domain.communication import Lane
-from service.telephony.port import Provider
+from service.telephony.port import Provider, Telephone
 
 
 def new_node_name() -> str:
@@ -46,6 +48,8 @@ class Surroundings:
     node: str = field(default_factory=new_node_name)
     texts_per_second: int = 100
     """What a provider may be handed in a second: one second's worth is all that may stand before an emergency (decisions 15)."""
+    telephones: Mapping[str, Telephone] = field(default_factory=dict)
+    """Those of the providers that place calls, by name."""
     concurrency: int = 20
     emergency_concurrency: int = 10
 
@@ -85,6 +89,8 @@ def registry(around: Surroundings) -> dict[str, Job]:
         "plan_check_ins": Job(60, lambda: plan_check_ins(database, knowledge, clock.now()), timedelta(minutes=10)),
         "due_work": Job(1, lambda: do_due_work(database, kinds, Lane.ROUTINE, clock, node)),
         "send_routine": Job(1, routine),
+        "place_calls": Job(2, lambda: place_calls(database, around.telephones, clock, node)),
+        "reconcile_calls": Job(60, lambda: reconcile_calls(database, around.telephones, knowledge, clock.now()), timedelta(minutes=15)),
         "time_out_sessions": Job(5, lambda: time_out_sessions(database, knowledge, clock.now())),
         "release_leases": Job(5, lambda: release_leases(database, knowledge, clock.now())),
         "follow_up_safety_texts": Job(5, lambda: follow_up_safety_texts(database, clock.now())),

@@ -1,5 +1,6 @@
 """Telephony providers call in: verify the signature, parse the provider's form, one action, answer."""
 
+from service.webhooks.calls import Calls, Turn, setup_calls
 from service.webhooks.routes import setup
 
-__all__ = ["setup"]
+__all__ = ["Calls", "Turn", "setup", "setup_calls"]

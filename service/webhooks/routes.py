@@ -11,16 +11,11 @@ from uuid import UUID
 import structlog
 from aiohttp import web
 
-from service.telephony.port import DeliveryUpdate, InboundMessage, Receiver, SignatureRefused
+from service.telephony.port import DeliveryUpdate, InboundMessage, Receiver
 from service.webhooks.batch import Batcher, Full
+from service.webhooks.verified import RECEIVERS, Receivers, incomplete, verified
 
 _log = structlog.get_logger(__name__)
-
-MAXIMUM_BODY_BYTES = 64 * 1024
-"""A provider's form has about 2 kB; 1 600 characters of four bytes, percent-encoded three times over, are 20 kB."""
-
-READ_SECONDS = 10.0
-"""For a caller that dribbles its body; providers give up after 15 s in all."""
 
 RETRY_AFTER_SECONDS = "1"
 
@@ -34,8 +29,6 @@ StatusAction = Callable[[Sequence[DeliveryUpdate]], Awaitable[Sequence[object]]]
 class Webhooks:
     """What the handlers need."""
 
-    receivers: Mapping[str, Receiver]
-    public_base_url: str
     replies: Batcher[InboundMessage, object]
     statuses: Batcher[DeliveryUpdate, object]
 
@@ -56,7 +49,8 @@ def setup(
     optional prefix): signatures are checked against it and never against what a proxy says. Each action takes what is waiting
     as one list and returns one entry an item, in order, after its commit; an entry that is an exception means "not stored".
     """
-    app[WEBHOOKS] = Webhooks(receivers, public_base_url.rstrip("/"), Batcher(receive_replies), Batcher(receive_delivery_statuses))
+    app[RECEIVERS] = Receivers(receivers, public_base_url.rstrip("/"))
+    app[WEBHOOKS] = Webhooks(Batcher(receive_replies), Batcher(receive_delivery_statuses))
     app.cleanup_ctx.append(_batchers)
     app.add_routes(
         [
@@ -70,10 +64,10 @@ def setup(
 async def receive_message(request: web.Request) -> web.Response:
     """A patient's text. Answered after the commit, with an empty document: our own answers go out through the outbox."""
     webhooks = request.app[WEBHOOKS]
-    receiver, form = await _verified(request, webhooks)
+    receiver, form = await verified(request)
     message = receiver.parse_message(form)
     if message is None:
-        return _incomplete(receiver, "sms")
+        return incomplete(receiver.name, "sms")
     await _stored(webhooks.replies, message)
     content_type, body = receiver.acknowledge()
     return web.Response(text=body, content_type=content_type, charset="utf-8")
@@ -82,44 +76,12 @@ async def receive_message(request: web.Request) -> web.Response:
 async def receive_status(request: web.Request) -> web.Response:
     """A provider's word on one of our texts. A text or a status that we do not know is fine too: 204."""
     webhooks = request.app[WEBHOOKS]
-    receiver, form = await _verified(request, webhooks)
+    receiver, form = await verified(request)
     update = receiver.parse_status(form, _attempt_id(request))
     if update is None:
-        return _incomplete(receiver, "status")
+        return incomplete(receiver.name, "status")
     await _stored(webhooks.statuses, update)
     return web.Response(status=204)
-
-
-async def _verified(request: web.Request, webhooks: Webhooks) -> tuple[Receiver, Mapping[str, str]]:
-    """The receiver and the signed form; raises 404, 413, 408, 400 or 403 with nothing written."""
-    receiver = webhooks.receivers.get(request.match_info["provider"])
-    if receiver is None:
-        raise web.HTTPNotFound
-    body = await _body(request)
-    try:
-        form = receiver.verify(url=webhooks.public_base_url + request.raw_path, headers=request.headers, body=body)
-    except SignatureRefused as refusal:
-        _log.warning("webhook refused", provider=receiver.name, why=str(refusal).replace(" ", "_"))
-        raise web.HTTPForbidden from None
-    return receiver, form
-
-
-async def _body(request: web.Request) -> bytes:
-    """The raw body, bounded in size (also when chunked or compressed) and in time."""
-    if (request.content_length or 0) > MAXIMUM_BODY_BYTES:
-        raise web.HTTPRequestEntityTooLarge(MAXIMUM_BODY_BYTES, request.content_length or 0)
-    body = bytearray()
-    try:
-        async with asyncio.timeout(READ_SECONDS):
-            async for chunk in request.content.iter_any():
-                body += chunk
-                if len(body) > MAXIMUM_BODY_BYTES:
-                    raise web.HTTPRequestEntityTooLarge(MAXIMUM_BODY_BYTES, len(body))
-    except TimeoutError:
-        raise web.HTTPRequestTimeout from None
-    except web.RequestPayloadError:
-        raise web.HTTPBadRequest from None
-    return bytes(body)
 
 
 async def _stored(batcher: Batcher[Item, object], item: Item) -> None:
@@ -131,11 +93,6 @@ async def _stored(batcher: Batcher[Item, object], item: Item) -> None:
     except Exception as error:
         _log.error("webhook not stored", error=type(error).__name__)
         raise web.HTTPInternalServerError from None
-
-
-def _incomplete(receiver: Receiver, kind: str) -> web.Response:
-    _log.warning("webhook incomplete", provider=receiver.name, kind=kind)
-    return web.Response(status=400, text="A required field is missing.")
 
 
 def _attempt_id(request: web.Request) -> UUID | None:

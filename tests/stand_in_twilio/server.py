@@ -16,6 +16,7 @@ from aiohttp import web
 
 from tests.stand_in_twilio import faults, rules
 from tests.stand_in_twilio.callbacks import Caller
+from tests.stand_in_twilio.calls import Calls
 from tests.stand_in_twilio.options import Options
 from tests.stand_in_twilio.store import Message, Store, WebhookTry, new_sid, now
 
@@ -35,6 +36,7 @@ class StandIn:
         self.creates = 0
         """Create requests that arrived, refused or not."""
         self._caller = Caller(self.options, self.store)
+        self.calls = Calls(self.options, self._caller, self.faults)
         self._tasks: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
@@ -61,6 +63,9 @@ class StandIn:
                 web.post(f"{_ROOT}/Messages.json", self._create),
                 web.get(f"{_ROOT}/Messages.json", self._list),
                 web.get(_ROOT + "/Messages/{sid}.json", self._fetch),
+                web.post(f"{_ROOT}/Calls.json", self._of_calls),
+                web.get(f"{_ROOT}/Calls.json", self._of_calls),
+                web.get(_ROOT + "/Calls/{sid}.json", self._of_calls),
                 web.post("/control/faults", self._control_faults),
                 web.post("/control/options", self._control_options),
                 web.post("/control/outcomes", self._control_outcomes),
@@ -231,6 +236,13 @@ class StandIn:
                 "previous_page_uri": None,
             }
         )
+
+    async def _of_calls(self, request: web.Request) -> web.Response:
+        if not self._authorized(request):
+            return faults.error(20003, 401)
+        if request.method == "POST":
+            return await self.calls.create(request)
+        return await (self.calls.fetch(request) if "sid" in request.match_info else self.calls.list(request))
 
     def _authorized(self, request: web.Request) -> bool:
         expected = base64.b64encode(f"{self.options.account_sid}:{self.options.auth_token}".encode()).decode()

@@ -17,7 +17,7 @@ from structlog.testing import capture_logs
 from service.domain.communication import Status
 from service.telephony.twilio import TwilioProvider
 from service.telephony.twilio.signature import sign
-from service.webhooks import batch, routes
+from service.webhooks import batch, routes, verified
 from tests.stand_in_twilio import Options, StandIn
 from tests.unit.telephony.conftest import ANA, BEN, a_text, make_provider
 from tests.webhooks.conftest import PUBLIC, Actions
@@ -171,7 +171,7 @@ async def test_an_oversized_body_is_refused(client: Client, actions: Actions, ch
 @pytest.mark.law(12)
 async def test_a_body_that_unpacks_to_too_much_is_refused(client: Client, actions: Actions) -> None:
     packed = gzip.compress(b"Body=" + b"x" * 5_000_000)
-    assert len(packed) < routes.MAXIMUM_BODY_BYTES
+    assert len(packed) < verified.MAXIMUM_BODY_BYTES
     answer = await client.post(SMS, data=packed, headers={"Content-Encoding": "gzip", "X-Twilio-Signature": "x"})
     assert answer.status == 413
     assert actions.messages == []
@@ -179,7 +179,7 @@ async def test_a_body_that_unpacks_to_too_much_is_refused(client: Client, action
 
 @pytest.mark.law(12)
 async def test_a_body_that_dribbles_is_cut_off(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(routes, "READ_SECONDS", 0.1)
+    monkeypatch.setattr(verified, "READ_SECONDS", 0.1)
     assert client.port is not None
     reader, writer = await asyncio.open_connection("127.0.0.1", client.port)
     writer.write(f"POST {SMS} HTTP/1.1\r\nHost: rounds\r\nContent-Length: 100\r\n\r\nBody=".encode())
