@@ -73,6 +73,7 @@ def add_patient(
             "team_id": team_id,
             "name": patient.name,
             "birth_date": patient.birth_date.isoformat(),
+            "call_pin": patient.call_pin or None,
             "record_number": patient.record_number,
             "record_number_index": record_number_index(connection, organization_id, patient.record_number),
             "language": patient.language,
@@ -84,22 +85,23 @@ def add_patient(
     for position, phone_id in enumerate(phone_ids):
         confirmed = _begin_of(patient.number_confirmed_on, now) if patient.number_confirmed_on and position == 0 else None
         changes.insert(patient_phones, {"id": new_id(now), **own, "phone_id": phone_id, "position": position, "confirmed_at": confirmed})
-    if patient.consent is not None:
-        changes.insert(
-            consents,
-            {
-                "id": new_id(now),
-                **own,
-                "phone_id": phone_ids[0],
-                "channel": Channel.SMS,
-                "programme": "",
-                "detail": patient.consent.detail,
-                "per_day": patient.consent.per_day,
-                "source": patient.consent.source,
-                "wording_version": patient.consent.wording_version,
-                "given_at": _begin_of(patient.consent.given_on, now),
-            },
-        )
+    for channel, consent in ((Channel.SMS, patient.consent), (Channel.VOICE, patient.call_consent)):
+        if consent is not None:
+            changes.insert(
+                consents,
+                {
+                    "id": new_id(now),
+                    **own,
+                    "phone_id": phone_ids[0],
+                    "channel": channel,
+                    "programme": "",
+                    "detail": consent.detail,
+                    "per_day": consent.per_day,
+                    "source": consent.source,
+                    "wording_version": consent.wording_version,
+                    "given_at": _begin_of(consent.given_on, now),
+                },
+            )
     for code in patient.conditions:
         changes.insert(conditions, {"id": new_id(now), **own, "code": code})
     for medicine in patient.medications:

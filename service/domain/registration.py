@@ -27,7 +27,9 @@ COLUMNS: dict[str, str] = {
     "conditions": "The problem list: heart_failure; copd",
     "medications": "name:kind or name:kind:high_alert; semicolons between: Furosemide:water_pill; Warfarin:anticoagulant:high_alert",
     "consent_sms": "The date on which the patient agreed to texts on `phone`. Without it no check-in text is sent.",
-    "consent_detail": "yes when the patient agreed to drug and disease names in texts. Default: no.",
+    "consent_voice": "The date on which the patient agreed to automatic calls on `phone`. Without it nobody is called.",
+    "call_pin": "4 to 8 digits that the patient is asked for on the telephone. Default: the year of birth is.",
+    "consent_detail": "yes when the patient agreed to drug and disease names in texts and calls. Default: no.",
     "per_day": "How many check-ins a day the patient agreed to, 1 to 10. Default: 1.",
     "consent_source": "How the consent was given, such as paper form. Default: import.",
     "consent_wording": "Version of the wording that the patient agreed to, with its warning that texts are not encrypted.",
@@ -60,7 +62,7 @@ class NewMedication:
 
 @dataclass(frozen=True, slots=True)
 class NewConsent:
-    """A consent to texts on the first number."""
+    """A consent to texts, or to calls, on the first number."""
 
     given_on: date
     detail: bool
@@ -83,6 +85,9 @@ class NewPatient:
     conditions: tuple[str, ...] = ()
     medications: tuple[NewMedication, ...] = ()
     consent: NewConsent | None = None
+    """To texts."""
+    call_consent: NewConsent | None = None
+    call_pin: str = ""
     number_confirmed_on: date | None = None
     related_name: str = ""
     related_phone: str = ""
@@ -112,6 +117,7 @@ def read_row(row: Mapping[str, str], today: date) -> NewPatient:
     born = reader.date("birth_date", needed=True)
     if born is not None and _years(born, today) < ADULT_AT:
         reader.problem("birth_date", f"is of a person under {ADULT_AT}: consent of a parent or guardian cannot be imported from a list")
+    consent, call_consent = _consents(reader)
     related_name, related_phone = reader.text("related_name"), reader.phone("related_phone")
     if related_phone and not related_name:
         reader.problem("related_name", "is empty although related_phone is not: write whose number it is")
@@ -125,7 +131,9 @@ def read_row(row: Mapping[str, str], today: date) -> NewPatient:
         team=reader.text("team"),
         conditions=tuple(dict.fromkeys(reader.listed("conditions", _condition))),
         medications=tuple(reader.listed("medications", _medication)),
-        consent=_consent(reader),
+        consent=consent,
+        call_consent=call_consent,
+        call_pin=_pin(reader),
         number_confirmed_on=reader.date("number_confirmed"),
         related_name=related_name,
         related_phone=related_phone,
@@ -144,16 +152,23 @@ def parse_wall_time(text: str) -> time:
     return time(int(match[1]), int(match[2]))
 
 
-def _consent(reader: _Reader) -> NewConsent | None:
-    given_on = reader.date("consent_sms")
+def _consents(reader: _Reader) -> tuple[NewConsent | None, NewConsent | None]:
+    """To texts, and to calls."""
+    texts_on, calls_on = reader.date("consent_sms"), reader.date("consent_voice")
     detail = reader.yes_no("consent_detail")
     per_day = reader.number("per_day", 1, MOST_PER_DAY)
     source, version = reader.text("consent_source") or "import", reader.text("consent_wording") or "not recorded"
-    if given_on is None:
-        if detail and not reader.has("consent_sms"):
-            reader.problem("consent_sms", "is empty although consent_detail is yes: write the date of the consent")
-        return None
-    return NewConsent(given_on, detail, per_day, source[:64], version[:64])
+    if detail and not reader.has("consent_sms") and not reader.has("consent_voice"):
+        reader.problem("consent_sms", "is empty although consent_detail is yes: write the date of the consent")
+    given = [NewConsent(on, detail, per_day, source[:64], version[:64]) if on is not None else None for on in (texts_on, calls_on)]
+    return given[0], given[1]
+
+
+def _pin(reader: _Reader) -> str:
+    pin = reader.text("call_pin")
+    if pin and not re.fullmatch(r"[0-9]{4,8}", pin):
+        reader.problem("call_pin", "is no code for a telephone's keys: write 4 to 8 digits")
+    return pin
 
 
 def _condition(text: str) -> str:
