@@ -139,11 +139,13 @@ def _dates(context: PatientContext, flow: Flow, place: Place, now: datetime) -> 
     """First and last date, and when the first check-in is due (aware UTC)."""
     today = to_local(now, context.zone).date()
     starts_on = place.starts_on or (today if to_utc(today, place.wall_time, context.zone) > now else today + timedelta(days=1))
-    stops_on = place.stops_on or starts_on + timedelta(days=DEFAULT_DAYS - 1)
+    stops_on = place.stops_on or starts_on + timedelta(days=min(DEFAULT_DAYS, flow.stop_after) - 1)
     if starts_on < today:
         raise Refused("The first day lies in the past.")
     if not starts_on <= stops_on < starts_on + timedelta(days=MOST_DAYS):
         raise Refused(f"The last day comes after the first, at most {MOST_DAYS} days in all.")
+    if (stops_on - starts_on).days >= flow.stop_after:
+        raise Refused(f"This check-in ends after {flow.stop_after} days at the latest: choose an earlier last day.")
     days = flow.date_rule.anchored(starts_on).dates(starts_on, stops_on)
     due = [at for at in (to_utc(day, place.wall_time, context.zone) for day in days) if at > now]
     if not due:

@@ -218,6 +218,7 @@ class AnyConversation(RuleBasedStateMachine):
         assert all(times <= 2 and reminder <= 1 for (_, reminder), times in asked.items())
         fired = Counter(event.fired.rule for event in self.story if isinstance(event, RedFlagFound | SilenceNoticed))
         assert all(times == 1 for times in fired.values()), fired
+        assert set(self.session.fired) <= set(fired), "a red flag that has fired is told"
         ended = sum(isinstance(event, SessionEnded) for event in self.story)
         assert ended == (self.session.status is Status.ENDED)
         if self.session.status is Status.WAITING:
