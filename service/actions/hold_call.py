@@ -27,11 +27,11 @@ from service.actions.apply_events import apply_events
 from service.actions.hear_reply import ASKING, SAFETY_QUESTION, understand
 from service.actions.raise_escalation import Whose, raise_escalation
 from service.domain.call import AnsweredBy
-from service.domain.event import RedFlagFound, ReplyRead
+from service.domain.event import Event, RedFlagFound, ReplyRead
 from service.domain.prompt import Prompt
 from service.domain.reading import Expects, FindingKind, Question
 from service.domain.urgency import Urgency
-from service.engine import Session, resume
+from service.engine import Flow, Session, resume
 from service.engine.call import (
     MOST_IDENTITY_TRIES,
     MOST_SILENCES,
@@ -46,6 +46,7 @@ from service.engine.call import (
     slower,
 )
 from service.engine.spoken import open_question, step_question
+from service.engine.steps import AskStep
 from service.triage import decide
 
 YES_OR_NO = Question(Expects.YES_NO, step="telephone")
@@ -120,10 +121,17 @@ def _take(line: Line, words: Words, question: Question | None) -> Prompt:
     step = line.call.step
     line.move(answered=True, tries=0, pending="")
     one = understand(line.changes, line.knowledge, line.context, line.flow, as_heard(line, words, question))
-    flagged = any(isinstance(event, RedFlagFound) and not event.fired.rule.endswith(_NO_FLAGS) for event in one.aftermath.events)
+    flagged = any(_is_flag(line.flow, event) for event in one.aftermath.events)
     value = any(f.kind is FindingKind.VALUE and f.present for f in one.reading.findings)
     read_back = (value and (flagged or one.decision.urgency is not None)) or not words.sure
     return respond(line, one, words.text if read_back else "", step)
+
+
+def _is_flag(flow: Flow | None, event: Event) -> bool:
+    """Whether it is a red flag of a question, by what was answered to it."""
+    if flow is None or not isinstance(event, RedFlagFound) or event.fired.rule.endswith(_NO_FLAGS):
+        return False
+    return isinstance(flow.step(event.step), AskStep)
 
 
 _NO_FLAGS = (".unknown", ".not_understood", ".not_confirmed", ".put_off", ".too_long")
@@ -141,7 +149,7 @@ def _alarms(line: Line, session: Session, words: Words, question: Question) -> b
         return True
     event = ReplyRead(reading.findings, reading.missing, now, decision.urgency, bool(decision.answer))
     _, events = resume(line.flow, session, event, facts, now)
-    return any(isinstance(event, RedFlagFound) and not event.fired.rule.endswith(_NO_FLAGS) for event in events)
+    return any(_is_flag(line.flow, event) for event in events)
 
 
 def _heard(line: Line, words: Words) -> Prompt:

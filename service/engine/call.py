@@ -150,8 +150,18 @@ def digits_of(heard: CallInput, lexicon: Lexicon, language: str) -> str:
     """The digits of a code or a year, typed or said: "nineteen fifty" and "one nine five zero" are both 1950."""
     if heard.pressed:
         return "".join(key for key in heard.pressed if key.isdigit())
-    found = numbers(lexicon, normalise(lexicon, heard.spoken), language, Channel.VOICE, asked=True)
-    return "".join(f"{number.value:.0f}" for number in found)
+    line = normalise(lexicon, heard.spoken)
+    found = numbers(lexicon, line, language, Channel.VOICE, asked=True)
+    thousand = next((place for place, token in enumerate(line.tokens) if token.text in _THOUSAND), None)
+    if thousand is None:
+        return "".join(f"{number.value:.0f}" for number in found)
+    before = [number for number in found if number.last <= thousand]
+    whole = [number.value for number in found if number.first <= thousand < number.last and number.last - number.first > 1]
+    thousands = whole[0] if whole else 1000 * (before[-1].value if before else 1)
+    return f"{thousands + sum(number.value for number in found if number.first > thousand):.0f}"
+
+
+_THOUSAND = frozenset({"mil", "thousand"})
 
 
 def proves_identity(digits: str, *, birth_year: str, pin: str) -> bool:

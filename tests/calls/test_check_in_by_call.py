@@ -264,7 +264,7 @@ async def test_a_value_that_calls_a_nurse_is_read_back_after_it_did(telephones: 
     said = await call.press("184#")
     assert "We heard 184" in said
     rules = await rules_of(telephones, chi)
-    assert "heart_failure/daily.weight.gained_in_a_day" in rules, "asking again never delays the alarm"
+    assert "weight_gain_24h" in rules, "asking again never delays the alarm"
     said = await call.press("2")
     assert "weight" in said
     said = await call.press("181#")
