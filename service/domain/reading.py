@@ -99,6 +99,7 @@ class FindingKind(StrEnum):
     SIGN = "sign"  # a circumstance that counts only beside others (power_out, cannot_get_up); never a label
     UNEXPLAINED = "unexplained"  # content words that no rule explains
     SECOND_OPINION = "second_opinion"  # worrying | dangerous | grave: the reply as a whole sounds so, whatever was read in it
+    SUPPOSED = "supposed"  # symptom:* | crisis:* that only the second opinion sees; no rule of urgency looks at it
 
 
 class Assertion(StrEnum):
@@ -153,7 +154,9 @@ class Finding:
     assertion: Assertion = Assertion.PRESENT
     quantity: Quantity | None = None
     qualifiers: tuple[str, ...] = ()
-    """Refinements in sorted order, e.g. severe, mild, sudden, at_rest, exertional, worse, one_sided, today, chronic."""
+    """Refinements in sorted order, e.g. severe, mild, sudden, at_rest, exertional, worse, one_sided, today, chronic;
+    `doubted` where the second opinion does not see it, `plain` where it reads the whole reply as
+    in need of nobody."""
 
     @property
     def present(self) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 from service.domain.reading import Assertion, Expects, Finding, FindingKind, Measure, Question, Reading
 from service.replies.gives_way import GAVE_WAY
 from service.replies.measures import MEASURE_OF
+from service.replies.second_look import DOUBTED
 
 FLAGS = {
     FindingKind.OPT_OUT: "opt_out",
@@ -47,6 +48,8 @@ def labels(reading: Reading, question: Question | None) -> dict[str, Any]:
             found.setdefault("request", finding.name)
         elif finding.kind is FindingKind.SYMPTOM:
             _symptom(found, finding)
+        elif finding.kind is FindingKind.SUPPOSED and finding.name.startswith("symptom:"):
+            found.setdefault("symptoms_present", []).append(finding.name.partition(":")[2])
         elif finding.kind in FLAGS:
             found[FLAGS[finding.kind]] = True
     _told_by_readings(found, reading, question)
@@ -55,7 +58,8 @@ def labels(reading: Reading, question: Question | None) -> dict[str, Any]:
         found["opt_out"] = True
     if FindingKind.DECEASED in kinds:
         found["third_party"] = True
-    crises = {finding.name for finding in reading.findings if finding.kind is FindingKind.CRISIS}
+    crises = {f.name for f in reading.findings if f.kind is FindingKind.CRISIS and DOUBTED not in f.qualifiers}
+    crises |= {f.name.partition(":")[2] for f in reading.findings if f.kind is FindingKind.SUPPOSED and f.name.startswith("crisis:")}
     if crises:
         found["crisis"] = True
         found["crisis_type"] = next(name for name in CRISIS_ORDER if name in crises)
@@ -63,7 +67,7 @@ def labels(reading: Reading, question: Question | None) -> dict[str, Any]:
 
 
 def _symptom(found: dict[str, Any], finding: Finding) -> None:
-    if finding.rule == "answer.yes" or GAVE_WAY in finding.qualifiers:
+    if finding.rule == "answer.yes" or not {GAVE_WAY, DOUBTED}.isdisjoint(finding.qualifiers):
         return
     if finding.quantity is not None and finding.quantity.value < SMALLEST_CHANGE_LB:
         return

@@ -1,9 +1,10 @@
-"""A second opinion on a whole reply: a small language model, which can only raise what the phrases have read.
+"""A second opinion on a whole reply: a small language model beside the phrases.
 
 Phrases know what somebody wrote down; the model has read much of two languages and judges sentences that nobody foresaw. It is six layers
-of a transformer (BERT's form) over pieces of words, with three answers for a reply: the log odds that a nurse must look the same day or
-sooner, within hours, at once. The weights are data (lexicon/shared/opinion.npz), made by `python -m tests.second_opinion`.
-What a level of concern means for the urgency stands in the urgency table, never here.
+of a transformer (BERT's form) over pieces of words. Its answers are log odds: that a nurse must look the same day or sooner, within hours,
+at once; and that the reply tells each thing of the label rules (a symptom, a missed dose and why, a wish that the messages end, a crisis).
+The weights are data (lexicon/shared/opinion.npz), made by `python -m tests.second_opinion`. What a level of concern means for the urgency
+stands in the urgency table, and what becomes of the other answers in `second_look`, never here.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from service.domain.reading import Finding, FindingKind, Span
+from service.domain.reading import Span
 
 Numbers = NDArray[np.float32]
 Part = list[tuple[tuple[int, ...], Span]]
@@ -27,8 +28,8 @@ LEVELS = ("grave", "dangerous", "worrying")
 """From the highest threshold down."""
 RANKS = ("same_day", "urgent", "emergency")
 """What the answers are the odds of: that urgency or a higher one."""
-ANSWERS = {"grave": 2, "dangerous": 1, "worrying": 1}
-"""Level -> the answer it is told from."""
+ANSWERS = {"grave": 2, "dangerous": 1, "worrying": 1, "plain": 0}
+"""Level -> the answer it is told from; `plain` is told of a reply that stays below its threshold."""
 TOGETHER = 32
 """Sentences are judged together up to so many pieces of words: in a longer text a short cry is lost among calm words."""
 PIECES = 60
@@ -42,7 +43,7 @@ SPACE = "\u2581"
 WORD = re.compile(r"\S{1,40}")
 SENTENCE_ENDS = (".", "!", "?", ";", "\u2026")
 EPSILON = 1e-12
-FORMAT = 2
+FORMAT = 3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,6 +60,26 @@ class Layer:
     outer: Numbers
     outer_bias: Numbers
     norm: Numbers
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Judgement:
+    """What the model says of one reply."""
+
+    level: str
+    """The highest of LEVELS that is reached, "" for none."""
+    span: Span
+    """The word that speaks for danger most."""
+    plain: bool
+    """Nothing in it that anybody need look at."""
+    sure: Mapping[str, Span]
+    """What the reply tells, with the word that speaks for it most."""
+    unlikely: frozenset[str]
+    """What it does not tell."""
+    told: Mapping[str, float]
+    """The log odds of each thing that a reply may tell."""
+    odds: Numbers
+    """The log odds of all answers."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,26 +102,45 @@ class Opinion:
     end: int
     unknown: int
     thresholds: Mapping[str, float]
+    told: Sequence[str]
+    """What the answers after those of RANKS are the odds of: opt_out, crisis:*, medication:*, reason:*, request:*, symptom:*."""
+    sure: Numbers
+    """The log odds from which each of them is taken for told; infinite where the model is not to be trusted so far."""
+    unlikely: Numbers
+    """The log odds below which each of them is taken for not told, whatever a phrase has read."""
     rare: float
     """The logarithm for a letter that is in no piece."""
     _split: dict[str, tuple[int, ...]] = field(default_factory=dict, compare=False, repr=False)
 
-    def odds(self, text: str) -> tuple[Numbers, Span]:
-        """The log odds of each answer (the highest of any part of a long text), and the word that speaks for danger most.
+    def judge(self, text: str) -> Judgement:
+        """What it says of a reply: of a long one each answer is that of the part that speaks for it most.
 
         Every part is read: the work grows with the text, whose length the reader bounds.
         """
         small = text.lower()
         if text.upper() == text and len(small) == len(text):
             text = small  # written in capitals throughout, which says nothing
-        found, span, worst = np.full(len(RANKS), -np.inf, np.float32), (0, 0), -np.inf
-        for part in self._parts(text):
-            of_pieces = self._read([piece for pieces, _ in part for piece in pieces])
-            odds = of_pieces.mean(0)
-            found = np.maximum(found, odds)
-            if odds[1] > worst:
-                worst, span = float(odds[1]), self._loudest(part, of_pieces[:, 1])
-        return found, span
+        parts = self._parts(text)
+        of_pieces = [self._read([piece for pieces, _ in part for piece in pieces]) for part in parts]
+        means = np.array([pieces.mean(0) for pieces in of_pieces])
+        odds = means.max(0)
+
+        def where(answer: int) -> Span:
+            loudest = int(means[:, answer].argmax())
+            return self._loudest(parts[loudest], of_pieces[loudest][:, answer])
+
+        level = next((level for level in LEVELS if odds[ANSWERS[level]] >= self.thresholds[level]), "")
+        told = odds[len(RANKS) :]
+        sure, unlikely = np.flatnonzero(told >= self.sure), np.flatnonzero(told < self.unlikely)
+        return Judgement(
+            level=level,
+            span=where(1),
+            plain=bool(odds[ANSWERS["plain"]] < self.thresholds["plain"]),
+            sure={self.told[answer]: where(answer + len(RANKS)) for answer in sure.tolist()},
+            unlikely=frozenset(self.told[answer] for answer in unlikely.tolist()),
+            told=dict(zip(self.told, told.tolist(), strict=True)),
+            odds=odds,
+        )
 
     def _parts(self, text: str) -> list[Part]:
         """The words with their pieces and places in the text, whole sentences together where they fit."""
@@ -201,22 +241,16 @@ def _gelu(state: Numbers) -> Numbers:
     return found
 
 
-def second_opinion(opinion: Opinion | None, text: str) -> Finding | None:
-    """SECOND_OPINION with the highest level that the reply's log odds reach, at the word that speaks for it most; None below all."""
-    if opinion is None or not text.strip():
-        return None
-    odds, span = opinion.odds(text)
-    level = next((level for level in LEVELS if odds[ANSWERS[level]] >= opinion.thresholds[level]), None)
-    return None if level is None else Finding(FindingKind.SECOND_OPINION, level, f"second_opinion.{level}", span)
-
-
 def build_opinion(parts: Mapping[str, NDArray[Any]]) -> Opinion:
     """The model of the arrays in its file. Raises ValueError when they are not what the training program writes."""
     try:
         if int(parts["format"]) != FORMAT:
             raise ValueError("another format")
         pieces = bytes(parts["pieces"]).decode().split("\n")
-        if len(parts["thresholds"]) != len(LEVELS) or len(parts["words"]) != len(pieces) or len(parts["likely"]) != len(pieces):
+        told = bytes(parts["told"]).decode().split()
+        lengths = [(len(parts["thresholds"]), len(ANSWERS)), (len(parts["words"]), len(pieces)), (len(parts["likely"]), len(pieces))]
+        lengths += [(len(parts[name]), len(told)) for name in ("sure", "unlikely")]
+        if any(given != wanted for given, wanted in lengths):
             raise ValueError("parts of different lengths")
         opinion = Opinion(
             pieces={piece: number for number, piece in enumerate(pieces) if piece},
@@ -233,10 +267,14 @@ def build_opinion(parts: Mapping[str, NDArray[Any]]) -> Opinion:
             end=int(parts["end"]),
             unknown=int(parts["unknown"]),
             rare=float(parts["likely"].min()) - 10,
-            thresholds=dict(zip(LEVELS, parts["thresholds"].tolist(), strict=True)),
+            thresholds=dict(zip(ANSWERS, parts["thresholds"].tolist(), strict=True)),
+            told=told,
+            sure=parts["sure"],
+            unlikely=parts["unlikely"],
         )
-        probe, _ = opinion.odds(("probe " * TOGETHER).strip())
-        if not opinion.layers or probe.shape != (len(RANKS),) or not np.isfinite([*probe, *opinion.thresholds.values()]).all():
+        probe = opinion.judge(("probe " * TOGETHER).strip()).odds
+        finite = np.isfinite([*probe, *opinion.thresholds.values()]).all() and not np.isnan([opinion.sure, opinion.unlikely]).any()
+        if not opinion.layers or probe.shape != (len(RANKS) + len(told),) or not finite:
             raise ValueError("it judges nothing")
         return opinion
     except (KeyError, TypeError, IndexError) as error:

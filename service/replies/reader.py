@@ -1,7 +1,7 @@
 """The one way into the reply parsers: a reply and the question it answers become a Reading.
 
 Danger words are looked for in every reply, whatever was asked. Then: opt-out keywords, who is writing, the value or dose asked
-for, requests, a bare yes or no, and at last what nothing explains.
+for, requests, a bare yes or no, what nothing explains, and at last what the second opinion says to all that.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from service.replies.medication import drugs_asked, medication
 from service.replies.named_death import named_death
 from service.replies.normalise import Line, normalise
 from service.replies.numerals import Number, numbers
-from service.replies.opinion import second_opinion
 from service.replies.quantities import values
 from service.replies.reaction import reaction
 from service.replies.scan import Match, scan
+from service.replies.second_look import second_look
 from service.replies.symptoms import choose, findings, weight_changes
-from service.replies.unexplained import SENTENCE_ENDS, nothing_known, unexplained, unread
+from service.replies.unexplained import SENTENCE_ENDS, nothing_known, unexplained
 from service.replies.unexplained import told as told_vaguely
 
 MOST_CHARACTERS = 1_600
@@ -60,8 +60,6 @@ _ANSWERS = {
     Expects.YES_NO: FindingKind.ANSWER,
     Expects.CHOICE: FindingKind.CHOICE,
 }
-JUDGED = frozenset({FindingKind.SYMPTOM, FindingKind.SIGN, FindingKind.UNEXPLAINED})
-"""What may tell of danger that its phrase has not read."""
 MOST_NAMES_UNEXPLAINED = 4
 """A wrong number or an opt-out may carry a few unknown words (names) without needing a person."""
 
@@ -78,6 +76,7 @@ def read(lexicon: Lexicon, reply: Reply, question: Question | None) -> Reading:
     only_tap = tap if tap is not None and not any(sign.isalnum() for sign in text) else None
     alone = only_tap or contact.automatic_answer(line, matches) or contact.keyword(line, matches, question)
     foreign = None
+    remarks: list[Finding] = []
     if alone is not None:
         found, why = [alone, *_danger_in(lexicon, alone, line, matches)], ""
     else:
@@ -92,14 +91,14 @@ def read(lexicon: Lexicon, reply: Reply, question: Question | None) -> Reading:
             found.append(foreign)
         else:
             found += _unexplained(lexicon, line, matches, counted, found, heard.language)
+            found, remarks = second_look(lexicon, text, line, matches, found, question)
     missing = _missing(question, found, why)
     unclear = _unclear(lexicon, line, matches, question, found, missing)
     if unclear is not None:
         found.append(unclear)
     if tap is not None and tap is not alone:
         found.append(tap)
-    if alone is None and foreign is None:
-        found += _second_look(lexicon, text, line, matches, found)
+    found += remarks
     if left_out or line.cut:
         found.append(Finding(FindingKind.UNEXPLAINED, "too_long", "unexplained.too_long", (0, len(text))))
     if left_out:
@@ -178,23 +177,6 @@ def _unexplained(
     )
     about_contact = any(f.kind in (FindingKind.OPT_OUT, FindingKind.WRONG_NUMBER) for f in found)
     return [] if about_contact and len(odd) <= MOST_NAMES_UNEXPLAINED else odd
-
-
-def _second_look(lexicon: Lexicon, text: str, line: Line, matches: Sequence[Match], found: Sequence[Finding]) -> list[Finding]:
-    """The second opinion, and beside it what no phrase has read.
-
-    It is not asked where there is nothing to raise (danger to life was read), nothing left to judge (phrases read every word) or no word
-    at all that it could know.
-    """
-    sign = unread(line, matches, [f.span for f in found if f.kind is FindingKind.VALUE])
-    if nothing_known(lexicon, line, matches):
-        return []
-    if any(f.kind is FindingKind.CRISIS and f.present for f in found) or not (sign or any(f.kind in JUDGED and f.present for f in found)):
-        return []
-    opinion = second_opinion(lexicon.opinion, text)
-    if opinion is None:
-        return []
-    return [opinion] if sign is None else [opinion, sign]
 
 
 def _missing(question: Question | None, found: Sequence[Finding], why: str) -> str:

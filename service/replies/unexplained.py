@@ -16,6 +16,8 @@ from service.replies.normalise import Line
 from service.replies.numerals import Number
 from service.replies.scan import Match, masks_named
 
+WORDS = "words"
+"""The name of findings of single words; other names are reports that a phrase makes."""
 MOST = 20
 SHORTEST = 3
 SHORTEST_SLIP = 5
@@ -77,7 +79,7 @@ def unexplained(
             runs[-1] = (runs[-1][0], place + 1)
         else:
             runs.append((place, place + 1))
-    return [Finding(FindingKind.UNEXPLAINED, "words", "unexplained.words", line.span(first, last)) for first, last in runs[:MOST]]
+    return [Finding(FindingKind.UNEXPLAINED, WORDS, "unexplained.words", line.span(first, last)) for first, last in runs[:MOST]]
 
 
 def _parts_of_the_well(line: Line, matches: Sequence[Match], clauses: Clauses) -> set[int]:
@@ -143,11 +145,14 @@ def _one_slip(word: str) -> Iterator[str]:
 def unread(line: Line, matches: Sequence[Match], values: Sequence[Span]) -> Finding | None:
     """The sign that words were read by no phrase and no value, from the first to the last of them.
 
-    What is taken for an idiom has not been read either: whether it is one is what the opinion is for.
+    What is taken for an idiom has not been read either: whether it is one is what the opinion is for. Unless it is the answer about a dose
+    that was asked for ("took all my pills").
     `unread` for three of them or two longer ones, else `unread_word`; None for none, and for a single one of three letters.
     """
     covered = {place for match in matches if match.kind not in NOT_READ for place in range(match.first, match.last)}
-    covered -= {place for match in masks_named(matches, "idiom") for place in range(match.first, match.last)}
+    doses = [match for match in matches if match.kind == "medication"]
+    idioms = [mask for mask in masks_named(matches, "idiom") if not any(dose.covers(mask) for dose in doses)]
+    covered -= {place for mask in idioms for place in range(mask.first, mask.last)}
     places = [
         place
         for place, token in enumerate(line.tokens)

@@ -2,7 +2,8 @@
 
 1. The base model (12 layers) learns the examples. 2. Its first layers, with what they have learned so far, learn them again, told both the
 truth and what the whole model thinks. 3. Thresholds are set on the lines of held_out/, which nothing learns from. 4. The file is written.
-Steps 1 and 2 keep what they learned in build/second_opinion/; delete a file there to take its step again.
+Steps 1 and 2 keep what they learned in build/second_opinion/; delete a file there to take its step again. `--again` takes step 2 again from
+what it had learned, over the lines with all labels and so many of the others (half an hour).
 Needs the packages of requirements.txt beside this file, in an environment with the project's own (README.md there says how).
 """
 
@@ -16,10 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.content import OPINION, PACKAGE
-from service.replies.opinion import ANSWERS, LEVELS, build_opinion
-from tests.second_opinion.examples import Example, examples, held_out
+from service.replies.opinion import ANSWERS, LEVELS, Opinion, build_opinion
+from tests.second_opinion.examples import Example, examples, held_out, told_held_out
 from tests.second_opinion.export import arrays_of
 from tests.second_opinion.learner import Learner, truth
+from tests.second_opinion.outputs import RANKS, TOLD
 
 KEPT = Path("build") / "second_opinion"
 WHOLE, LAYERS = 12, 6
@@ -27,12 +29,19 @@ TRUTH = 0.6
 """How much the truth counts beside what the whole model thinks."""
 SHARES = {"worrying": 0.06, "dangerous": 0.025, "grave": 0.015}
 """Level -> share of the harmless held-out lines that may reach it."""
+OVERLOOKED = 0.01
+"""Share of the held-out lines that need a person which may be taken for plain."""
+WANTED = {"opt_out": (0.87, 0.015), "crisis": (0.8, 0.02), "medication": (0.83, 0.0), "reason": (0.73, 0.0), "symptom": (0.8, 0.015)}
+"""Kind of answer -> the share that must be true of what it is sure of, and the share of what is told that it may find unlikely."""
+OLD_ONES = 14_000
+"""Examples of the urgency alone that --again learns once more beside the others."""
 
 
 def main() -> None:
     """Trains what is not trained yet, tells what was reached, writes."""
     parser = argparse.ArgumentParser(prog="python -m tests.second_opinion", description=__doc__.splitlines()[0])
     parser.add_argument("--only-thresholds", action="store_true", help="set the thresholds anew for what was learned before")
+    parser.add_argument("--again", action="store_true", help="go on learning from what was learned before")
     arguments = parser.parse_args()
     KEPT.mkdir(parents=True, exist_ok=True)
     given = examples()
@@ -44,8 +53,12 @@ def main() -> None:
     if not small_file.exists():
         _learn(small, given, small_file)
     small.read(small_file)
+    if arguments.again:
+        _learn_again(small, given)
+        small.write(small_file)
     arrays = arrays_of(small, given)
-    arrays["thresholds"] = thresholds(arrays, held_out())
+    arrays.update(_open(len(TOLD)))
+    arrays.update(thresholds(build_opinion(arrays), held_out(), told_held_out()))
     file = PACKAGE / "replies" / "lexicon" / OPINION
     np.savez_compressed(file, **arrays)
     print(f"{file.name}: {file.stat().st_size // 1_000_000} MB")
@@ -64,19 +77,56 @@ def _learn(small: Learner, given: list[Example], file: Path) -> None:
     small.write(file)
 
 
-def thresholds(arrays: dict[str, NDArray[Any]], lines: list[Example]) -> NDArray[np.float32]:
-    """The log odds that only so many of the harmless lines reach, in the order of LEVELS; judged as in service."""
-    opinion = build_opinion({**arrays, "thresholds": np.zeros(len(LEVELS))})
-    odds = np.array([opinion.odds(line.text)[0] for line in lines])
+def _learn_again(small: Learner, given: list[Example]) -> None:
+    """Everything whose labels are all known, and a part of the rest so that it is not forgotten: told half by what was thought before."""
+    whole = [example for example in given if example.told is not None]
+    rest = [example for example in given if example.told is None]
+    chosen = [rest[place] for place in np.random.default_rng(0).permutation(len(rest))[:OLD_ONES]]
+    wanted, counts = truth(whole + chosen)
+    thought = 1 / (1 + np.exp(-small.judge([example.text for example in chosen])))
+    old = wanted[len(whole) :, : len(RANKS)]
+    of_rank = counts[len(whole) :, : len(RANKS)]
+    of_rank[:], old[:] = 1, np.where(of_rank > 0, TRUTH * old + (1 - TRUTH) * thought[:, : len(RANKS)], thought[:, : len(RANKS)])
+    small.answer(whole + chosen, wanted, counts)
+    small.learn(whole + chosen, wanted, counts)
+
+
+def _open(answers: int) -> dict[str, NDArray[Any]]:
+    """No thresholds yet."""
+    return {"thresholds": np.zeros(len(ANSWERS)), "sure": np.full(answers, np.inf, "f4"), "unlikely": np.full(answers, -np.inf, "f4")}
+
+
+def thresholds(opinion: Opinion, lines: list[Example], told: list[Example]) -> dict[str, NDArray[Any]]:
+    """The log odds for the levels, and those between which the other answers are left open; judged as in service."""
+    odds = np.array([opinion.judge(line.text).odds for line in lines])
+    of_told = np.array([opinion.judge(line.text).odds for line in told])
     harmless = np.array([line.harmless for line in lines])
     rank = np.array([line.rank for line in lines])
     found = []
-    for level in LEVELS:
-        told = odds[:, ANSWERS[level]]
-        found.append(np.sort(told[harmless])[::-1][int(harmless.sum() * SHARES[level])])
-        reached = [f"{name} {(told[rank == number] >= found[-1]).mean():.3f}" for name, number in (("emergencies", 3), ("urgent", 2))]
+    for level, share in ((level, SHARES[level]) for level in LEVELS):
+        by = odds[:, ANSWERS[level]]
+        found.append(np.sort(by[harmless])[::-1][int(harmless.sum() * share)])
+        reached = [f"{name} {(by[rank == number] >= found[-1]).mean():.3f}" for name, number in (("emergencies", 3), ("urgent", 2))]
         print(f"{level:<10} from {found[-1]:.2f}, held-out lines that reach it: {', '.join(reached)}")
-    return np.array(found, "f4")
+    needed = np.concatenate([odds[~harmless, 0], of_told[np.array([line.rank > 0 for line in told]), 0]])
+    found.append(np.sort(needed)[int(len(needed) * OVERLOOKED)])
+    print(f"plain below {found[-1]:.2f}: {(odds[harmless, 0] < found[-1]).mean():.3f} of the harmless held-out lines")
+    sure, unlikely = _open(len(TOLD))["sure"], _open(len(TOLD))["unlikely"]
+    for kind, (true, doubted) in WANTED.items():
+        of_kind = [place for place, name in enumerate(TOLD) if name.partition(":")[0] == kind]
+        by, is_so = (
+            of_told[:, len(RANKS) :][:, of_kind],
+            np.array([[TOLD[place] in (line.told or ()) for place in of_kind] for line in told]),
+        )
+        order = np.argsort(-by, axis=None)
+        precise = np.cumsum(is_so.flat[order]) / np.arange(1, order.size + 1) >= true
+        last = int(np.flatnonzero(precise).max()) if precise.any() else 0
+        sure[of_kind] = by.flat[order[last]]
+        unlikely[of_kind] = np.sort(by[is_so])[int(is_so.sum() * doubted)] if doubted else -np.inf
+        named, passed = (by[is_so] >= sure[of_kind[0]]).mean(), (by[~is_so] < unlikely[of_kind[0]]).mean()
+        low, high = unlikely[of_kind[0]], sure[of_kind[0]]
+        print(f"{kind:<10} sure from {high:.2f}: {named:.3f} of what is told; unlikely below {low:.2f}: {passed:.3f} of the rest")
+    return {"thresholds": np.array(found, "f4"), "sure": sure, "unlikely": unlikely}
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from service.replies.opinion import FORMAT, PIECES
 from tests.second_opinion.base_model import LAYER, PREFIX, BaseModel
 from tests.second_opinion.examples import Example
 from tests.second_opinion.learner import Learner
+from tests.second_opinion.outputs import TOLD
 
 SHORT = re.compile(r"\u2581?[a-zA-ZáéíóúüñÁÉÍÓÚÜÑ0-9.,;:!?'\"()/%+\-]{1,3}")
 ROOM = PIECES + 8
@@ -41,6 +42,7 @@ def arrays_of(learner: Learner, examples: list[Example]) -> dict[str, NDArray[An
         "heads": np.array(base.network.config.num_attention_heads),
         "answers": learner.head.weight.detach().numpy().T,
         "answers_bias": learner.head.bias.detach().numpy(),
+        "told": np.frombuffer("\n".join(TOLD).encode(), np.uint8),
         "before": np.array([place[number] for number in (base.first, *base.tokenizer.encode(PREFIX.strip()).ids)]),
         "end": np.array(place[base.last]),
         "unknown": np.array(place[base.unknown]),

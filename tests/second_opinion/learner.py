@@ -1,4 +1,4 @@
-"""The model in training: layers of the base model, and three answers taught on the examples."""
+"""The model in training: layers of the base model, and its answers taught on the examples."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from tests.second_opinion.base_model import BaseModel, base_model
 from tests.second_opinion.examples import Example
+from tests.second_opinion.outputs import OUTPUTS, RANKS, TOLD, count
 
-RANKS = (1, 2, 3)
-"""What is told of a reply: same_day or above, urgent or above, emergency."""
 EPOCHS = 2
 BATCH = 32
 STEP = 1e-4
-HEAD_STEP = 1e-3
+HEAD_STEP = 2e-3
 WARM = 1 / 15
+FIT_STEP, FIT_STEPS = 0.03, 300
 
 Targets = NDArray[np.float32]
 
 
 class Learner:
-    """The first `layers` layers of the base model with the log odds of each of RANKS on top."""
+    """The first `layers` layers of the base model with the log odds of each of OUTPUTS on top."""
 
     def __init__(self, layers: int, seed: int = 0) -> None:
         torch.manual_seed(seed)
         self.layers = layers
         self.base: BaseModel = base_model(layers)
         self.base.network.embeddings.word_embeddings.weight.requires_grad_(False)
-        self.head = torch.nn.Linear(self.base.network.config.hidden_size, len(RANKS))
+        self.head = torch.nn.Linear(self.base.network.config.hidden_size, len(OUTPUTS))
 
     def learn(self, examples: list[Example], wanted: Targets, counts: Targets) -> None:
-        """Trains on the examples: `wanted` is the chance of each of RANKS, `counts` how much it weighs."""
+        """Trains on the examples: `wanted` is the chance of each of OUTPUTS, `counts` how much it weighs."""
         rows = [self.base.numbers(example.text) for example in examples]
         weights = [weight for weight in self.base.network.parameters() if weight.requires_grad]
         steps = EPOCHS * len(rows) // BATCH
@@ -50,7 +50,7 @@ class Learner:
             for number, batch in enumerate(batches([len(row) for row in rows], epoch)):
                 guess = self.head(self.base.mean(self.base.together([rows[place] for place in batch])))
                 loss = binary_cross_entropy_with_logits(guess, torch.tensor(wanted[batch]), reduction="none")
-                mean = (loss * torch.tensor(counts[batch])).mean()
+                mean = (loss * torch.tensor(counts[batch])).sum(1).mean() / len(RANKS)
                 optimizer.zero_grad()
                 mean.backward()
                 torch.nn.utils.clip_grad_norm_(weights, 1.0)
@@ -59,16 +59,38 @@ class Learner:
                 if number % 100 == 0:
                     print(f"{self.layers} layers, epoch {epoch + 1} of {EPOCHS}, {number} of {len(rows) // BATCH}: {mean:.3f}", flush=True)
 
+    def answer(self, examples: list[Example], wanted: Targets, counts: Targets) -> None:
+        """Sets the answers alone on what the layers see now: rare ones need far longer than the layers have time for."""
+        seen = torch.tensor(self._seen([example.text for example in examples]))
+        share = (wanted * counts).sum(0) / np.maximum(counts.sum(0), 1)
+        with torch.no_grad():
+            self.head.bias.copy_(torch.tensor(np.log((share + 1e-4) / (1 - share + 1e-4)), dtype=torch.float32))
+        optimizer = torch.optim.Adam(self.head.parameters(), lr=FIT_STEP)
+        right, weight = torch.tensor(wanted), torch.tensor(counts)
+        for step in range(FIT_STEPS):
+            loss = (binary_cross_entropy_with_logits(self.head(seen), right, reduction="none") * weight).sum(1).mean()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            if step % 50 == 0:
+                print(f"answers, step {step} of {FIT_STEPS}: {loss:.3f}", flush=True)
+
     def judge(self, texts: list[str]) -> Targets:
-        """Log odds of each of RANKS for each text."""
+        """Log odds of each of OUTPUTS for each text."""
+        with torch.no_grad():
+            found: Targets = self.head(torch.tensor(self._seen(texts))).numpy()
+        return found
+
+    def _seen(self, texts: list[str]) -> Targets:
+        """What the last layer makes of each text."""
         rows = [self.base.numbers(text) for text in texts]
-        found = np.zeros((len(rows), len(RANKS)), "f4")
+        found = np.zeros((len(rows), self.base.network.config.hidden_size), "f4")
         self.base.network.eval()
         order = sorted(range(len(rows)), key=lambda place: len(rows[place]))
         with torch.no_grad():
             for start in range(0, len(order), 128):
                 batch = order[start : start + 128]
-                found[batch] = self.head(self.base.mean(self.base.together([rows[place] for place in batch]))).numpy()
+                found[batch] = self.base.mean(self.base.together([rows[place] for place in batch])).numpy()
         return found
 
     def start_from(self, other: Learner) -> None:
@@ -85,15 +107,30 @@ class Learner:
         """Takes up what `write` kept."""
         kept: dict[str, Any] = torch.load(file)
         self.base.network.load_state_dict(kept["bm"])
-        self.head.load_state_dict(kept["head"])
+        told = len(kept["head"]["bias"])  # an older file may know the first answers only
+        with torch.no_grad():
+            self.head.weight[:told] = kept["head"]["weight"]
+            self.head.bias[:told] = kept["head"]["bias"]
 
 
 def truth(examples: list[Example]) -> tuple[Targets, Targets]:
-    """Whether each of RANKS is reached, and how much that counts: nothing for same_day where the bank only says "not escalated"."""
-    ranks = np.array([example.rank for example in examples])
-    counts = np.ones((len(examples), len(RANKS)), "f4")
-    counts[np.array([example.urgency == "not_escalated" for example in examples]), 0] = 0
-    return np.stack([ranks >= rank for rank in RANKS], 1).astype("f4"), counts
+    """Whether each of OUTPUTS is true of each example, and how much that counts: nothing where nobody has said.
+
+    Of a bank that says "not escalated" it is not known whether somebody should look the same day.
+    """
+    wanted = np.zeros((len(examples), len(OUTPUTS)), "f4")
+    counts = np.zeros_like(wanted)
+    of_told = np.array([count(name) for name in TOLD], "f4")
+    for row, example in enumerate(examples):
+        wanted[row, : len(RANKS)] = [example.rank > rank for rank in range(len(RANKS))]
+        counts[row, : len(RANKS)] = example.urgency != "unknown"
+        counts[row, 0] *= example.urgency != "not_escalated"
+        if example.told is not None:
+            wanted[row, len(RANKS) :] = [name in example.told for name in TOLD]
+            counts[row, len(RANKS) :] = of_told
+        if example.source == "stop":
+            counts[row, len(RANKS) + 1 :] = 0
+    return wanted, counts
 
 
 def batches(lengths: list[int], seed: int) -> list[NDArray[np.int64]]:

@@ -1,7 +1,8 @@
-"""The second opinion can only raise, speaks for itself by a word of the reply, and is silent where there is nothing to add."""
+"""The second opinion lowers no danger that was read, speaks by a word of the reply, and is silent where there is nothing to add."""
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from math import inf
 from pathlib import Path
@@ -10,20 +11,34 @@ from typing import Any
 import numpy as np
 import pytest
 
+from service import content
 from service.content import OPINION, PACKAGE, ContentError, load_lexicon, load_tables
 from service.domain.facts import Facts
 from service.domain.reading import Expects, Finding, FindingKind, Question, Reply
 from service.domain.urgency import Urgency
 from service.evaluation.judged import NOWHEN
-from service.replies import LexiconError, build_lexicon, read
+from service.replies import Lexicon, LexiconError, build_lexicon, read
 from service.replies.opinion import LEVELS
 from service.triage import decide
+from tests.second_opinion.outputs import TOLD
 from tests.unit.replies.test_sets import cases
 
 LEXICON, TABLES = load_lexicon(), load_tables()
 assert LEXICON.opinion is not None
-ALARMED = replace(LEXICON, opinion=replace(LEXICON.opinion, thresholds=dict.fromkeys(LEVELS, -inf)))
-"""A lexicon whose second opinion is always grave."""
+ANSWERS = len(LEXICON.opinion.told)
+OPEN = replace(
+    LEXICON.opinion,
+    thresholds={**dict.fromkeys(LEVELS, inf), "plain": -inf},
+    sure=np.full(ANSWERS, inf, np.float32),
+    unlikely=np.full(ANSWERS, -inf, np.float32),
+)
+"""It never says anything. Below, lexicons whose second opinion always says one thing."""
+ALARMED = replace(LEXICON, opinion=replace(OPEN, thresholds={**dict.fromkeys(LEVELS, -inf), "plain": -inf}))
+CALM = replace(LEXICON, opinion=replace(OPEN, thresholds={**dict.fromkeys(LEVELS, inf), "plain": inf}))
+SURE = replace(
+    LEXICON, opinion=replace(OPEN, sure=np.array([inf if name == "opt_out" else -inf for name in LEXICON.opinion.told], np.float32))
+)
+DOUBTING = replace(LEXICON, opinion=replace(OPEN, unlikely=np.full(ANSWERS, inf, np.float32)))
 FILE = PACKAGE / "replies" / "lexicon" / OPINION
 NONE = 99
 
@@ -44,6 +59,52 @@ def test_the_worst_opinion_lowers_no_reply_and_changes_no_other_finding() -> Non
         without = tuple(finding for finding in alarmed if finding.kind not in own and finding.name not in own)
         assert rank(alarmed, question) <= rank(without, question), case["id"]
         assert read(replace(LEXICON, opinion=None), reply, question).findings == without
+
+
+@pytest.mark.law(8)
+@pytest.mark.parametrize("lexicon", [SURE, DOUBTING], ids=["sure of all troubles", "doubts everything"])
+def test_what_it_names_or_doubts_lowers_no_reply(lexicon: Lexicon) -> None:
+    for case in cases("labelled")[::7]:
+        question = Question(Expects(case["expects"]), language=case["lang"], text=case["question"])
+        reply = Reply(case["reply"], case["lang"])
+        findings = read(lexicon, reply, question).findings
+        assert rank(findings, question) <= rank(read(replace(LEXICON, opinion=None), reply, question).findings, question), case["id"]
+
+
+@pytest.mark.law(8)
+def test_a_plain_reply_settles_words_that_no_list_explains_and_nothing_else() -> None:
+    settled = 0
+    for case in cases("labelled")[::3]:
+        question = Question(Expects(case["expects"]), language=case["lang"], text=case["question"])
+        reply = Reply(case["reply"], case["lang"])
+        phrases = decide(TABLES, read(replace(LEXICON, opinion=None), reply, question).findings, Facts(), NOWHEN, question)
+        calm = decide(TABLES, read(CALM, reply, question).findings, Facts(), NOWHEN, question)
+        assert {rule.rule for rule in phrases.fired} - {rule.rule for rule in calm.fired} <= {"unexplained"}, case["id"]
+        settled += phrases.urgency is not None and calm.urgency is None
+    assert settled > 10
+
+
+def test_a_wish_to_end_the_messages_that_it_does_not_see_is_for_a_nurse_to_ask_about() -> None:
+    text = "please take me off this list"
+    assert read(LEXICON, Reply(text), None).has(FindingKind.OPT_OUT)
+    findings = read(DOUBTING, Reply(text), None).findings
+    assert not any(finding.kind is FindingKind.OPT_OUT for finding in findings)
+    assert "perhaps_opt_out" in {fired.rule for fired in decide(TABLES, findings, Facts(), NOWHEN).fired}
+    for keyword in ("STOP", "Stop.", "ALTO"):
+        assert read(DOUBTING, Reply(keyword), None).has(FindingKind.OPT_OUT)
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [("No, I skipped my metoprolol on the road", "missed"), ("I took two of my metoprolol by mistake on the road", "taken")],
+)
+def test_a_missed_or_doubled_dose_that_phrases_have_read_stays_one(text: str, kept: str) -> None:
+    assert LEXICON.opinion is not None
+    taken = np.array([-inf if name == "medication:taken" or "unsure" in name else inf for name in LEXICON.opinion.told], np.float32)
+    lexicon = replace(LEXICON, opinion=replace(OPEN, sure=taken))
+    found = read(lexicon, Reply(text), Question(Expects.MEDICATION_TAKEN)).first(FindingKind.MEDICATION)
+    assert found is not None
+    assert found.name == kept
 
 
 def test_it_counts_for_more_than_the_same_day_only_beside_what_was_not_read() -> None:
@@ -75,7 +136,7 @@ def test_it_is_not_asked_about_what_phrases_have_read_whole_or_where_danger_was_
 )
 def test_it_tells_danger_that_no_phrase_knows_from_talk_in_the_same_words(danger: str, harmless: str) -> None:
     assert LEXICON.opinion is not None
-    assert LEXICON.opinion.odds(danger)[0][1] > LEXICON.opinion.odds(harmless)[0][1] + 2
+    assert LEXICON.opinion.judge(danger).odds[1] > LEXICON.opinion.judge(harmless).odds[1] + 2
 
 
 def test_it_points_at_a_word_of_the_reply() -> None:
@@ -89,8 +150,9 @@ def test_it_points_at_a_word_of_the_reply() -> None:
 def test_any_text_is_judged_within_bounds(text: str) -> None:
     assert LEXICON.opinion is not None
     if text.strip():
-        odds, (start, end) = LEXICON.opinion.odds(text)
-        assert np.isfinite(odds).all()
+        judged = LEXICON.opinion.judge(text)
+        start, end = judged.span
+        assert np.isfinite(judged.odds).all()
         assert 0 <= start < end <= len(text)
     assert read(LEXICON, Reply(text), None) == read(LEXICON, Reply(text), None)
 
@@ -100,15 +162,15 @@ def test_of_a_long_letter_the_worst_part_counts_wherever_it_stands(before: int) 
     assert LEXICON.opinion is not None
     calm = "We had a lovely time at my sister's with cake and coffee and all the children. "
     grave = "I have the pills in my hand and I said goodbye to everyone. "
-    odds, span = LEXICON.opinion.odds(calm * before + grave + calm * (17 - before))
-    assert odds[1] > LEXICON.opinion.odds(calm * 18)[0][1] + 2
-    assert len(calm) * before <= span[0] < len(calm) * before + len(grave)
+    judged = LEXICON.opinion.judge(calm * before + grave + calm * (17 - before))
+    assert judged.odds[1] > LEXICON.opinion.judge(calm * 18).odds[1] + 2
+    assert len(calm) * before <= judged.span[0] < len(calm) * before + len(grave)
 
 
 def test_capitals_throughout_change_nothing() -> None:
     assert LEXICON.opinion is not None
     told = "no one would even notice if i was gone for good"
-    assert LEXICON.opinion.odds(told.upper())[0].tolist() == LEXICON.opinion.odds(told)[0].tolist()
+    assert LEXICON.opinion.judge(told.upper()).odds.tolist() == LEXICON.opinion.judge(told).odds.tolist()
 
 
 def test_danger_beside_a_reading_that_was_asked_for_is_judged_too() -> None:
@@ -128,7 +190,9 @@ def test_danger_beside_a_reading_that_was_asked_for_is_judged_too() -> None:
         {"heads": np.array(7)},
         {"end": np.array(10**6)},
         {"layers": np.array(0)},
-        {"thresholds": np.full(3, np.nan)},
+        {"thresholds": np.full(4, np.nan)},
+        {"sure": np.zeros(2)},
+        {"unlikely": np.full(ANSWERS, np.nan)},
     ],
 )
 def test_a_model_that_does_not_fit_is_refused(change: dict[str, Any]) -> None:
@@ -157,3 +221,18 @@ def test_the_licence_of_the_model_it_starts_from_goes_with_it() -> None:
 def test_every_rule_of_the_vocabulary_names_one_phrase() -> None:
     rules = [entry.rule for entry in LEXICON.entries]
     assert len(set(rules)) == len(rules)
+
+
+def test_a_program_without_the_file_refuses_to_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lexicon = tmp_path / "replies" / "lexicon"
+    shutil.copytree(PACKAGE / "replies" / "lexicon", lexicon, ignore=shutil.ignore_patterns("*.npz"))
+    monkeypatch.setattr(content, "PACKAGE", tmp_path)
+    with pytest.raises(ContentError, match=r"opinion\.npz.*is missing: install the program anew"):
+        content._own_lexicon.__wrapped__()
+
+
+def test_every_answer_of_the_model_is_a_word_of_the_label_rules() -> None:
+    assert LEXICON.opinion is not None
+    assert tuple(LEXICON.opinion.told) == TOLD
+    phrases = {f"{entry.kind}:{entry.name}" for entry in LEXICON.entries}
+    assert {name for name in TOLD if name.startswith("symptom:")} <= phrases

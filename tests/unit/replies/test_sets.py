@@ -40,22 +40,22 @@ LEAST_OF = {
 
 # Figure -> the least share, for the open set and the set kept aside; figures of harm: the greatest.
 LEAST = {
-    "emergency as emergency": (0.97, 0.94),
-    "emergency as urgent or above": (0.98, 0.96),
-    "urgent as urgent or above": (0.95, 0.90),
-    "urgent seen by a nurse": (0.98, 0.97),
-    "opt_out recall": (0.98, 0.77),
-    "opt_out precision": (0.98, 0.84),
-    "medication status": (0.94, 0.78),
+    "emergency as emergency": (0.97, 0.95),
+    "emergency as urgent or above": (0.98, 0.97),
+    "urgent as urgent or above": (0.95, 0.93),
+    "urgent seen by a nurse": (0.98, 0.98),
+    "opt_out recall": (0.98, 0.82),
+    "opt_out precision": (0.97, 0.86),
+    "medication status": (0.94, 0.80),
     "value exact": (0.98, 0.95),
-    "symptom recall": (0.87, 0.66),
-    "symptom precision": (0.86, 0.72),
-    "crisis recall": (0.97, 0.93),
-    "crisis precision": (0.94, 0.80),
+    "symptom recall": (0.88, 0.68),
+    "symptom precision": (0.87, 0.77),
+    "crisis recall": (0.97, 0.95),
+    "crisis precision": (0.94, 0.84),
 }
-MOST = {"harmless escalated": (0.02, 0.13), "harmless put on the same-day list": (0.19, 0.31), "wrong value": (0.005, 0.04)}
+MOST = {"harmless escalated": (0.02, 0.13), "harmless put on the same-day list": (0.11, 0.21), "wrong value": (0.005, 0.04)}
 # In the field mix, per 100 patient-weeks of a daily check-in: false pages, false same-day items.
-MOST_IN_THE_FIELD = (12.0, 115.0)
+MOST_IN_THE_FIELD = (10.0, 105.0)
 
 
 def cases(folder: str) -> list[dict[str, Any]]:
