@@ -24,8 +24,11 @@ from service.domain.script import Script, build_script
 from service.domain.wording import Wording, WordingError, build_wording
 from service.engine import Education, Flow, FlowError, Library, parse_education, parse_flow, parse_subflow
 from service.engine.cases import Case, read_cases
+from service.engine.place import Path as FlowPath
+from service.engine.place import Place
 from service.engine.reference import education_schema, flow_schema
 from service.engine.steps import FollowUpStep
+from service.evaluation.flows.texts import ReadingLevel
 from service.replies import Lexicon, LexiconError, build_lexicon
 from service.triage import Tables, TablesError, build_tables
 from service.triage.conditions import symptoms_named
@@ -37,6 +40,7 @@ CASES = ".cases.yaml"
 EDUCATION = "education.yaml"
 REFERENCE = Path("flows") / "REFERENCE.md"
 SCHEMAS = Path("flows") / "schema"
+READING_LEVEL = Path("flows") / "reading_level.yaml"
 SCHEMA_LINE = "# yaml-language-server: $schema=../schema/"
 MOST_FLOWS = 200
 SCRIPT = Path("flows") / "shared" / "voice.yaml"
@@ -283,6 +287,34 @@ def load_cases(key: str, root: Path | None = None) -> tuple[Case, ...]:
         return read_cases(load_yaml(path, lines=True), f"{key}{CASES}")
     except FlowError as error:
         raise ContentError(error.file, error.where, error.what) from error
+
+
+def load_reading_level(root: Path | None = None) -> ReadingLevel:
+    """How hard texts may be (`flows/reading_level.yaml`). Raises ContentError naming the file and what to write."""
+    path = (root if root is not None else content_root()) / READING_LEVEL
+    data = load_yaml(path)
+    familiar, exceptions = (data.get("familiar"), data.get("exceptions")) if isinstance(data, Mapping) else (None, None)
+    if not isinstance(familiar, Mapping) or not isinstance(exceptions, Mapping):
+        raise ContentError(path.name, "", "write familiar: with words by language, and exceptions: by flow")
+    for name, value in (*familiar.items(), *exceptions.items()):
+        if not isinstance(value, list if name in familiar else Mapping):
+            raise ContentError(path.name, str(name), "write a list of words under a language, and place: reason under a flow")
+    words = {str(language): frozenset(str(word) for word in each) for language, each in familiar.items()}
+    return ReadingLevel(words, {str(key): {str(k): str(v) for k, v in places.items()} for key, places in exceptions.items()})
+
+
+def located(key: str, problems: Iterable[tuple[FlowPath, str]], root: Path | None = None) -> list[ContentError]:
+    """Problems of a flow as errors that name file and line; those of a subflow's step stand where it is run."""
+    folder = (root if root is not None else content_root()) / "flows"
+    data = load_yaml(folder / f"{key}.yaml", lines=True)
+    place = Place(data, f"{key}.yaml")
+    found = []
+    for path, what in problems:
+        inside = len(path) > 1 and path[0] == "steps" and "." in str(path[1])
+        written: FlowPath = ("steps", str(path[1]).partition(".")[0]) if inside else path
+        error = place.error(written, f"{'.'.join(str(part) for part in path[1:])}: {what}" if inside else what)
+        found.append(ContentError(error.file, error.where, error.what))
+    return found
 
 
 def write_flow_schemas(root: Path | None = None) -> list[Path]:

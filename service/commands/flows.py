@@ -6,30 +6,12 @@ import argparse
 from typing import Any
 
 from service.actions.publish_flow import approve_flow, flow_states, publish_flow
+from service.commands import mutate_flows
+from service.commands.check_flows import SHOWN, check_flows
 from service.commands.surroundings import CLOCK, UserError, add_organization_option, opened, organization, settings
-from service.content import (
-    CASES,
-    REFERENCE,
-    SHARED,
-    ContentError,
-    content_root,
-    load_cases,
-    load_flows,
-    load_lexicon,
-    load_tables,
-    load_wording,
-    read_flows,
-    unknown_symptoms,
-    write_flow_schemas,
-)
+from service.content import REFERENCE, content_root, load_flows, write_flow_schemas
 from service.engine import Flow
-from service.engine.cases import Ears, play
-from service.engine.play import handed_over, named
 from service.engine.reference import reference
-from service.engine.steps import HandOverStep
-
-SHOWN = 12
-"""Letters of a content hash that are shown."""
 
 
 def add_parsers(commands: Any) -> None:
@@ -40,11 +22,15 @@ def add_parsers(commands: Any) -> None:
     inner = group.add_subparsers(dest="command", required=True, metavar="COMMAND")
     checking = inner.add_parser(
         "check",
-        help="read every flow file and play its cases",
-        description="Reads the named flows, or all, and plays the cases beside them. Says file, line and what to write instead.",
+        help="read every flow file, play its cases, and walk every edge of it",
+        description="Reads the named flows, or all, plays the cases beside them, and walks them with every class of answer in every "
+        "language and channel. Says file, line and what to write instead; exit code 1 when something is wrong.",
     )
     checking.add_argument("flow", nargs="*", metavar="FLOW", help="such as heart_failure/daily")
+    checking.add_argument("--rules", action="store_true", help="print every red flag with its urgency and source")
+    checking.add_argument("--cases-only", action="store_true", help="only read the files and play the cases")
     checking.set_defaults(run_blocking=check_flows)
+    mutate_flows.add_parser(inner)
     schema = inner.add_parser(
         "schema",
         help="write the JSON Schemas that let an editor complete flow files",
@@ -74,53 +60,6 @@ def add_parsers(commands: Any) -> None:
     approve.add_argument("--clinician", required=True, metavar="NAME", help="who has read and approved it, such as Dr. Sol Serrano")
     add_organization_option(approve)
     approve.set_defaults(run=approve_version)
-
-
-def check_flows(arguments: argparse.Namespace) -> None:
-    """Prints every mistake and a line a flow; UserError when there is any mistake."""
-    words, tables, lexicon = load_wording(), load_tables(), load_lexicon()
-    files = read_flows()
-    errors = [*files.errors, *unknown_symptoms(lexicon, tables, files.flows)]
-    wanted = set(arguments.flow)
-    known = {*files.flows, *files.subflows, *(error.file.removesuffix(".yaml") for error in errors)}
-    if unknown := sorted(wanted - known):
-        raise UserError(f"there is no flow {unknown[0]}; there are: {', '.join(sorted(known))}")
-    told = [error for error in errors if not wanted or _concerns(error, wanted)]
-    for error in told:
-        print(error)
-    ears = Ears(lexicon, tables, words)
-    failed = sum(_play(flow, ears) for key, flow in files.flows.items() if not wanted or key in wanted)
-    if told or failed:
-        raise UserError(f"{len(told)} mistakes in files, {failed} cases that do not come out")
-
-
-def _concerns(error: ContentError, wanted: set[str]) -> bool:
-    """A mistake in a named flow, or in a file that it may use (shared, education)."""
-    programmes = {key.partition("/")[0] for key in wanted} | {SHARED}
-    folder, _, name = error.file.removesuffix(".yaml").partition("/")
-    return error.file.removesuffix(".yaml") in wanted or not name or (folder in programmes and (folder == SHARED or name == "education"))
-
-
-def _play(flow: Flow, ears: Ears) -> int:
-    """Plays a flow's cases, prints what does not come out, and gives how many that are."""
-    try:
-        cases = load_cases(flow.key)
-    except ContentError as error:
-        print(error)
-        return 1
-    played = [play(flow, case, ears) for case in cases]
-    for each in played:
-        for failure in each.failures:
-            print(f'{flow.key}{CASES}: line {each.case.line}, "{each.case.name}": {failure}')
-    shown = {name for each in played for name in {**named(flow, each.story), **handed_over(flow, each.story)}}
-    flags = [f"{step.key}.{flag.name}" for step in flow.questions for flag in step.red_flags]
-    flags += [step.key for step in flow.steps if isinstance(step, HandOverStep)]
-    missing = [name for name in flags if name not in shown]
-    for name in missing:
-        print(f"{flow.key}{CASES}: no case shows {name}")
-    failed = sum(bool(each.failures) for each in played)
-    print(f"{flow.key}  {flow.version[:SHOWN]}  {len(flow.steps)} steps, {len(flags)} red flags, {len(cases)} cases, {failed} failed")
-    return failed + len(missing)
 
 
 def write_schemas(arguments: argparse.Namespace) -> None:
