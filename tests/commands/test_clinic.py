@@ -184,7 +184,7 @@ def test_enrolling_sends_the_opening_texts_in_the_patients_language(a_clinic: Ru
         enrollments.c.planned_through,
     )
     today = to_local(SystemClock().now(), "America/New_York").date()
-    assert (rule, high_risk, planned) == ("daily", True, None)
+    assert (rule, high_risk, planned) == ("daily for 30 d, then FREQ=WEEKLY;BYDAY=MO,WE,FR for 30 d, then weekly", True, None)
     assert starts_on - today in (timedelta(), timedelta(days=1))  # type: ignore[operator]
     assert stops_on - starts_on == timedelta(days=29)  # type: ignore[operator]
     texts = rows(environment, communications.c.purpose, communications.c.status, communications.c.body)

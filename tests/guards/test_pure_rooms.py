@@ -16,7 +16,7 @@ from tests.guards.source import ROOT, dotted, imported, modules, tree, where
 ALLOWED = {
     "domain": {"whenever", "dateutil", "phonenumbers"},
     "replies": {"numpy"},
-    "triage": {"common_expression_language"},
+    "triage": {"cel"},
     "engine": {"pydantic"},
 }
 # What the standard library offers against purity: the outside world, the clock, chance, and concurrency.
