@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache, partial
+from io import StringIO
 from pathlib import Path
 from typing import Any, TypeVar
 from zipfile import BadZipFile
@@ -86,6 +87,23 @@ def load_yaml(path: Path, *, lines: bool = False) -> Any:
         raise ContentError(path.name, "", f"cannot be read ({type(error).__name__})") from error
     except (YAMLError, ValueError, RecursionError) as error:  # a sign that YAML has not, a date that no calendar has
         raise ContentError(path.name, "", f"not readable as YAML: {' '.join(str(error).split())[:200]}") from error
+
+
+def parse_yaml(text: str, where: str) -> Any:
+    """Plain values of YAML that somebody typed. ContentError names `where` it was typed."""
+    try:
+        return YAML(typ="safe", pure=True).load(text)
+    except (YAMLError, ValueError, RecursionError) as error:
+        raise ContentError(where, "", f"not readable as YAML: {' '.join(str(error).split())[:200]}") from error
+
+
+def as_yaml(value: Any) -> str:
+    """Plain values as YAML text: what somebody has played, to be read and kept by people."""
+    yaml = YAML(typ="rt", pure=True)
+    yaml.width = 130
+    written = StringIO()
+    yaml.dump(value, written)
+    return written.getvalue()
 
 
 _MISFIT = (TypeError, ValueError, AttributeError, RecursionError)

@@ -6,7 +6,7 @@ import argparse
 from typing import Any
 
 from service.actions.publish_flow import approve_flow, flow_states, publish_flow
-from service.commands import mutate_flows
+from service.commands import graph_flow, mutate_flows, run_flow
 from service.commands.check_flows import SHOWN, check_flows
 from service.commands.surroundings import CLOCK, UserError, add_organization_option, opened, organization, settings
 from service.content import REFERENCE, content_root, load_flows, write_flow_schemas
@@ -31,6 +31,8 @@ def add_parsers(commands: Any) -> None:
     checking.add_argument("--cases-only", action="store_true", help="only read the files and play the cases")
     checking.set_defaults(run_blocking=check_flows)
     mutate_flows.add_parser(inner)
+    run_flow.add_parser(inner)
+    graph_flow.add_parser(inner)
     schema = inner.add_parser(
         "schema",
         help="write the JSON Schemas that let an editor complete flow files",

@@ -115,7 +115,7 @@ def _beside(value: Any, step: float) -> Iterator[Any]:
         return
     for moved in (round(float(match[1]) - step, 2), round(float(match[1]) + step, 2)):
         if moved > 0 or float(match[1]) <= 0:
-            yield f"{moved:g}{match[2]}" if isinstance(value, str) else int(moved) if isinstance(value, int) else moved
+            yield f"{moved:g}{match[2]}" if isinstance(value, str) else int(moved) if moved.is_integer() else moved
 
 
 def _days_beside(value: Any) -> Iterator[str]:

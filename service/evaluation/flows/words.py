@@ -1,0 +1,92 @@
+"""Conditions in words that a nurse reads: {value: weight, gain_over: {amount: 3 lb, within: 24 h}} -> weight up 3 lb within 24 h."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+_COMPARED = {"at_least": "at least", "above": "above", "below": "below", "at_most": "at most"}
+_JOINED = {"any_of": " or ", "all_of": " and "}
+
+
+def condition_words(written: Any) -> str:
+    """A written condition as one phrase. A form that has no words of its own is named as it is written."""
+    if not isinstance(written, Mapping):
+        return _plain(written)
+    for word, between in _JOINED.items():
+        if word in written:
+            return between.join(_grouped(part, word) for part in written[word])
+    if "none_of" in written:
+        return "not (" + " or ".join(condition_words(part) for part in written["none_of"]) + ")"
+    if "step" in written:
+        rest = {name: value for name, value in written.items() if name != "step"}
+        asked = _plain(written["step"])
+        return f"no answer to {asked}" if "unanswered" in rest else f"{asked}: {condition_words(rest)}"
+    if "value" in written:
+        return f"{_plain(written['value'])} {_tests(written)}"
+    subject, value = next(iter(written.items()))
+    rest = {name: each for name, each in written.items() if name != subject}
+    return " ".join(part for part in (_subject(str(subject), value), _tests(rest)) if part)
+
+
+def _grouped(part: Any, outer: str) -> str:
+    words = condition_words(part)
+    inner = isinstance(part, Mapping) and any(join in part for join in _JOINED if join != outer)
+    return f"({words})" if inner else words
+
+
+def _subject(subject: str, value: Any) -> str:
+    match subject:
+        case "answer":
+            return f"answer {_plain(value)}"
+        case "choice":
+            return f"chosen: {_plain(value)}"
+        case "medication" | "missed":
+            return f"medicine {'missed: ' if subject == 'missed' else ''}{_plain(value)}"
+        case "condition":
+            return f"problem list has {_plain(value)}"
+        case "high_alert" | "high_risk":
+            return f"{_plain(subject)} {'medicine' if subject == 'high_alert' else 'patient'}"
+        case "missed_in_a_row":
+            return f"{value} doses missed in a row"
+        case "missed_doses_in" if isinstance(value, Mapping):
+            return f"{value['count']} doses missed within {value['within']}"
+        case "day" if isinstance(value, Mapping):
+            return "day " + " and ".join(f"{_COMPARED[name]} {amount}" for name, amount in value.items())
+        case "gone_silent":
+            return f"{value} check-ins without an answer before"
+        case "total":
+            return f"sum of {_plain(value)}"
+        case "cel":
+            return f"expression {value}"
+        case _:
+            return f"{'' if subject == 'symptom' else _plain(subject) + ' '}{_plain(value)}"
+
+
+def _tests(written: Mapping[str, Any]) -> str:
+    parts = [f"{_COMPARED[name]} {written[name]}" for name in _COMPARED if name in written]
+    for name, way in (("gain_over", "up"), ("loss_over", "down")):
+        if isinstance(change := written.get(name), Mapping):
+            parts.append(f"{way} {change['amount']} or more within {change['within']}")
+    if "worse_than_baseline" in written:
+        parts.append(f"worse than the patient's usual by {written['worse_than_baseline']}")
+    if "below_percent_of_best" in written:
+        parts.append(f"below {written['below_percent_of_best']} % of the patient's best")
+    if "times" in written:
+        parts.append(f"{written['times']} times within {written['within']}")
+    if "mean_over" in written:
+        parts.append(f"on average over {written['mean_over']}")
+    parts += [
+        f"{word} {_plain(written[name])}"
+        for name, word in (("with", "with"), ("with_any", "and"), ("without", "but not"))
+        if name in written
+    ]
+    if "limit" in written:
+        parts.append(f"(or the patient's own limit, {_plain(written['limit'])})")
+    return " ".join(parts)
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return ", ".join(_plain(each) for each in value)
+    return str(value).replace("_", " ").replace(".", ": ") if isinstance(value, str) else str(value)
