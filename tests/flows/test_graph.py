@@ -35,11 +35,13 @@ def test_a_drawing_holds_every_step_and_red_flag(key: str) -> None:
     [
         ({"value": "weight", "gain_over": {"amount": "3 lb", "within": "24 h"}}, "weight up 3 lb or more within 24 h"),
         ({"value": "glucose", "at_least": "54 mg/dL", "below": "70 mg/dL"}, "glucose at least 54 mg/dL below 70 mg/dL"),
-        ({"step": "water_pill", "medication": ["missed", "partly"]}, "water pill: medicine missed, partly"),
+        ({"step": "water_pill", "medication": ["missed", "partly"]}, "water pill: medicine missed or partly"),
         (
             {"all_of": [{"any_of": [{"answer": "yes"}, {"symptom": "cough"}]}, {"day": {"at_least": 3}}]},
             "(answer yes or cough) and day at least 3",
         ),
+        ({"total": ["phq_1", "phq_2"], "at_least": 3}, "sum of phq 1 + phq 2 at least 3"),
+        ({"symptom": "cough", "with_any": ["severe", "worse"], "without": "chronic"}, "cough that is severe or worse but not chronic"),
         ({"none_of": [{"high_risk": True}]}, "not (high risk patient)"),
         ({"step": "lows", "unanswered": True}, "no answer to lows"),
     ],

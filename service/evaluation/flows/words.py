@@ -56,7 +56,7 @@ def _subject(subject: str, value: Any) -> str:
         case "gone_silent":
             return f"{value} check-ins without an answer before"
         case "total":
-            return f"sum of {_plain(value)}"
+            return "sum of " + " + ".join(_plain(each) for each in value)
         case "cel":
             return f"expression {value}"
         case _:
@@ -78,7 +78,7 @@ def _tests(written: Mapping[str, Any]) -> str:
         parts.append(f"on average over {written['mean_over']}")
     parts += [
         f"{word} {_plain(written[name])}"
-        for name, word in (("with", "with"), ("with_any", "and"), ("without", "but not"))
+        for name, word in (("with", "with"), ("with_any", "that is"), ("without", "but not"))
         if name in written
     ]
     if "limit" in written:
@@ -88,5 +88,5 @@ def _tests(written: Mapping[str, Any]) -> str:
 
 def _plain(value: Any) -> str:
     if isinstance(value, list | tuple):
-        return ", ".join(_plain(each) for each in value)
+        return " or ".join(_plain(each) for each in value)
     return str(value).replace("_", " ").replace(".", ": ") if isinstance(value, str) else str(value)
