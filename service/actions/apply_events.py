@@ -37,7 +37,7 @@ from service.domain.event import (
 from service.domain.patient import Enrollment, PatientContext, WaitingSession
 from service.domain.reading import Finding
 from service.domain.segments import MAX_SEGMENTS, count_segments
-from service.engine import Flow, Session, resume, start
+from service.engine import Flow, Session, Status, resume, start
 from service.engine.proceed import RECHECK_WAIT
 
 
@@ -74,6 +74,9 @@ def begin(
     """Starts a conversation: the session's row and the first question, due now (`by_call`: a call asks it). The patient needs a phone."""
     facts = context.facts(changes.now, enrollment.id if enrollment else None)
     session, events = start(flow, facts, changes.now)
+    if context.late is not None:
+        check_in.forget_late(changes, context.late.id)
+        context = replace(context, late=None)
     waiting = WaitingSession(
         id=check_in.add_session(
             changes,
@@ -135,7 +138,8 @@ def apply_events(
     texts: list[str] = []
     fired: list[Fired] = []
     recorded: list[Finding] = []
-    safety = reminder = recheck = ended = False
+    safety = reminder = recheck = False
+    ended = session.status is Status.ENDED
     whose: dict[str, Any] = {
         "organization_id": context.organization.id,
         "patient_id": context.id,
@@ -166,14 +170,14 @@ def apply_events(
             case WaitSet():
                 until = event.until
             case SessionEnded():
-                ended = True
+                until = event.late_until
                 if waiting.check_in_id is not None:
                     check_in.end_check_in(changes, waiting.check_in_id, event.status)
             case _:
                 raise TypeError(f"no handler for {type(event).__name__}")
     observation.record(changes, findings=recorded, communication_id=communication_id, **whose)
     state: dict[str, Any] = session.to_json()
-    check_in.save_session(changes, waiting.id, state, until if not ended else None, ended=ended)
+    check_in.save_session(changes, waiting.id, state, until, ended=ended)
     following = None if ended else replace(waiting, state=state)
     return Aftermath(
         context=replace(context, session=following),

@@ -16,18 +16,18 @@ from service.actions.apply_events import Aftermath, apply_events, joined, queue_
 from service.actions.knowledge import Knowledge
 from service.actions.raise_escalation import Whose, notice_message, raise_escalation
 from service.actions.stop_contact import forget_number, freeze_number, opt_in, opt_out, stop_patient
-from service.db import audit, communication, items, observation, patient
+from service.db import audit, check_in, communication, items, observation, patient
 from service.db.changes import Changes
 from service.domain.communication import Lane, Purpose
 from service.domain.decision import Decision, Fired
 from service.domain.escalation import Reached
 from service.domain.event import MessageSaid, ReplyRead
 from service.domain.facts import Facts
-from service.domain.patient import OpenItem, PatientContext, PatientStatus, Phone, must_hear_of_closing
+from service.domain.patient import OpenItem, PatientContext, PatientStatus, Phone, WaitingSession, must_hear_of_closing
 from service.domain.reading import Channel, Choice, Expects, FindingKind, Question, Reading, Reply
 from service.domain.urgency import Urgency
 from service.domain.wording import Wording
-from service.engine import Flow, Session, question_of, resume
+from service.engine import Flow, Session, late_answer, late_question, question_of, resume
 from service.engine.session import finding_to_json
 from service.replies import is_pleasantry, read
 from service.triage import decide
@@ -114,6 +114,7 @@ def _answers_to_danger(aftermath: Aftermath) -> tuple[str, ...]:
 
 def understand(changes: Changes, knowledge: Knowledge, context: PatientContext, flow: Flow | None, heard: Heard) -> Understood:
     """Reads, triages, records, carries the conversation on (with a flow) and raises; answers nothing yet."""
+    before = context
     facts = context.facts(changes.now)
     question = _question(context, flow, heard)
     reading = read(knowledge.lexicon, Reply(heard.body, context.language, heard.channel, facts.first_name), question)
@@ -134,7 +135,8 @@ def understand(changes: Changes, knowledge: Knowledge, context: PatientContext, 
     context, machine = _obey(changes, context, heard, reading, stranger)
     followed = follow_through(reading) if question is SAFETY_QUESTION else None
     fired = _once([*decision.fired, *aftermath.fired, *machine, *([followed] if followed else [])])
-    if not fired and not _consumed(knowledge, context, heard, reading, question):
+    unanswered = _may_be_late(before, heard) is not None and context.late is not None
+    if not fired and not _consumed(knowledge, context, heard, reading, question, unanswered=unanswered):
         fired = [_unread(heard)]
     earlier = context.item
     if followed is not None and earlier is not None and (followed.rule, str(communication_id)) in earlier.concerns:
@@ -158,9 +160,14 @@ def understand(changes: Changes, knowledge: Knowledge, context: PatientContext, 
     return Understood(context, communication_id, facts, reading, decision, aftermath, tuple(fired), closed, followed)
 
 
-def _consumed(knowledge: Knowledge, context: PatientContext, heard: Heard, reading: Reading, question: Question | None) -> bool:
-    """Whether a text that no rule fired on needs no person: a check-in took it in, a keyword was heeded, or it only says thanks."""
-    in_a_check_in = question is not None and question is not SAFETY_QUESTION and question is not NUMBER_QUESTION
+def _consumed(
+    knowledge: Knowledge, context: PatientContext, heard: Heard, reading: Reading, question: Question | None, *, unanswered: bool
+) -> bool:
+    """Whether a text that no rule fired on needs no person: a check-in took it in, a keyword was heeded, or it only says thanks.
+
+    `unanswered`: it came late and does not answer the question that was given up.
+    """
+    in_a_check_in = question is not None and question is not SAFETY_QUESTION and question is not NUMBER_QUESTION and not unanswered
     in_a_check_in = in_a_check_in or (question is NUMBER_QUESTION and reading.has(FindingKind.ANSWER))
     heeded = any(reading.has(kind) for kind in _HEEDED) or bool(heard.keyword)
     return in_a_check_in or heeded or is_pleasantry(knowledge.lexicon, Reply(heard.body, context.language))
@@ -203,7 +210,21 @@ def _question(context: PatientContext, flow: Flow | None, heard: Heard) -> Quest
         return question_of(flow, Session.from_json(context.session.state))
     if asked_for_safety(context.item, heard.received_at):
         return SAFETY_QUESTION
+    if _may_be_late(context, heard) is not None and (late := _late_question(context, flow, heard)) is not None:
+        return late
     return NUMBER_QUESTION if heard.phone.id in context.unconfirmed_phones and not heard.by_related_person else None
+
+
+def _may_be_late(context: PatientContext, heard: Heard) -> WaitingSession | None:
+    """The conversation that was given up and may be answered now: by text, by the patient, while no other is under way."""
+    answerable = context.session is None and heard.channel is Channel.SMS and not heard.by_related_person
+    return context.late if answerable else None
+
+
+def _late_question(context: PatientContext, flow: Flow | None, heard: Heard) -> Question | None:
+    if context.late is None or flow is None:
+        return None
+    return late_question(flow, Session.from_json(context.late.state), heard.received_at)
 
 
 def asked_for_safety(item: OpenItem | None, at: datetime) -> bool:
@@ -275,14 +296,24 @@ def _converse(
     facts: Facts,
     communication_id: UUID,
 ) -> Aftermath:
-    """Carries the open conversation on. An emergency ends the questions: what was answered is kept, nothing more is asked."""
+    """Carries the open conversation on, or puts a late answer to the question that was given up.
+
+    An emergency ends the questions: what was answered is kept, nothing more is asked.
+    """
     waiting = context.session
-    if waiting is None or flow is None or heard.by_related_person:
+    late = _may_be_late(context, heard)
+    if flow is None or heard.by_related_person or (waiting is None and late is None):
         return Aftermath(context)
-    session, now = Session.from_json(waiting.state), changes.now
     heard_as = ReplyRead(reading.findings, reading.missing, heard.received_at, decision.urgency, bool(decision.answer))
-    session, events = resume(flow, session, heard_as, facts.before(waiting.started_at), now)
-    aftermath = apply_events(changes, context, waiting, session, events, communication_id=communication_id)
+    if waiting is not None:
+        session, events = resume(flow, Session.from_json(waiting.state), heard_as, facts, changes.now)
+        aftermath = apply_events(changes, context, waiting, session, events, communication_id=communication_id)
+    elif late is not None and (turn := late_answer(flow, Session.from_json(late.state), heard_as, facts, heard.received_at)) is not None:
+        aftermath = apply_events(changes, replace(context, late=None), late, *turn, communication_id=communication_id)
+        if late.check_in_id is not None:
+            check_in.answered_late(changes, late.check_in_id)
+    else:
+        return Aftermath(context)
     return replace(aftermath, texts=()) if decision.urgency is Urgency.EMERGENCY else aftermath
 
 

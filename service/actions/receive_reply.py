@@ -212,7 +212,7 @@ async def _load(connection: AsyncConnection, knowledge: Knowledge, senders: Sequ
         team_id = await inbound.default_team(connection, organization_id)
         if team_id is not None:
             teams[organization_id] = (await load_teams(connection, {team_id}, now))[team_id]
-    flows = await knowledge.flows(connection, [one.session.flow_version_id for one in contexts.values() if one.session])
+    flows = await knowledge.flows(connection, [one.conversation.flow_version_id for one in contexts.values() if one.conversation])
     return _Desk(phones, owners, contexts, phone_items, teams, flows)
 
 
@@ -254,7 +254,7 @@ async def _hear(
 
 def _one_patient(changes: Changes, knowledge: Knowledge, desk: _Desk, patient_id: UUID, heard: Heard) -> UUID:
     context = desk.contexts[patient_id]
-    flow = desk.flows.get(context.session.flow_version_id) if context.session else None
+    flow = desk.flows.get(context.conversation.flow_version_id) if context.conversation else None
     context, communication_id = hear_reply(changes, knowledge, context, flow, heard)
     desk.contexts[patient_id] = context
     return communication_id

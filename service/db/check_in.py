@@ -109,7 +109,7 @@ flow_sessions = Table(
     reference("flow_version_id", "flow_versions"),
     Column("state", Json, nullable=False),
     Column("status", String(16), nullable=False, doc="waiting | ended"),
-    Column("waits_until", Instant),
+    Column("waits_until", Instant, doc="waiting: when its question counts as unanswered; ended: until when a late answer still counts"),
     Column("started_at", Instant, nullable=False),
     Column("changed_at", Instant, nullable=False),
     Index(
@@ -122,11 +122,20 @@ flow_sessions = Table(
     Index(
         "ix_flow_sessions_waits_until", "waits_until", postgresql_where=text("status = 'waiting'"), sqlite_where=text("status = 'waiting'")
     ),
+    Index(
+        "ix_flow_sessions_late",
+        "patient_id",
+        "waits_until",
+        postgresql_where=text("status = 'ended' AND waits_until IS NOT NULL"),
+        sqlite_where=text("status = 'ended' AND waits_until IS NOT NULL"),
+    ),
 )
 
 
 ENDED = {"completed": "answered", "silent": "silent", "red_flag": "answered", "stopped": "cancelled", "limit": "partly"}
 """What the end of a conversation means for its check-in."""
+LATE = "partly"
+"""What a silent check-in becomes when its question is answered after all."""
 
 
 def add_session(
@@ -161,7 +170,7 @@ def add_session(
 
 
 def save_session(changes: Changes, id: UUID, state: dict[str, Any], waits_until: datetime | None, *, ended: bool) -> None:
-    """The conversation's state after a turn; `waits_until` is when its question counts as unanswered."""
+    """The conversation's state after a turn; `waits_until` as in the table."""
     values: dict[str, Any] = {"state": state, "status": "ended" if ended else "waiting", "changed_at": changes.now}
     if waits_until is not None or ended:
         values["waits_until"] = waits_until
@@ -171,6 +180,16 @@ def save_session(changes: Changes, id: UUID, state: dict[str, Any], waits_until:
 def end_check_in(changes: Changes, id: UUID, outcome: str) -> None:
     """Closes a check-in by the way its conversation ended."""
     changes.update(check_ins, id, status=ENDED[outcome], ended_at=changes.now)
+
+
+def answered_late(changes: Changes, id: UUID) -> None:
+    """A check-in that counted as silent has had an answer."""
+    changes.update(check_ins, id, status=LATE)
+
+
+def forget_late(changes: Changes, id: UUID) -> None:
+    """The question that an ended conversation left open counts no more: a newer one has been asked."""
+    changes.update(flow_sessions, id, waits_until=None)
 
 
 def stop_session(changes: Changes, id: UUID) -> None:

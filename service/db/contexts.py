@@ -41,6 +41,7 @@ from service.db.escalation import concerns, escalations, pages
 from service.db.observation import drugs_in, load_reported
 from service.db.organization import coverage_hours, holidays, organizations, teams
 from service.db.patient import conditions, consents, limits, medications, patient_phones, patients, phones
+from service.db.schema import Instant
 from service.domain.call import CallStatus
 from service.domain.communication import Purpose
 from service.domain.coverage import SEARCH_DAYS, Coverage, Shift
@@ -79,7 +80,9 @@ async def load_contexts(connection: AsyncConnection, patient_ids: Sequence[UUID]
     numbers = await _phones(connection, found)
     lists = await _lists(connection, found, now)
     reported = await load_reported(connection, found, now - HISTORY, MAXIMUM_VALUES)
-    sessions = {row.patient_id: _session(row) for row in (await connection.execute(_waiting(dialect), {"ids": found})).all()}
+    open_ones = (await connection.execute(_waiting(dialect), {"ids": found, "now": now})).all()
+    sessions = {row.patient_id: _session(row) for row in open_ones if row.status == "waiting"}
+    late = {row.patient_id: _session(row) for row in open_ones if row.status == "ended"}
     items = await _open_items(connection, among(connection, escalations.c.patient_id, found), "patient_id")
     return {
         row.id: PatientContext(
@@ -104,6 +107,7 @@ async def load_contexts(connection: AsyncConnection, patient_ids: Sequence[UUID]
             detail_consent=bool(lists[row.id, "detail"]),
             enrollments=tuple(_enrollment(one, lists[row.id, "silent"], lists[row.id, "cadence"]) for one in lists[row.id, "enrollment"]),
             session=sessions.get(row.id),
+            late=late.get(row.id),
             item=items.get(row.id),
         )
         for row in rows
@@ -284,12 +288,15 @@ def _enrollment(row: Row[Any], silent: Sequence[Row[Any]], cadences: Sequence[Ro
 
 @functools.cache
 def _waiting(dialect: str) -> Select[Any]:
+    """Conversations under way, and those given up whose last question may still be answered, oldest first; each kind by its own index."""
+    mine, late = listed(dialect, flow_sessions.c.patient_id, "ids"), flow_sessions.c.waits_until >= bindparam("now", type_=Instant())
     return (
         select(flow_sessions, enrollments.c.programme, check_ins.c.useful_until, calls.c.id.label("live_call_id"))
         .outerjoin(enrollments, flow_sessions.c.enrollment_id == enrollments.c.id)
         .outerjoin(check_ins, flow_sessions.c.check_in_id == check_ins.c.id)
         .outerjoin(calls, and_(calls.c.flow_session_id == flow_sessions.c.id, calls.c.status == CallStatus.TALKING))
-        .where(listed(dialect, flow_sessions.c.patient_id, "ids"), flow_sessions.c.status == "waiting")
+        .where(or_(and_(mine, flow_sessions.c.status == "waiting"), and_(mine, flow_sessions.c.status == "ended", late)))
+        .order_by(flow_sessions.c.id)
     )
 
 

@@ -105,6 +105,8 @@ class SessionEnded:
     """The conversation is over: completed, silent (nobody answered), or stopped."""
 
     status: str
+    late_until: datetime | None = None
+    """Until when an answer to the question left open still counts (`engine.late_answer`); None when none was left open."""
 
 
 Event = (

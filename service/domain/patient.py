@@ -87,7 +87,7 @@ class OpenItem:
 
 @dataclass(frozen=True, slots=True)
 class WaitingSession:
-    """A conversation under way, in the engine's own plain JSON."""
+    """A conversation under way (or one that may yet be answered late), in the engine's own plain JSON."""
 
     id: UUID
     flow_version_id: UUID
@@ -151,8 +151,15 @@ class PatientContext:
     detail_consent: bool = False
     enrollments: tuple[Enrollment, ...] = ()
     session: WaitingSession | None = None
+    late: WaitingSession | None = None
+    """The conversation that was given up last, while an answer to its question still counts."""
     item: OpenItem | None = None
     extra: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def conversation(self) -> WaitingSession | None:
+        """The one that a text may answer: under way, else given up lately."""
+        return self.session or self.late
 
     @property
     def high_risk(self) -> bool:
@@ -165,7 +172,7 @@ class PatientContext:
         Day and silence are those of the enrollment named, else of the conversation's, else of the only one the patient has. The engine
         gets the facts before its conversation began (`Facts.before`): what was told in it stands in the session.
         """
-        enrollment = self._enrollment(enrollment_id or (self.session.enrollment_id if self.session else None))
+        enrollment = self._enrollment(enrollment_id or (self.conversation.enrollment_id if self.conversation else None))
         return Facts(
             language=self.language,
             conditions=self.conditions,

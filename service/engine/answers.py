@@ -72,6 +72,17 @@ def belongs_to(flow: Flow, open_step: str, finding: Finding) -> str:
     return next((step.key for step in steps if _speaks_to(step, finding)), open_step)
 
 
+def concerns(step: AskStep, kept_for: str, finding: Finding, *, skipped: bool) -> bool:
+    """True when what was told speaks of this question though it was not asked: it was kept as its answer, or is of its kind.
+
+    Of the kind of a question about symptoms is any symptom, while the question may yet come; one of its own, when it is `skipped`.
+    """
+    if kept_for == step.key or _speaks_to(step, finding):
+        return True
+    asks_for_symptoms = step.expects in (Expects.SYMPTOMS, Expects.FREE_TEXT)
+    return asks_for_symptoms and not skipped and finding.kind is FindingKind.SYMPTOM
+
+
 def answers_unasked(step: AskStep, findings: Iterable[Finding]) -> bool:
     """True when a reply to another question answers this one too.
 

@@ -9,7 +9,8 @@ from service.domain.facts import Facts
 from service.domain.reading import Finding
 from service.engine.flow import Flow
 from service.engine.session import Session
-from service.engine.steps import AskStep, Step, WaitStep
+from service.engine.steps import AskStep, HandOverStep, Step, WaitStep
+from service.triage.conditions import Condition
 from service.triage.operators import judge
 
 QUIET_BEFORE_CLOSING = timedelta(hours=2)
@@ -25,17 +26,47 @@ def next_step(flow: Flow, session: Session, facts: Facts, now: datetime) -> Step
 
 
 def may_come(flow: Flow, step: Step, session: Session, facts: Facts, now: datetime) -> bool:
-    """True for an open step whose `only_if` is not false; a re-check comes only after its wait."""
+    """True for an open step whose `only_if` is not false; a re-check comes only after its wait.
+
+    A hand_over that hangs on the past alone, of which too little is known, does not come: see `not_judged`.
+    """
     if step.key in session.done or step.key in session.given_up:
         return False
     if isinstance(step, AskStep) and step.recheck and _before(flow, step).key not in session.done:
         return False
-    return holds(flow, step, session, facts, now) is not False
+    found = holds(flow, step, session, facts, now)
+    return found is True or (found is None and not (isinstance(step, HandOverStep) and _of_the_past(flow, step, session, facts, now)))
 
 
 def holds(flow: Flow, step: Step, session: Session, facts: Facts, now: datetime) -> bool | None:
     """Whether the step's `only_if` holds; None when that is not known. True without one."""
-    return _holds(flow, step, session, facts, now, told(flow, session, facts, now)) if step.only_if else True
+    return holds_given(flow, step, session, facts, now, told(flow, session, facts, now)) if step.only_if else True
+
+
+def not_judged(flow: Flow, session: Session, facts: Facts, now: datetime) -> tuple[HandOverStep, ...]:
+    """The steps that hand the patient over, or not, by what was before this check-in, where too little of that is known."""
+    return tuple(
+        step
+        for step in flow.steps
+        if isinstance(step, HandOverStep)
+        and step.key not in session.done
+        and holds(flow, step, session, facts, now) is None
+        and _of_the_past(flow, step, session, facts, now)
+    )
+
+
+def _of_the_past(flow: Flow, step: Step, session: Session, facts: Facts, now: datetime) -> bool:
+    """True when nothing but history, day and earlier silence leaves the step's `only_if` open: every answer that it names is there."""
+    by_step = told(flow, session, facts, now)
+
+    def past(condition: Condition) -> bool:
+        if condition.subject in ("all_of", "any_of", "none_of"):
+            return all(past(part) for part in condition.parts)
+        if judge(condition, session.findings(), facts, now, by_step=by_step).holds is not None:
+            return True
+        return condition.subject not in ("total", "unanswered", "cel") and all(key in by_step for key in condition.steps)
+
+    return all(past(condition) for condition in flow.only_if(step))
 
 
 def told(flow: Flow, session: Session, facts: Facts, now: datetime) -> Mapping[str, tuple[Finding, ...]]:
@@ -45,14 +76,15 @@ def told(flow: Flow, session: Session, facts: Facts, now: datetime) -> Mapping[s
     for step in flow.questions:
         if step.key in answered:
             found[step.key] = session.findings(step.key)
-        elif step.only_if and step.key not in session.given_up and _holds(flow, step, session, facts, now, found) is False:
+        elif step.only_if and step.key not in session.given_up and holds_given(flow, step, session, facts, now, found) is False:
             found[step.key] = ()
     return found
 
 
-def _holds(
+def holds_given(
     flow: Flow, step: Step, session: Session, facts: Facts, now: datetime, by_step: Mapping[str, tuple[Finding, ...]]
 ) -> bool | None:
+    """As `holds`, with what was told to each question (`told`) at hand."""
     found = [judge(condition, session.findings(), facts, now, by_step=by_step).holds for condition in flow.only_if(step)]
     return False if False in found else None if None in found else True
 

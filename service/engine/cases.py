@@ -20,7 +20,7 @@ from service.replies import Lexicon, read
 from service.triage import Tables, decide
 
 HAPPENINGS = ("patient", "voice", "keys", "silence", "wait")
-EXPECTED = ("flags", "urgency", "asks", "ends", "says", "hands_over", "follows_up", "quickens")
+EXPECTED = ("flags", "urgency", "asks", "ends", "says", "says_not", "hands_over", "follows_up", "quickens")
 MOST_CASES = 500
 MOST_TURNS = 80
 
@@ -33,6 +33,8 @@ class Case:
     line: int
     given: Mapping[str, Any]
     talk: tuple[Mapping[str, Any], ...]
+    starts: Mapping[str, Any] = field(default_factory=dict)
+    """What is expected before the patient has said a word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +64,19 @@ def read_cases(data: Any, file: str) -> tuple[Case, ...]:
     cases = []
     for number, entry in enumerate(entries):
         path: Path = ("cases", number)
-        if not isinstance(entry, Mapping) or not {"name", "talk"} <= set(entry) <= {"name", "given", "talk"}:
-            raise place.error(path, "write name:, talk: and, if need be, given:")
-        talk, given = entry["talk"], entry.get("given") or {}
+        if not isinstance(entry, Mapping) or not {"name", "talk"} <= set(entry) <= {"name", "given", "starts", "talk"}:
+            raise place.error(path, "write name:, talk: and, if need be, given: and starts:")
+        talk, given, starts = entry["talk"], entry.get("given") or {}, entry.get("starts") or {}
         if not isinstance(talk, list) or not 0 < len(talk) <= MOST_TURNS or not isinstance(given, Mapping):
             raise place.error((*path, "talk"), f"write 1 to {MOST_TURNS} turns, each begun with a dash, and given: as names and values")
+        if not isinstance(starts, Mapping):
+            raise place.error((*path, "starts"), "write what follows at the start, such as {hands_over: nurse_call, asks: weight}")
+        if problem := _expectation_problem(starts, ()):
+            raise place.error((*path, "starts"), problem)
         for turn, said in enumerate(talk):
             if problem := _turn_problem(said):
                 raise place.error((*path, "talk", turn), problem)
-        cases.append(Case(str(entry["name"]), getattr(entry, "lc", _Line).line + 1, given, tuple(talk)))
+        cases.append(Case(str(entry["name"]), getattr(entry, "lc", _Line).line + 1, given, tuple(talk), starts))
     names = [case.name for case in cases]
     if twice := next((case for number, case in enumerate(cases) if names.index(case.name) != number), None):
         raise place.error(("cases", cases.index(twice)), f'two cases are called "{twice.name}"; give each its own name')
@@ -86,9 +92,13 @@ def _turn_problem(said: Any) -> str:
         return 'write what happens, such as {patient: "180"}'
     if len([word for word in HAPPENINGS if word in said]) != 1:
         return f"a turn is exactly one of {', '.join(HAPPENINGS)}"
+    return _expectation_problem(said, HAPPENINGS)
+
+
+def _expectation_problem(said: Mapping[str, Any], happenings: tuple[str, ...]) -> str:
     for word in said:
-        if word not in HAPPENINGS and word not in EXPECTED:
-            return f'a turn knows no "{word}"; {nearest(str(word), (*HAPPENINGS, *EXPECTED))}'
+        if word not in happenings and word not in EXPECTED:
+            return f'a {"turn" if happenings else "start"} knows no "{word}"; {nearest(str(word), (*happenings, *EXPECTED))}'
     return ""
 
 
@@ -97,6 +107,7 @@ def play(flow: Flow, case: Case, ears: Ears) -> Played:
     played = Played(case)
     try:
         talk = Talk(flow, facts_of(case.given, flow.key.partition("/")[0]))
+        played.failures += [f"start: {what}" for what in _compare(talk, case.starts, "", ears)]
         for number, turn in enumerate(case.talk, 1):
             happening = next(word for word in HAPPENINGS if word in turn)
             answer = _happen(talk, happening, turn[happening], ears)
@@ -162,11 +173,11 @@ def _compare(talk: Talk, turn: Mapping[str, Any], answer: str, ears: Ears) -> li
     if "asks" in turn:
         hold("asks", talk.asked, str(turn["asks"] or ""))
     hold("ends", talk.ended, str(turn.get("ends", talk.ended)))
-    for says in _names(turn["says"]) if "says" in turn else ():
-        texts = [*talk.texts, *([ears.wording.for_patient(answer, talk.facts)] if answer else [])]
-        wanted = _wording(talk, says, ears)
-        if not any(wanted.lower() in text.lower() for text in texts):
-            wrong.append(f"says: {texts} instead of {says}")
+    texts = [*talk.texts, *([ears.wording.for_patient(answer, talk.facts)] if answer else [])]
+    for word, wanted in (("says", True), ("says_not", False)):
+        for says in _names(turn[word]) if word in turn else ():
+            said = any(_wording(talk, says, ears).lower() in text.lower() for text in texts)
+            wrong += [] if said is wanted else [f"{word}: {texts} {'instead of' if wanted else 'with'} {says}"]
     return wrong
 
 

@@ -24,6 +24,7 @@ from service.triage.conditions import Condition, build_condition
 
 MAX_STEPS = 60
 MIN_LATE = timedelta(hours=4)
+"""How long after the silence an answer still counts, unless the question says otherwise. Own choice."""
 
 
 class Silence(Model):
@@ -216,8 +217,8 @@ class Flow(Written):
         return timedelta(minutes=self.useful_for)
 
     def late(self, step: AskStep) -> timedelta:
-        """How long after it was asked an answer to this question still counts."""
-        return timedelta(minutes=step.late) if step.late is not None else max(self.useful, MIN_LATE)
+        """How long after it was asked an answer to this question still counts: `late`, else some hours longer than silence takes."""
+        return timedelta(minutes=step.late) if step.late is not None else max(self.useful, self.silence.after(False) + MIN_LATE)
 
     @property
     def quicken_when(self) -> Condition | None:

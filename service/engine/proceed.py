@@ -23,9 +23,9 @@ from service.domain.reading import FindingKind
 from service.domain.texts import fill
 from service.domain.urgency import Urgency, highest
 from service.domain.wording import patient_values
-from service.engine.branches import holds, may_come, next_step, put_off
+from service.engine.branches import holds, may_come, next_step, not_judged, put_off
 from service.engine.flow import Flow, Lesson
-from service.engine.red_flags import answer_text
+from service.engine.red_flags import NOT_KNOWN, UNKNOWN, answer_text
 from service.engine.session import Outcome, Session, Status
 from service.engine.steps import AskStep, EducateStep, FollowUpStep, HandOverStep, RecordStep, Step, TellStep, WaitStep
 from service.engine.written import Localized
@@ -76,7 +76,7 @@ def _passed(flow: Flow, session: Session, step: Step, facts: Facts, *, quiet: bo
             text = render(flow, lesson.text, session, facts)
             return [MessageSaid(step.key, text, language), EducationGiven(step.key, step.educate, lesson.name)]
         case HandOverStep():
-            return _hand_over(flow, session, step, facts, quiet=quiet)
+            return hand_over(flow, session, step, facts, quiet=quiet)
         case FollowUpStep():
             return [FollowUpPlanned(step.key, step.follow_up.of, step.follow_up.after)]
         case RecordStep():
@@ -92,7 +92,8 @@ def next_lesson(flow: Flow, step: EducateStep, facts: Facts) -> Lesson:
     return min(flow.education[step.educate], key=lambda lesson: last.get(lesson.name, -1))
 
 
-def _hand_over(flow: Flow, session: Session, step: HandOverStep, facts: Facts, *, quiet: bool = False) -> list[Event]:
+def hand_over(flow: Flow, session: Session, step: HandOverStep, facts: Facts, *, quiet: bool = False) -> list[Event]:
+    """What a hand_over step brings: the item, and what the patient hears (not when `quiet`)."""
     entry = step.hand_over
     fired = Fired(
         rule=f"{flow.key}.{step.key}",
@@ -126,6 +127,22 @@ def _not_asked(flow: Flow, session: Session, facts: Facts, now: datetime) -> lis
     ]
 
 
+def _not_judged(flow: Flow, session: Session, facts: Facts, now: datetime) -> list[Event]:
+    steps = not_judged(flow, session, facts, now)
+    name = f"{flow.key}.hand_over{UNKNOWN}"
+    if not steps or name in session.fired:
+        return []
+    reasons = "; ".join(step.hand_over.reason for step in steps)
+    fired = Fired(
+        rule=name,
+        version=flow.version,
+        urgency=Urgency.ROUTINE,
+        reason=f"Too little is known of earlier check-ins, so this could not be judged: {reasons}",
+        source=NOT_KNOWN,
+    )
+    return [RedFlagFound(steps[0].key, fired)]
+
+
 def ask(flow: Flow, session: Session, step: AskStep, text: Localized, facts: Facts, now: datetime, events: Sequence[Event] = ()) -> Turn:
     """Asks a question in this form and waits for the answer."""
     until = now + (RECHECK_WAIT if step.recheck else timedelta(minutes=flow.silence.remind_after))
@@ -149,16 +166,28 @@ def still_waiting(session: Session, events: Sequence[Event] = ()) -> Turn:
 
 
 def end(flow: Flow, session: Session, outcome: Outcome, facts: Facts, now: datetime, events: Sequence[Event] = ()) -> Turn:
-    """The conversation is over. What the answers so far hand to a nurse is handed over although its step was not reached."""
+    """The conversation is over. What the answers so far hand to a nurse is handed over although its step was not reached.
+
+    What hangs on earlier check-ins of which too little is known is told once, as one routine item.
+    """
     events = list(events)
     if outcome is not Outcome.COMPLETED:
         for step in flow.steps:
             if isinstance(step, HandOverStep) and step.only_if and step.key not in session.done and holds(flow, step, session, facts, now):
-                more = _hand_over(flow, session, step, facts, quiet=True)
+                more = hand_over(flow, session, step, facts, quiet=True)
                 session = raised(replace(session, done=(*session.done, step.key)), more)
                 events += more
+    if outcome is not Outcome.STOPPED and (unknown := _not_judged(flow, session, facts, now)):
+        session = raised(session, unknown)
+        events += unknown
     ended = replace(session, status=Status.ENDED, outcome=outcome.value, step="", asked_at=None, wait_until=None, confirming=False)
-    return ended, (*events, SessionEnded(outcome.value))
+    return ended, (*events, SessionEnded(outcome.value, _late_until(flow, session)))
+
+
+def _late_until(flow: Flow, session: Session) -> datetime | None:
+    if not session.left_open or session.left_at is None:
+        return None
+    return session.left_at + flow.late(flow.question(session.left_open))
 
 
 def too_long(flow: Flow, session: Session, facts: Facts, now: datetime, events: Sequence[Event] = ()) -> Turn:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
@@ -10,8 +11,8 @@ from service.domain.facts import Facts
 from service.domain.reading import Finding, FindingKind, Measure, Question
 from service.domain.texts import placeholders
 from service.domain.urgency import Urgency
-from service.engine.answers import VALUE_OF
-from service.engine.branches import told
+from service.engine.answers import VALUE_OF, concerns
+from service.engine.branches import holds_given, told
 from service.engine.flow import Flow
 from service.engine.session import Kept, Session
 from service.engine.steps import AskStep
@@ -23,6 +24,7 @@ Flagged = tuple[str, str, Fired]
 
 UNKNOWN = ".unknown"
 """Ends the name of the item that says what could not be judged."""
+NOT_KNOWN = "Rounds safety rules: what is not known is never taken for normal"
 _ONLY_OF_ITS_STEP = frozenset({FindingKind.ANSWER, FindingKind.CHOICE})
 """A "yes" says nothing about another step's question."""
 _NUMBERS_OF_ITS_STEP = frozenset({"scale", "count"})
@@ -34,13 +36,13 @@ def evaluate_flags(flow: Flow, session: Session, facts: Facts, now: datetime, qu
     """The red flags that fire now and have not fired before in this session, most urgent first.
 
     A flag that compares with a reading that is not there is unknown, never false: once its question is answered a routine
-    item says so, once a step, unless another flag of the step has fired.
+    item says so, once a step, unless another flag of the step has fired. See `_is_judged` for the flags of questions not asked yet.
     """
     fired: list[Flagged] = []
     by_step = told(flow, session, facts, now)
     for step in flow.questions:
         findings = _findings_for(step, session)
-        if not findings:
+        if not findings or not _is_judged(flow, step, session, facts, now, by_step):
             continue
         unknown: list[str] = []
         for flag in step.red_flags:
@@ -80,6 +82,20 @@ def needs_confirming(step: AskStep, session: Session, facts: Facts) -> bool:
     return abs(now.quantity.value - before.value) > step.confirm.change_over.value
 
 
+def _is_judged(
+    flow: Flow, step: AskStep, session: Session, facts: Facts, now: datetime, by_step: Mapping[str, tuple[Finding, ...]]
+) -> bool:
+    """True for a question that was asked, that is sure to come, or of which the patient has spoken unasked.
+
+    One that hangs on an answer not given yet, or is skipped, says nothing about words that are not about it: "I feel hopeless" is no
+    reason for a missed dose while no dose was asked about. All that was told is judged once it is asked.
+    """
+    if step.key == session.step or step.key in session.done or step.key in session.given_up:
+        return True
+    comes = holds_given(flow, step, session, facts, now, by_step)
+    return comes is True or any(concerns(step, kept.step, kept.finding, skipped=comes is False) for kept in session.kept)
+
+
 def _findings_for(step: AskStep, session: Session) -> list[Finding]:
     return [kept.finding for kept in session.kept if kept.step == step.key or not _of_another_question(kept, step)]
 
@@ -99,5 +115,5 @@ def _unknown(flow: Flow, name: str, flags: list[str]) -> Fired:
         version=flow.version,
         urgency=Urgency.ROUTINE,
         reason=f"No earlier reading to compare with, so this could not be judged: {', '.join(flags)}",
-        source="Rounds safety rules: what is not known is never taken for normal",
+        source=NOT_KNOWN,
     )

@@ -134,6 +134,7 @@ def reference() -> str:
         "## Cases",
         f"`given:` may hold {_words(sorted(WORDS))}. Times are how long ago: `15 min`, `24 h`, `7 d`.",
         f"A turn of `talk:` is one of {_words(HAPPENINGS)}, and may expect {_words(EXPECTED)}.",
+        "`starts:` beside `given:` expects the same of what happens before the patient has said a word.",
     ]
     return "\n\n".join(parts) + "\n"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from service.domain.reading import Expects
 from service.engine.answers import VALUE_OF
@@ -37,6 +37,7 @@ def reference_problems(flow: Written) -> Iterator[Problem]:
             earlier[step.key] = step
     questions = {step.key: step for step in flow.questions}
     for step in flow.questions:
+        judged: list[tuple[Path, Condition]] = []
         for number, flag in enumerate(step.red_flags):
             place: Path = ("steps", step.key, "red_flags", number, "when")
             if flag.source not in flow.sources:
@@ -47,6 +48,10 @@ def reference_problems(flow: Written) -> Iterator[Problem]:
                 yield (*place[:-1], "reason" if error.what.startswith("reason") else "when"), error.what
                 continue
             yield from _condition(rule.when, place, questions, step)
+            judged.append((place, rule.when))
+        for place, when in judged:
+            if _without_a_longer_one(when, [other for _, other in judged]):
+                yield place, "if_known: true needs another red flag of this step that compares over a longer period, without if_known"
     if isinstance(flow, Flow) and flow.quicken is not None:
         try:
             quicken = flow.quicken_when
@@ -80,6 +85,31 @@ def _condition(condition: Condition, place: Path, steps: dict[str, AskStep], own
             yield from _told(part, place, asked)
         elif condition.subject != "step" or part.parts:
             yield from _condition(part, place, steps, asked)
+
+
+def _without_a_longer_one(condition: Condition, flags: Sequence[Condition]) -> bool:
+    """True when a change is passed over for want of readings and no flag of its step judges it over a longer period."""
+    every = [part for flag in flags for part in _changes(flag)]
+    return any(
+        one.if_known
+        and not any(
+            not other.if_known
+            and other.names == one.names
+            and other.change is not None
+            and one.change is not None
+            and other.change.direction == one.change.direction
+            and other.change.period > one.change.period
+            for other in every
+        )
+        for one in _changes(condition)
+    )
+
+
+def _changes(condition: Condition) -> Iterator[Condition]:
+    if condition.change is not None:
+        yield condition
+    for part in condition.parts:
+        yield from _changes(part)
 
 
 def _told(condition: Condition, place: Path, step: AskStep) -> Iterator[Problem]:

@@ -121,7 +121,7 @@ class AskStep(_Step):
     red_flags: tuple[RedFlag, ...] = ()
     """What in the answer a nurse must see."""
     late: Minutes | None = None
-    """How long after it was asked an answer still counts; without it the flow's useful_for, at least 4 h."""
+    """How long after it was asked an answer still counts; without it 4 h longer than silent_after, or useful_for if that is more."""
     can_raise_emergency: bool = False
     """Not asked in the last 2 h before nobody is on duty."""
     recheck: bool = False

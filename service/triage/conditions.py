@@ -14,6 +14,7 @@
     worse_than_baseline: 4                at least that much on the bad side of the patient's usual value (limit baseline_<value>, else
                                           the median of 14 days; fewer than 3 readings: unknown)
     below_percent_of_best: 50             of the limit best_<value>, else of the highest reading; fewer than 3: unknown
+    if_known: true                        with gain_over or loss_over: without a reading of that period false, not unknown
     limit: weight_gain_24h                a personal limit of that name stands in for the amount
 {medication: missed}                      taken | missed | partly | unsure, or a list; with: insulin as above
 {missed: insulin}                         the same as medication missed or partly, with that drug; * is any
@@ -58,7 +59,7 @@ SUBJECTS = (
 _TESTS = ("gain_over", "loss_over", "worse_than_baseline", "below_percent_of_best")
 _ALLOWED: dict[str, frozenset[str]] = {
     "symptom": frozenset({"with", "with_any", "without", "assertion", "times", "within", *COMPARISONS}),
-    "value": frozenset({*COMPARISONS, *_TESTS, "times", "within", "mean_over", "limit"}),
+    "value": frozenset({*COMPARISONS, *_TESTS, "times", "within", "mean_over", "limit", "if_known"}),
     "medication": frozenset({"with", "with_any", "without"}),
     "missed_in_a_row": frozenset({"with"}),
     "missed_doses_in": frozenset({"with"}),
@@ -98,6 +99,7 @@ class Condition:
     mean_over: timedelta | None = None
     times: int = 1
     within: timedelta | None = None
+    if_known: bool = False
     limit: str = ""
     steps: tuple[str, ...] = ()
     expression: str = ""
@@ -221,6 +223,8 @@ def _value(written: Mapping[str, Any], name: str) -> Condition:
     if within is not None and "mean_over" in written:
         raise ConditionError("write either times and within, or mean_over")
     change = _change(written[tests[0]], tests[0], unit) if tests and tests[0] in ("gain_over", "loss_over") else None
+    if "if_known" in written and (change is None or written["if_known"] is not True):
+        raise ConditionError("if_known: true goes with gain_over or loss_over; leave it out elsewhere")
     worse_by = difference(written["worse_than_baseline"], unit) if "worse_than_baseline" in written else None
     if (worse_by is not None and worse_by <= 0) or (change is not None and change.amount <= 0):
         raise ConditionError(f"{tests[0]}: write how much as a number above 0, for example 4")
@@ -234,6 +238,7 @@ def _value(written: Mapping[str, Any], name: str) -> Condition:
         mean_over=period(written["mean_over"], "mean_over") if "mean_over" in written else None,
         times=times,
         within=within,
+        if_known="if_known" in written,
         limit=str(written.get("limit") or ""),
     )
 

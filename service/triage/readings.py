@@ -66,7 +66,7 @@ def _one(condition: Condition, name: str, finding: Finding, value: float, told: 
         threshold = _limited(condition.change.amount, condition, told.facts, upward=True, difference=True)
         change = _change(condition.change, name, value, told)
         if change is None:
-            return UNKNOWN
+            return NO if condition.if_known else UNKNOWN
         return _verdict(change >= threshold, finding, figures | {"change": number(change), "threshold": number(threshold)})
     if condition.worse_by is not None:
         baseline = _baseline(name, told)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from service.domain.facts import Facts
-from service.domain.reading import Finding, Question
+from service.domain.reading import Finding, FindingKind, Question
 
 FIGURES = ("value", "value_2", "change", "threshold", "name", "unit", "mean", "count", "baseline", "best", "total")
 """What a reason may name in braces."""
@@ -55,11 +55,18 @@ def joined(subject: str, verdicts: Sequence[Verdict]) -> Verdict:
     figures: dict[str, str] = {}
     for verdict in reversed(true):
         figures |= verdict.figures
+    if symptom := next((verdict for verdict in true if _is_of_a_symptom(verdict) and "name" in verdict.figures), None):
+        figures["name"] = symptom.figures["name"]
     if subject == "any_of":
         return Verdict(True if True in holds else None if None in holds else False, findings, figures)
     if subject == "all_of":
         return Verdict(False if False in holds else None if None in holds else True, findings, figures)
     return Verdict(False if True in holds else None if None in holds else True)
+
+
+def _is_of_a_symptom(verdict: Verdict) -> bool:
+    """A reason that has both names the symptom: what the number is it says in its own words."""
+    return any(finding.kind is FindingKind.SYMPTOM for finding in verdict.findings)
 
 
 def figures_for(verdict: Verdict) -> dict[str, str]:

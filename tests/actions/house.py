@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import functools
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time, timedelta
 from itertools import count
 from typing import Any
+from uuid import UUID
 
-from sqlalchemy import Table, select
+from sqlalchemy import Table, insert, select
 
 from service.actions.apply_events import begin
 from service.actions.knowledge import Knowledge
 from service.actions.receive_reply import Receipt, receive_replies
+from service.actions.time_out_sessions import time_out_sessions
 from service.content import Content, load_content
 from service.db import flows
 from service.db.changes import Changes
+from service.db.check_in import check_ins, enrollments
 from service.db.communication import communications
 from service.db.contexts import load_contexts
 from service.db.database import Database
+from service.db.schema import new_id
 from service.engine import Flow
 from service.telephony.port import InboundMessage
 from tests.seed import SENDER, Clinic, Person
@@ -45,6 +49,7 @@ class House:
 
     async def text(self, sender: str, body: str, *, provider_id: str = "", opt_out_type: str = "", to: str = SENDER) -> Receipt | Exception:
         """One inbound text through the action; what became of it."""
+        receipt: Receipt | Exception
         [receipt] = await self.texts((sender, body), provider_id=provider_id, opt_out_type=opt_out_type, to=to)
         return receipt
 
@@ -64,6 +69,56 @@ class House:
     async def sent(self, purpose: str) -> list[Any]:
         """Outbound texts of this purpose."""
         return await self.rows(communications, communications.c.direction == "out", communications.c.purpose == purpose)
+
+    async def enroll(self, person: Person, flow: Flow, *, rule: str = "daily") -> UUID:
+        """A place in the flow's programme since a week; returns its id."""
+        programme, _, name = flow.key.partition("/")
+        whose = {"organization_id": person.organization_id, "patient_id": person.id}
+        today = self.clock.now().date()
+        dates = {"starts_on": today - timedelta(days=6), "stops_on": today + timedelta(days=60), "created_at": self.clock.now()}
+        row = {"id": new_id(self.clock.now()), **whose, "programme": programme, "flow": name, "rule": rule, "wall_time": time(10)}
+        async with self.database.transaction() as connection:
+            await connection.execute(insert(enrollments).values(**row, high_risk=False, status="active", **dates))
+        return UUID(str(row["id"]))
+
+    async def check_in(self, person: Person, flow: Flow, enrollment_id: UUID) -> UUID:
+        """A check-in of this enrollment that is due now and has asked its first question; returns its id."""
+        now = self.clock.now()
+        id, useful = new_id(now), now + timedelta(hours=4)
+        programme, _, name = flow.key.partition("/")
+        async with self.database.transaction() as connection:
+            version = await flows.publish(
+                connection,
+                self.clinic.organization_id,
+                programme=programme,
+                flow=name,
+                content_hash=flow.version,
+                content=flow.to_json(),
+                now=now,
+            )
+            whose = {"organization_id": person.organization_id, "patient_id": person.id, "enrollment_id": enrollment_id}
+            due = {"local_date": now.date(), "slot": 0, "due_at": now, "useful_until": useful, "status": "started", "started_at": now}
+            await connection.execute(insert(check_ins).values(id=id, **whose, **due))
+            context = (await load_contexts(connection, [person.id], now))[person.id]
+            enrollment = next(one for one in context.enrollments if one.id == enrollment_id)
+            changes = Changes(now)
+            begin(
+                changes,
+                self.knowledge,
+                context,
+                flow=flow,
+                flow_version_id=version,
+                enrollment=enrollment,
+                check_in_id=id,
+                useful_until=useful,
+            )
+            await changes.write(connection)
+        return id
+
+    async def silence(self, **by: float) -> int:
+        """So much time passes, then what is waited for in vain is looked at; how many conversations were."""
+        self.clock.time += timedelta(**by)
+        return await time_out_sessions(self.database, self.knowledge, self.clock.now())
 
     async def start_flow(self, person: Person, flow: Flow | None = None) -> None:
         """A heart failure check-in (or this one) that waits for its first answer."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from service.actions.knowledge import Knowledge
 from service.content import Content, load_content
 from service.logs import configure
-from tests.bench import dispatch, outbox, reading, webhooks
+from tests.bench import dispatch, engine, outbox, reading, webhooks
 from tests.bench.cohort import seed
 from tests.bench.databases import opened, servers
 from tests.bench.processes import ROOT, started
@@ -49,6 +49,9 @@ async def measure(scale: Scale, only: str, profile: Path | None) -> list[Row]:
     content = load_content()
     say("reading replies")
     rows = [reading.run(content.lexicon, scale.replies_read, scale.repetitions)]
+    say("engine steps")
+    rows.append(engine.run(content, scale.engine_steps, scale.repetitions))
+    say(f"an engine step: median {rows[-1].to_json()['real']['p50_ms'] * 1000:.0f} microseconds (bar {engine.MOST_MICROSECONDS})")
     with servers() as urls:
         async with started("tests.bench.slow_provider", {"seconds": outbox.LATENCY_SECONDS}) as (_, said):
             for name, url in urls.items():

@@ -1,0 +1,158 @@
+"""Which red flags are judged when, and what becomes of what hangs on a past that is not known."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from service.domain.event import RedFlagFound
+from service.domain.facts import PastValue
+from service.domain.reading import Finding, FindingKind, Measure, Quantity
+from service.domain.urgency import Urgency
+from service.engine import Flow, FlowError
+from tests.flows.conversation import ANA, MORNING, Conversation, found, pill, symptom, weight
+from tests.flows.model import MODEL, PLAIN, parsed
+
+TEXT = {language: {"plain": f"Text in {language}."} for language in ("en", "es")}
+YES, NO = found(FindingKind.ANSWER, "yes"), found(FindingKind.ANSWER, "no")
+HOPELESS = symptom("hopelessness")
+MISSED = {"step": "dose", "medication": ["missed", "partly"]}
+MOOD = {"name": "mood", "when": {"symptom": "hopelessness"}, "urgency": "same_day", "reason": "Feels {name}", "source": "src"}
+
+
+def ask(key: str, expects: str, *flags: dict[str, Any], only_if: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
+    texts = {"ask": TEXT, "ask_again": TEXT, "say": TEXT, "only_if": [only_if] if only_if else []}
+    return {"kind": "ask", "key": key, "expects": expects, "red_flags": flags, **texts, **more}
+
+
+def hand_over(key: str, only_if: dict[str, Any]) -> dict[str, Any]:
+    entry = {"urgency": "same_day", "reason": f"Reason of {key}", "source": "src"}
+    return {"kind": "hand_over", "key": key, "hand_over": entry, "only_if": [only_if]}
+
+
+def flow(*steps: dict[str, Any]) -> Flow:
+    written = {**MODEL.to_json(), "key": "any/flow", "sources": {"src": "Invented", **MODEL.sources}, "steps": steps, "quicken": None}
+    return Flow.from_json(Flow.from_json(written).to_json())
+
+
+REASON = ask("reason", "choice", MOOD, only_if=MISSED, choices=[{"value": "forgot"}, {"value": "mood"}])
+DOSES = flow(ask("sleep", "yes_no"), ask("dose", "medication_taken"), REASON, ask("end", "yes_no"))
+
+
+def test_words_about_something_else_are_no_reason_for_a_dose_that_was_not_asked_about() -> None:
+    talk = Conversation(DOSES)
+    talk.reply(NO, HOPELESS)
+    assert (talk.flags, talk.asked) == ({}, "dose")
+    talk.reply(pill("taken"))
+    assert (talk.flags, talk.asked) == ({}, "end")
+    talk.reply(HOPELESS, NO)
+    assert talk.flags == {}, "the question is skipped"
+
+
+def test_they_are_judged_once_that_question_is_asked() -> None:
+    talk = Conversation(DOSES)
+    talk.reply(NO, HOPELESS)
+    talk.reply(pill("missed"))
+    assert (talk.flags, talk.asked) == ({"reason.mood": Urgency.SAME_DAY}, "reason")
+
+
+def test_a_question_that_is_sure_to_come_is_judged_before_it_is_asked() -> None:
+    talk = Conversation(flow(ask("sleep", "yes_no"), ask("later", "yes_no", MOOD)))
+    talk.reply(NO, HOPELESS)
+    assert talk.flags == {"later.mood": Urgency.SAME_DAY}
+
+
+def test_a_symptom_is_judged_by_a_question_about_symptoms_that_may_come() -> None:
+    branch = ask("well", "symptoms", MOOD, only_if=MISSED, about=["cough"])
+    talk = Conversation(flow(ask("sleep", "yes_no"), ask("dose", "medication_taken"), branch))
+    talk.reply(NO, HOPELESS)
+    assert talk.flags == {"well.mood": Urgency.SAME_DAY}
+
+
+def test_a_reading_told_unasked_is_judged_by_its_question_even_where_that_is_skipped() -> None:
+    high = {"name": "high", "when": {"value": "glucose", "at_least": 300}, "urgency": "urgent", "reason": "High", "source": "src"}
+    sugar = ask("sugar", "glucose_mg_dl", high, only_if={"condition": "diabetes"})
+    talk = Conversation(flow(ask("sleep", "yes_no"), sugar), replace(ANA, conditions=frozenset()))
+    talk.reply(NO, Finding(FindingKind.VALUE, "glucose", "r", (0, 3), quantity=Quantity(310.0, "mg/dL")))
+    assert talk.flags == {"sugar.high": Urgency.URGENT}
+
+
+UNKNOWN = "hand_over.unknown"
+
+
+@pytest.mark.parametrize(
+    "past", [{"gone_silent": 2}, {"day": {"at_most": 2}}, {"value": "weight", "gain_over": {"amount": "3 lb", "within": "24 h"}}]
+)
+def test_what_hangs_on_an_unknown_past_is_one_routine_item_and_not_raised_as_such(past: dict[str, Any]) -> None:
+    talk = Conversation(flow(ask("weigh", "weight_lb"), hand_over("first", past), hand_over("second", past), ask("end", "yes_no")))
+    talk.reply(weight(180))
+    assert talk.handed_over == {}
+    talk.reply(NO)
+    assert talk.ended == "completed"
+    assert talk.flags == {UNKNOWN: Urgency.ROUTINE}
+    [item] = [event.fired for event in talk.story if isinstance(event, RedFlagFound)]
+    assert "Reason of first; Reason of second" in item.reason
+
+
+def test_an_answer_that_is_missing_hands_over_as_before() -> None:
+    both = {"any_of": [{"step": "weigh", "value": "weight", "at_least": 200}, {"gone_silent": 2}]}
+    talk = Conversation(flow(ask("weigh", "weight_lb"), hand_over("first", both), ask("end", "yes_no")))
+    talk.unreadable()
+    talk.unreadable()
+    assert talk.handed_over == {"first": Urgency.SAME_DAY}
+
+
+def test_a_question_that_hangs_on_an_unknown_past_is_asked() -> None:
+    talk = Conversation(flow(ask("weigh", "weight_lb"), ask("day_one", "yes_no", only_if={"day": {"at_most": 1}})))
+    talk.reply(weight(180))
+    assert talk.asked == "day_one"
+
+
+def test_nobody_hears_of_the_past_of_somebody_who_wants_no_more() -> None:
+    talk = Conversation(flow(ask("weigh", "weight_lb"), hand_over("first", {"gone_silent": 2})))
+    talk.stop()
+    assert talk.flags == {}
+
+
+IF_KNOWN = PLAIN.replace("within: 24 h}, limit: weight_gain_24h}", "within: 24 h}, limit: weight_gain_24h, if_known: true}")
+
+
+def test_a_comparison_that_only_counts_if_known_is_silent_without_a_reading_and_the_longer_one_is_judged() -> None:
+    assert IF_KNOWN != PLAIN
+    week = [PastValue(Measure.WEIGHT, 180.0, MORNING - timedelta(days=7))]
+    talk = Conversation(parsed(IF_KNOWN), replace(ANA, history=tuple(week)))
+    talk.reply(weight(182))
+    assert talk.flags == {}
+    talk = Conversation(parsed(IF_KNOWN), ANA)
+    talk.reply(weight(182))
+    assert talk.flags == {"weight.unknown": Urgency.ROUTINE}
+    day = PastValue(Measure.WEIGHT, 180.0, MORNING - timedelta(days=1))
+    talk = Conversation(parsed(IF_KNOWN), replace(ANA, history=(day,)))
+    talk.reply(weight(183))
+    assert "weight.gained_in_a_day" in talk.flags
+
+
+def test_it_needs_a_flag_over_a_longer_period_that_says_when_it_cannot_be_judged() -> None:
+    every = IF_KNOWN.replace("within: 7 d}, limit: weight_gain_7d}", "within: 7 d}, limit: weight_gain_7d, if_known: true}")
+    assert every != IF_KNOWN
+    with pytest.raises(FlowError, match="needs another red flag of this step that compares over a longer period"):
+        parsed(every)
+
+
+def test_if_known_elsewhere_is_a_mistake() -> None:
+    with pytest.raises(FlowError, match="goes with gain_over or loss_over"):
+        parsed(PLAIN.replace("{medication: unsure}", "{value: weight, above: 300 lb, if_known: true}", 1))
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_the_name_in_a_reason_is_the_symptoms_where_there_is_one(order: int) -> None:
+    parts = [{"value": "systolic", "below": "90 mmHg"}, {"symptom": "dizziness"}][::order]
+    low = {"name": "low", "when": {"all_of": parts}, "urgency": "urgent", "reason": "Upper pressure {value} with {name}", "source": "src"}
+    talk = Conversation(flow(ask("pressure", "blood_pressure", low), ask("end", "yes_no")))
+    reading = Finding(FindingKind.VALUE, "blood_pressure", "r", (0, 5), quantity=Quantity(84.0, "mmHg", 52.0))
+    talk.reply(reading, symptom("dizziness"))
+    [fired] = [event.fired for event in talk.events if isinstance(event, RedFlagFound)]
+    assert fired.reason == "Upper pressure 84 with dizziness"
