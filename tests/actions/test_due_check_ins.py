@@ -87,13 +87,16 @@ async def test_several_nodes_start_each_check_in_once(world: World) -> None:
     assert sorted(str(row.patient_id) for row in questions) == sorted(str(person.id) for person in people)
 
 
-@pytest.mark.parametrize("change", ["patient", "enrollment", "phone"])
-async def test_no_check_in_for_a_patient_who_is_stopped_or_has_no_number(world: World, change: str) -> None:
+@pytest.mark.parametrize("change", ["patient", "enrollment", "phone", "unconfirmed"])
+async def test_no_check_in_for_a_patient_who_is_stopped_or_has_no_number_of_their_own(world: World, change: str) -> None:
     [due] = await planned(world, world.clinic.chi)
     if change == "patient":
         await world.set(patients, world.clinic.chi.id, status="hospice")
     elif change == "enrollment":
         await world.set(enrollments, due.enrollment_id, status="paused")
+    elif change == "unconfirmed":
+        async with world.database.transaction() as connection:
+            await connection.execute(update(patient_phones).values(confirmed_at=None))
     else:
         async with world.database.transaction() as connection:
             await connection.execute(delete(patient_phones).where(patient_phones.c.patient_id == world.clinic.chi.id))
