@@ -13,28 +13,29 @@ from service.engine.steps import AskStep, HandOverStep, Step, WaitStep
 from service.triage.conditions import Condition
 from service.triage.operators import judge
 
+Told = Mapping[str, tuple[Finding, ...]]
 QUIET_BEFORE_CLOSING = timedelta(hours=2)
 """A question that may raise an emergency is not asked so shortly before nobody is on duty (decisions 7)."""
 
 
 def next_step(flow: Flow, session: Session, facts: Facts, now: datetime) -> Step | None:
     """The first open step that may come now, None when there is none."""
-    for step in flow.steps:
-        if may_come(flow, step, session, facts, now) and not put_off(step, facts):
-            return step
-    return None
+    by_step = told(flow, session, facts, now)
+    return next((step for step in flow.steps if may_come(flow, step, session, facts, now, by_step) and not put_off(step, facts)), None)
 
 
-def may_come(flow: Flow, step: Step, session: Session, facts: Facts, now: datetime) -> bool:
+def may_come(flow: Flow, step: Step, session: Session, facts: Facts, now: datetime, by_step: Told | None = None) -> bool:
     """True for an open step whose `only_if` is not false; a re-check comes only after its wait.
 
-    A hand_over that hangs on the past alone, of which too little is known, does not come: see `not_judged`.
+    `by_step` is what was told to each question (`told`), where it is at hand. A hand_over that hangs on the past alone, of which
+    too little is known, does not come: see `not_judged`.
     """
     if step.key in session.done or step.key in session.given_up:
         return False
     if isinstance(step, AskStep) and step.recheck and _before(flow, step).key not in session.done:
         return False
-    found = holds(flow, step, session, facts, now)
+    by_step = told(flow, session, facts, now) if by_step is None else by_step
+    found = holds_given(flow, step, session, facts, now, by_step)
     return found is True or (found is None and not (isinstance(step, HandOverStep) and _of_the_past(flow, step, session, facts, now)))
 
 
@@ -69,7 +70,7 @@ def _of_the_past(flow: Flow, step: Step, session: Session, facts: Facts, now: da
     return all(past(condition) for condition in flow.only_if(step))
 
 
-def told(flow: Flow, session: Session, facts: Facts, now: datetime) -> Mapping[str, tuple[Finding, ...]]:
+def told(flow: Flow, session: Session, facts: Facts, now: datetime) -> Told:
     """What was told to each question: nothing to one that is skipped; one that waits for its answer, or never got it, is not in it."""
     answered = {kept.step for kept in session.kept} | set(session.done)
     found: dict[str, tuple[Finding, ...]] = {}
@@ -81,9 +82,7 @@ def told(flow: Flow, session: Session, facts: Facts, now: datetime) -> Mapping[s
     return found
 
 
-def holds_given(
-    flow: Flow, step: Step, session: Session, facts: Facts, now: datetime, by_step: Mapping[str, tuple[Finding, ...]]
-) -> bool | None:
+def holds_given(flow: Flow, step: Step, session: Session, facts: Facts, now: datetime, by_step: Told) -> bool | None:
     """As `holds`, with what was told to each question (`told`) at hand."""
     found = [judge(condition, session.findings(), facts, now, by_step=by_step).holds for condition in flow.only_if(step)]
     return False if False in found else None if None in found else True

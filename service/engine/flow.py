@@ -9,10 +9,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date, timedelta
+from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, PrivateAttr, field_validator
+from pydantic import ConfigDict, Field, PrivateAttr, field_validator
 
 from service.domain.cadence import Cadence, cadence_text, parse_cadence
 from service.domain.urgency import Urgency
@@ -74,8 +76,19 @@ class Lesson(Model):
     """A key of the file's `sources:`."""
 
 
+@dataclass(slots=True)
+class Built:
+    """What a flow's steps have been made into; "" among the conditions is that of `quicken`."""
+
+    steps: dict[str, Step]
+    rules: dict[tuple[str, str], Rule] = field(default_factory=dict)
+    conditions: dict[str, tuple[Condition, ...]] = field(default_factory=dict)
+
+
 class Written(Model):
     """What every flow file holds, a check-in as well as a subflow."""
+
+    model_config = ConfigDict(ignored_types=(cached_property,))
 
     key: str = Field(pattern=r"^[a-z][a-z0-9_]*/[a-z][a-z0-9_]*$")
     title: str = Field(min_length=3)
@@ -100,15 +113,11 @@ class Written(Model):
     """The texts of the shared wording that this version uses: pinned with it."""
 
     _version: str = PrivateAttr(default="")
-    _steps: dict[str, Step] = PrivateAttr(default_factory=dict)
     _wording: Wording = PrivateAttr(default=Wording({}, {}))
-    _rules: dict[str, Rule] = PrivateAttr(default_factory=dict)
-    _conditions: dict[str, tuple[Condition, ...]] = PrivateAttr(default_factory=dict)
 
     def model_post_init(self, context: Any, /) -> None:
         """Names the version: the SHA-256 of the canonical JSON."""
         self._version = content_hash(self.to_json())
-        self._steps = {step.key: step for step in self.steps}
         self._wording = Wording(self.phrases, {})
 
     @property
@@ -121,41 +130,47 @@ class Written(Model):
         """The shared texts as they were when this version was made."""
         return self._wording
 
-    @property
+    @cached_property
     def questions(self) -> tuple[AskStep, ...]:
         """The steps that ask something, in order."""
         return tuple(step for step in self.steps if isinstance(step, AskStep))
 
+    @cached_property
+    def built(self) -> Built:
+        """Steps by name, and the rules and conditions made of them so far: making one takes longer than judging it."""
+        return Built({step.key: step for step in self.steps})
+
     def step(self, key: str) -> Step:
         """The step of this name. KeyError when there is none."""
-        return self._steps[key]
+        return self.built.steps[key]
 
     def question(self, key: str) -> AskStep:
         """The question of this name. KeyError when there is none, TypeError when that step asks nothing."""
-        step = self._steps[key]
+        step = self.built.steps[key]
         if not isinstance(step, AskStep):
             raise TypeError(f"{key} asks nothing")
         return step
 
     def rule(self, step: AskStep, flag: RedFlag) -> Rule:
         """The triage rule of a red flag, built once. TablesError when `when` is no condition (checked when parsed)."""
-        rule_id = f"{self.key}.{step.key}.{flag.name}"
-        if rule_id not in self._rules:
+        rules = self.built.rules
+        if (step.key, flag.name) not in rules:
             row = {
-                "id": rule_id,
+                "id": f"{self.key}.{step.key}.{flag.name}",
                 "when": flag.when,
                 "urgency": flag.urgency.value,
                 "reason": flag.reason,
                 "source": self.sources[flag.source],
             }
-            self._rules[rule_id] = build_rule(row, file=self.key, version=self.version)
-        return self._rules[rule_id]
+            rules[step.key, flag.name] = build_rule(row, file=self.key, version=self.version)
+        return rules[step.key, flag.name]
 
     def only_if(self, step: Step) -> tuple[Condition, ...]:
         """The step's conditions, all of which must hold, built once. ConditionError when one is none (checked when parsed)."""
-        if step.key not in self._conditions:
-            self._conditions[step.key] = tuple(build_condition(written) for written in step.only_if)
-        return self._conditions[step.key]
+        conditions = self.built.conditions
+        if step.key not in conditions:
+            conditions[step.key] = tuple(build_condition(written) for written in step.only_if)
+        return conditions[step.key]
 
     def language(self, wanted: str) -> str:
         """The wanted language if this flow speaks it, else its first."""
@@ -170,7 +185,7 @@ class Written(Model):
         """A stored version. Its `version` is the hash of what was stored, also where a later release knows more fields."""
         flow = cls.model_validate(dict(data))
         flow._version = content_hash(data)
-        flow._rules.clear()
+        flow.built.rules.clear()
         return flow
 
 
@@ -225,9 +240,10 @@ class Flow(Written):
         """The condition for more frequent check-ins, built once; None when there is none."""
         if self.quicken is None:
             return None
-        if "" not in self._conditions:
-            self._conditions[""] = (build_condition(self.quicken.when),)
-        return self._conditions[""][0]
+        conditions = self.built.conditions
+        if "" not in conditions:
+            conditions[""] = (build_condition(self.quicken.when),)
+        return conditions[""][0]
 
 
 _Topic = Annotated[str, Field(pattern=NAME, max_length=40)]

@@ -45,9 +45,7 @@ def hear(
     found = event.findings[:MAX_FINDINGS]
     findings = tuple(finding for finding in found if not implausible(step, finding))
     missing = event.missing or ("implausible" if len(findings) < len(found) else "")
-    session = replace(
-        session, turns=session.turns + 1, kept=tuple(replace(k, finding=replace(k.finding, span=NO_SPAN)) for k in session.kept)
-    )
+    session = replace(session, turns=session.turns + 1, kept=tuple(_of_an_earlier_reply(kept) for kept in session.kept))
     if found and all(finding.kind in NOT_AN_ANSWER for finding in found):
         return still_waiting(session) if session.turns < MAX_TURNS else too_long(flow, session, facts, now)
     noted = [(belongs_to(flow, step.key, finding), finding) for finding in recorded(findings)]
@@ -127,6 +125,10 @@ def _quickened(flow: Flow, session: Session, facts: Facts, now: datetime) -> tup
 def _of_this_reply(flags: Iterable[Flagged]) -> list[Flagged]:
     """A span speaks of the reply it was read from: those of earlier replies are left out."""
     return [(n, key, replace(fired, spans=tuple(span for span in fired.spans if span != NO_SPAN))) for n, key, fired in flags]
+
+
+def _of_an_earlier_reply(kept: Kept) -> Kept:
+    return kept if kept.finding.span == NO_SPAN else replace(kept, finding=replace(kept.finding, span=NO_SPAN))
 
 
 def _keep(session: Session, noted: Sequence[tuple[str, Finding]]) -> Session:

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.domain.event import QuestionAsked, RedFlagFound, SessionEnded, SilenceNoticed
@@ -58,6 +58,7 @@ patients = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(patients, events)
 def test_any_conversation_is_safe(facts: Facts, happenings: list[tuple[list[Finding], str] | str]) -> None:
     talk = Conversation(FLOW, facts)
@@ -85,6 +86,7 @@ def test_any_conversation_is_safe(facts: Facts, happenings: list[tuple[list[Find
     assert sum(isinstance(event, SessionEnded) for event in talk.story) == (talk.session.status is Status.ENDED)
 
 
+@settings(deadline=None)
 @given(patients, st.lists(replies, min_size=25, max_size=25))
 def test_every_conversation_comes_to_an_end(facts: Facts, happenings: list[tuple[list[Finding], str]]) -> None:
     talk = Conversation(FLOW, facts)
