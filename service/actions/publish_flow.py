@@ -1,29 +1,49 @@
-"""Flow files become immutable versions, and a named clinician approves one (decisions 25, law 7)."""
+"""Flow files become immutable versions; a named clinician approves one, or takes the approval back (decisions 25, law 7)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
 from uuid import UUID
 
 from service.actions.refusal import Refused
 from service.db import audit, flows
 from service.db.database import Database
+from service.db.flows import Approval, Version
 from service.engine import Flow
+from service.engine.cases import Case, Ears, play
+from service.engine.play import handed_over, named
+from service.engine.steps import HandOverStep
 
 SHORTEST_HASH = 8
+MOST_TOLD = 5
+"""Reasons that one refusal lists."""
+SAYS_NOTHING = frozenset({"?", "unknown", "none", "todo", "tbd", "to do", "n/a", "source"})
+"""Texts that stand where a source should."""
 
 
 @dataclass(frozen=True, slots=True)
 class FlowState:
-    """Where a flow file stands in an organization: its content hash, whether that is published, who approved it."""
+    """Where a flow file stands in an organization."""
 
     key: str
     title: str
     version: str
+    """Content hash of the file as it is now."""
+    review_by: date
     published: bool
-    approved_by: tuple[str, ...] = ()
+    approvals: tuple[Approval, ...] = ()
+    """Of this very content, oldest first, withdrawn ones among them."""
+    runs: str = ""
+    """Content hash of the version that new check-ins get, "" when none start."""
+    others_under_way: Mapping[str, int] = field(default_factory=dict)
+    """Conversations on other versions, by content hash."""
+
+    @property
+    def approved_by(self) -> tuple[str, ...]:
+        """Whose approval of this content stands."""
+        return tuple(approval.clinician for approval in self.approvals if approval.stands)
 
 
 async def publish_flow(database: Database, organization_id: UUID, flow: Flow, now: datetime) -> UUID:
@@ -46,18 +66,30 @@ async def publish_flow(database: Database, organization_id: UUID, flow: Flow, no
     return version_id
 
 
-async def approve_flow(database: Database, organization_id: UUID, flow: Flow, *, version: str, clinician: str, now: datetime) -> UUID:
-    """A named clinician approves the content that `version` (the hash, or its first 8 letters and more) names.
+async def approve_flow(
+    database: Database,
+    organization_id: UUID,
+    flow: Flow,
+    *,
+    version: str,
+    clinician: str,
+    cases: Sequence[Case],
+    ears: Ears,
+    now: datetime,
+) -> UUID:
+    """A named clinician approves the content that `version` (the hash, or its first 8 letters and more) names; the version's id.
 
-    Raises Refused when that is not the flow's content now, or it is not published, or nobody is named.
+    `cases` are those beside the file; they are played by `ears` first. Raises Refused when `version` is not the flow's content
+    now, when it is not published or not fit to be approved (see `unfit`), or nobody is named.
     """
-    clinician = " ".join(clinician.split())
-    if not 2 <= len(clinician) <= 200:
-        raise Refused("Approval names a clinician: write the name.")
+    clinician = _named(clinician, "Approval")
     if len(version) < SHORTEST_HASH or not flow.version.startswith(version.lower()):
         raise Refused(
             "This is not the version that the file holds now: read the file, then approve the version that `rounds flows list` shows."
         )
+    if wrong := unfit(flow, cases, ears, now.date()):
+        more = f" (and {len(wrong) - MOST_TOLD} more)" if len(wrong) > MOST_TOLD else ""
+        raise Refused(f"This version cannot be approved: {'; '.join(wrong[:MOST_TOLD])}{more}. `rounds flows check {flow.key}` tells all.")
     async with database.transaction() as connection:
         version_id = await flows.published_as(connection, organization_id, flow.version)
         if version_id is None:
@@ -70,11 +102,81 @@ async def approve_flow(database: Database, organization_id: UUID, flow: Flow, *,
     return version_id
 
 
-async def flow_states(database: Database, organization_id: UUID, files: Mapping[str, Flow]) -> list[FlowState]:
-    """Every flow file with its state, by key."""
+def unfit(flow: Flow, cases: Sequence[Case], ears: Ears, today: date) -> list[str]:
+    """Why this content is not fit to be approved, in plain words; [] when it is.
+
+    Every case comes out, every red flag and every hand_over is shown by one, every rule has a source that says something, and the
+    review date lies ahead.
+    """
+    wrong = [] if cases else ["there are no cases beside it"]
+    played = [play(flow, case, ears) for case in cases]
+    wrong += [f'the case "{each.case.name}" (line {each.case.line}) does not come out' for each in played if each.failures]
+    shown = {name for each in played for name in {**named(flow, each.story), **handed_over(flow, each.story)}}
+    sources = {f"{step.key}.{flag.name}": flag.source for step in flow.questions for flag in step.red_flags}
+    sources |= {step.key: step.hand_over.source for step in flow.steps if isinstance(step, HandOverStep)}
+    wrong += [f"no case shows {name}" for name in sources if cases and name not in shown]
+    for name, source in {**sources, "silence": flow.silence.source}.items():
+        if flow.sources.get(source, "").strip(" .").lower() in ("", *SAYS_NOTHING):
+            wrong.append(f"the source of {name} is not known ({source})")
+    if flow.review_by < today:
+        wrong.append(f"its review date has passed ({flow.review_by}): review it and set a new one")
+    return wrong
+
+
+async def withdraw_approval(database: Database, organization_id: UUID, key: str, *, clinician: str, reason: str, now: datetime) -> int:
+    """A named clinician takes the approval of a flow back: no new check-in of it starts, those under way go on.
+
+    All approvals of the flow that stand are withdrawn; of how many versions. Raises Refused when there is none, or when nobody
+    or no reason is named.
+    """
+    clinician = _named(clinician, "Withdrawal")
+    reason = " ".join(reason.split())
+    if not 3 <= len(reason) <= 500:
+        raise Refused("Withdrawal needs a reason of 3 to 500 letters: write why.")
+    programme, _, name = key.partition("/")
+    async with database.transaction() as connection:
+        versions = await flows.withdraw(connection, (organization_id, programme, name), clinician, reason, now)
+        if not versions:
+            raise Refused(f"No approval of {key} stands: there is nothing to withdraw.")
+        detail = {"flow": key}
+        await audit.append(
+            connection,
+            [
+                audit.entry(organization_id, now, "flow_approval_withdrawn", object_kind="flow_version", object_id=id, detail=detail)
+                for id in sorted(versions)
+            ],
+        )
+    return len(versions)
+
+
+async def flow_states(database: Database, organization_id: UUID, files: Mapping[str, Flow], *, is_demo: bool = False) -> list[FlowState]:
+    """Every flow file with its state, by key; in a demo drafts run."""
     async with database.reading() as connection:
-        approvals = await flows.approvals_by_hash(connection, organization_id)
-    return [
-        FlowState(flow.key, flow.title, flow.version, flow.version in approvals, approvals.get(flow.version, ()))
-        for flow in sorted(files.values(), key=lambda flow: flow.key)
-    ]
+        versions = await flows.versions(connection, organization_id)
+        approvals = await flows.approvals(connection, organization_id)
+        drafts_too = frozenset({organization_id} if is_demo else ())
+        running = set((await flows.newest_runnable(connection, [organization_id], drafts_too=drafts_too)).values())
+    return [_state(flow, versions, approvals, running) for flow in sorted(files.values(), key=lambda flow: flow.key)]
+
+
+def _state(flow: Flow, versions: Sequence[Version], approvals: Sequence[Approval], running: set[UUID]) -> FlowState:
+    own = [version for version in versions if version.key == flow.key]
+    same = next((version for version in own if version.content_hash == flow.version), None)
+    return FlowState(
+        key=flow.key,
+        title=flow.title,
+        version=flow.version,
+        review_by=flow.review_by,
+        published=same is not None,
+        approvals=tuple(approval for approval in approvals if same is not None and approval.version_id == same.id),
+        runs=next((version.content_hash for version in own if version.id in running), ""),
+        others_under_way={version.content_hash: version.waiting for version in own if version.waiting and version is not same},
+    )
+
+
+def _named(clinician: str, what: str) -> str:
+    """The name without needless blanks. Raises Refused."""
+    clinician = " ".join(clinician.split())
+    if not 2 <= len(clinician) <= 200:
+        raise Refused(f"{what} names a clinician: write the name.")
+    return clinician

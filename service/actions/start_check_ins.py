@@ -65,7 +65,8 @@ async def start_check_ins(
         if refusal:
             changes.update(check_ins, one.id, status="cancelled", ended_at=now)
             if refusal in _PROBLEMS:
-                problems.append(Problem(one.organization_id, refusal, _PROBLEMS[refusal], Urgency.SAME_DAY, patient_id=one.patient_id))
+                whose = None if refusal == "flow_not_approved" else one.patient_id  # one item of the clinic, not one for each patient
+                problems.append(Problem(one.organization_id, refusal, _PROBLEMS[refusal], Urgency.SAME_DAY, patient_id=whose))
             continue
         busy = one.patient_id in started or _is_live(context, one, waits, now)
         if busy and now + WAIT_FOR_OTHER < one.useful_until:
@@ -103,7 +104,7 @@ async def start_check_ins(
 
 _PROBLEMS = {
     "no_phone": "A patient is enrolled in check-ins but has no telephone number.",
-    "flow_not_approved": "A check-in was due whose flow no clinician has approved: it was not sent.",
+    "flow_not_approved": "Check-ins were due whose flow has no clinician's approval that stands: they were not sent.",
 }
 
 
@@ -134,6 +135,8 @@ def _refusal(context: PatientContext, one: DueCheckIn, version: UUID | None) -> 
         return "patient_stopped"
     if one.enrollment_status != "active":
         return "enrollment_stopped"
+    if one.local_date > one.stops_on:
+        return "programme_over"  # the last day was moved forward after the check-in was planned
     if not context.phones:
         return "no_phone"
     if context.phones[0].id in context.unconfirmed_phones:

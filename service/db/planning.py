@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from service.db.check_in import check_ins, enrollments, flow_approvals, flow_sessions, flow_versions
 from service.db.database import insert_missing, skip_locked
 from service.db.due_work import due_work
+from service.db.flows import approval_stands
 from service.db.organization import organizations
 from service.db.patient import patients
 from service.db.schema import new_id
@@ -54,7 +55,7 @@ class Planned:
 
 
 def _may_run() -> ColumnElement[bool]:
-    """Some version of the enrollment's flow is approved by a clinician; in a demo organization drafts run too (decisions 25)."""
+    """Some version of the enrollment's flow has an approval that stands; in a demo organization drafts run too (decisions 25)."""
     version = exists().where(
         flow_versions.c.organization_id == enrollments.c.organization_id,
         flow_versions.c.programme == enrollments.c.programme,
@@ -65,6 +66,7 @@ def _may_run() -> ColumnElement[bool]:
         flow_versions.c.programme == enrollments.c.programme,
         flow_versions.c.flow == enrollments.c.flow,
         flow_approvals.c.flow_version_id == flow_versions.c.id,
+        approval_stands(),
     )
     return or_(approved, and_(organizations.c.is_demo == 1, version))
 
@@ -214,6 +216,7 @@ class DueCheckIn:
     high_risk: bool
     rule: str
     wall_time: time
+    stops_on: date
     enrollment_status: str
     zone: str
     is_demo: bool
@@ -229,6 +232,7 @@ async def check_ins_to_start(connection: AsyncConnection, ids: Collection[UUID])
             enrollments.c.high_risk,
             enrollments.c.rule,
             enrollments.c.wall_time,
+            enrollments.c.stops_on,
             enrollments.c.status.label("enrollment_status"),
             patients.c.zone,
             organizations.c.is_demo,
@@ -253,6 +257,7 @@ async def check_ins_to_start(connection: AsyncConnection, ids: Collection[UUID])
             row.high_risk,
             row.rule,
             row.wall_time,
+            row.stops_on,
             row.enrollment_status,
             row.zone,
             bool(row.is_demo),

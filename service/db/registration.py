@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, time
 from uuid import UUID
 
@@ -122,6 +122,14 @@ def add_patient(
         )
     audit.record(changes, organization_id, "patient_registered", patient_id=id, object_kind="patient", object_id=id)
     return id
+
+
+async def record_numbers(connection: AsyncConnection, patient_ids: Iterable[UUID]) -> dict[UUID, str]:
+    """The record number of each of these patients that has one."""
+    statement = select(patients.c.id, patients.c.record_number).where(
+        patients.c.id.in_(list(patient_ids)), patients.c.record_number.is_not(None)
+    )
+    return {row.id: row.record_number for row in (await connection.execute(statement)).all()}
 
 
 def add_enrollment(

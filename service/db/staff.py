@@ -197,3 +197,13 @@ async def prune_sign_in(connection: AsyncConnection, *, failures_before: datetim
 async def staff_name(connection: AsyncConnection, staff_id: UUID | None) -> str:
     """The name of a member of staff, "" for nobody."""
     return await connection.scalar(select(staff.c.name).where(staff.c.id == staff_id)) or ""
+
+
+async def member_named(connection: AsyncConnection, organization_id: UUID, who: str) -> UUID | None:
+    """The one member of an organization's staff with this address or this name who is not disabled; None for nobody and for several."""
+    statement = select(staff.c.id, staff.c.name, staff.c.email).where(
+        staff.c.organization_id == organization_id, staff.c.disabled_at.is_(None)
+    )
+    wanted = " ".join(who.split()).lower()
+    found = [row.id for row in (await connection.execute(statement)).all() if wanted in (row.name.lower(), row.email.lower())]
+    return found[0] if len(found) == 1 else None

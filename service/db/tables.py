@@ -7,6 +7,7 @@ from service.db import (  # noqa: F401
     communication,
     due_work,
     escalation,
+    flows,
     observation,
     organization,
     patient,

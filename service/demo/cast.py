@@ -18,8 +18,12 @@ UNKNOWN_NUMBER = "+12025550150"
 TEAM_A, TEAM_B = "Team A", "Team B"
 ON_CALL = {TEAM_A: "+12025550191", TEAM_B: "+12025550192"}
 
+HEART_FAILURE, HOME_AGAIN, DIABETES = "heart_failure/daily", "post_discharge/check_in", "diabetes_type_2/check_in"
+"""The check-ins that the demo runs."""
+
 WATER_PILL = NewMedication("Furosemide 40 mg", "water_pill", high_alert=False)
 ANTICOAGULANT = NewMedication("Apixaban 5 mg", "anticoagulant", high_alert=True)
+METFORMIN = NewMedication("Metformin 1000 mg", "diabetes", high_alert=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,42 +39,46 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A patient, and how their three weeks went (`history.py`); `due` says that a check-in is due when the demo starts."""
+    """A patient, and how their days in the programme went (`history.py`); `due`: a check-in is due when the demo starts."""
 
     key: str
     name: str
     born: str
     number: str
     who: str
-    first_weight: float
     due: bool
+    first_weight: float = 0.0
+    """In lb, of those who weigh themselves."""
     team: str = TEAM_A
     language: str = "en"
     conditions: tuple[str, ...] = ("heart_failure",)
     medications: tuple[NewMedication, ...] = (WATER_PILL,)
     high_risk: bool = False
+    flow: str = HEART_FAILURE
+    days: int = 21
+    """Days in the programme before the demo starts."""
 
 
 STAFF = (
-    Member("Nora Nowak", "nora@example.org", Role.NURSE, (TEAM_A,), "nurse of team A: has the items of Ana, Ben, Chi, Dov, Fay and Gus"),
+    Member("Nora Nowak", "nora@example.org", Role.NURSE, (TEAM_A,), "nurse of team A: has the items of all but Eva"),
     Member("Omar Osei", "omar@example.org", Role.NURSE, (TEAM_B,), "nurse of team B: has Eva, and never sees team A"),
     Member("Sol Serrano", "sol@example.org", Role.SUPERVISOR, (TEAM_A, TEAM_B), "supervisor of both teams"),
     Member("Ada Adeyemi", "ada@example.org", Role.ADMINISTRATOR, (), "administrator: sees no patients"),
 )
 
 PATIENTS = (
-    Person("ana", "Ana Alvarez", "1951-04-12", "+12025550101", "Answers every day.", 168.0, due=True),
-    Person("ben", "Ben Brooks", "1946-09-30", "+12025550102", "Often silent.", 203.5, due=True, high_risk=True),
-    Person("chi", "Chi Chen", "1958-01-23", "+12025550103", "Has reported red flags before.", 181.0, due=True, high_risk=True),
-    Person("dov", "Dov Dayan", "1962-11-05", "+12025550104", "Has opted out, in his own words.", 176.0, due=False),
+    Person("ana", "Ana Alvarez", "1951-04-12", "+12025550101", "Answers every day.", due=True, first_weight=168.0),
+    Person("ben", "Ben Brooks", "1946-09-30", "+12025550102", "Often silent.", due=True, first_weight=203.5, high_risk=True),
+    Person("chi", "Chi Chen", "1958-01-23", "+12025550103", "Has reported red flags before.", due=True, first_weight=181.0, high_risk=True),
+    Person("dov", "Dov Dayan", "1962-11-05", "+12025550104", "Has opted out, in his own words.", due=False, first_weight=176.0),
     Person(
         "eva",
         "Eva Estrada",
         "1955-07-19",
         "+12025550105",
         "Speaks Spanish; is in the care of team B.",
-        149.0,
         due=True,
+        first_weight=149.0,
         team=TEAM_B,
         language="es",
     ),
@@ -80,8 +88,8 @@ PATIENTS = (
         "1949-02-28",
         "+12025550106",
         "Shares this telephone with Gus.",
-        138.5,
         due=False,
+        first_weight=138.5,
         medications=(WATER_PILL, ANTICOAGULANT),
     ),
     Person(
@@ -90,8 +98,32 @@ PATIENTS = (
         "1947-12-14",
         "+12025550106",
         "Shares this telephone with Fay.",
-        214.0,
         due=False,
+        first_weight=214.0,
         conditions=("heart_failure", "copd"),
+    ),
+    Person(
+        "hal",
+        "Hal Haddad",
+        "1953-06-08",
+        "+12025550107",
+        "Home from the hospital for three days.",
+        due=True,
+        conditions=("pneumonia",),
+        medications=(),
+        flow=HOME_AGAIN,
+        days=2,
+    ),
+    Person(
+        "ida",
+        "Ida Ito",
+        "1960-08-17",
+        "+12025550108",
+        "Has type 2 diabetes; measures her sugar every morning.",
+        due=True,
+        conditions=("diabetes",),
+        medications=(METFORMIN,),
+        flow=DIABETES,
+        days=10,
     ),
 )

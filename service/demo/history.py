@@ -1,4 +1,4 @@
-"""Three invented weeks of each patient: check-ins, conversations, readings, and the items that came of them.
+"""The invented weeks of each patient in the programme: check-ins, conversations, readings, and the items that came of them.
 
 The same every time (nothing is drawn by chance); all of it ends before `now`. Rows are gathered and written in bulk.
 """
@@ -80,6 +80,18 @@ class Diary:
         replies.append(self.heard(at + SWALLOWED, pill, **own))
         name = "taken" if taken else "missed"
         self.observed(at + SWALLOWED, replies[2], "medication", name, pill, check_in_id=check_in_id)
+        return replies
+
+    def answered(self, at: datetime, talk: Sequence[tuple[str, str]]) -> list[UUID]:
+        """One answered check-in that was due at `at`: questions by step, each with its reply; the ids of the replies."""
+        check_in_id = self._check_in(at, "answered")
+        own = {"check_in_id": check_in_id, "flow_session_id": self._session(at, check_in_id)}
+        replies, asked = [], at
+        for place, (step, reply) in enumerate(talk):
+            self.said_to(asked, self._question(step), Purpose.ANSWER if place else Purpose.CHECK_IN, **own)
+            heard_at = at + WEIGHED + timedelta(minutes=place)
+            replies.append(self.heard(heard_at, reply, **own))
+            asked = heard_at + _PROMPTLY
         return replies
 
     def heard(self, at: datetime, body: str, **own: Any) -> UUID:
@@ -308,10 +320,10 @@ class Reason:
     """How long after the item was opened it was added."""
 
 
-def past_days(anchor: datetime, zone: str) -> list[datetime]:
-    """When the check-ins of the three weeks before `anchor` were due (UTC), oldest first, at its time of day."""
+def past_days(anchor: datetime, zone: str, days: int = DAYS) -> list[datetime]:
+    """When the check-ins of the three weeks (or so many days) before `anchor` were due (UTC), oldest first, at its time of day."""
     local = to_local(anchor, zone)
-    return [to_utc(local.date() - timedelta(days=n), local.time(), zone) for n in range(DAYS, 0, -1)]
+    return [to_utc(local.date() - timedelta(days=n), local.time(), zone) for n in range(days, 0, -1)]
 
 
 def usual_weight(person: Person, day: int) -> float:

@@ -14,7 +14,7 @@ from uuid import UUID
 from aiohttp import web
 from aiohttp_sse import sse_response
 
-from service.demo.cast import ON_CALL, PASSWORD, PATIENTS, STAFF, UNKNOWN_NUMBER, ZONE
+from service.demo.cast import DIABETES, HOME_AGAIN, ON_CALL, PASSWORD, PATIENTS, STAFF, UNKNOWN_NUMBER, ZONE, Person
 from service.domain.phone_number import parse_phone_number
 from service.domain.staff import Permission
 from service.telephony.port import Conversation, ReplyLost
@@ -45,6 +45,12 @@ STATES = {
 }
 
 
+QUICK = {
+    HOME_AGAIN: ("2", "1", "no", "I have a fever and chills", "101.2", "I can't get my new medicine", "I have chest pain", "STOP"),
+    DIABETES: ("128", "62", "310", "no", "yes", "I forgot my tablets", "shaky and sweaty", "STOP"),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Telephone:
     """One telephone on the page: whose it is, what a visitor might say, in which language."""
@@ -62,8 +68,12 @@ class Telephone:
         return f"phone-{self.number.removeprefix('+')}"
 
 
-def _quick(weight: float, language: str) -> tuple[str, ...]:
-    if language == "es":
+def _quick(person: Person) -> tuple[str, ...]:
+    """What a visitor might say as this patient, one tap each."""
+    weight = person.first_weight
+    if person.flow in QUICK:
+        return QUICK[person.flow]
+    if person.language == "es":
         return (f"{weight:g}", "no", "si", "No tomé mi pastilla del agua y tengo los pies muy hinchados", "Me duele el pecho", "ALTO")
     return (
         f"{weight:g}",
@@ -84,7 +94,7 @@ def telephones() -> tuple[Telephone, ...]:
         earlier = found.get(person.number)
         owner = f"{earlier.owner} and {person.name}" if earlier else person.name
         who = "One telephone for two patients." if earlier else person.who
-        found[person.number] = Telephone(person.number, owner, who, _quick(person.first_weight, person.language), person.language)
+        found[person.number] = Telephone(person.number, owner, who, _quick(person), person.language)
     stranger = ("Who is this?", "I have chest pain", "STOP")
     found[UNKNOWN_NUMBER] = Telephone(UNKNOWN_NUMBER, "A stranger", "Not a patient: nobody knows this number.", stranger)
     for team, number in ON_CALL.items():

@@ -17,7 +17,7 @@ from service.db.encryption import Keyring, new_key
 from service.db.talk import Said, opted_out_numbers, texts_since
 from service.demo.cast import PASSWORD, SENDER, STAFF
 from service.demo.phones import PhonesPage
-from service.demo.seed import FLOW, seed
+from service.demo.seed import seed
 from service.settings import Settings
 from service.telephony.port import Author, PhoneText
 from service.telephony.simulator import SimulatedPhones, Simulator, build
@@ -59,7 +59,7 @@ class Demo:
         try:
             async with database.reading() as connection:
                 known = await clinic.list_organizations(connection)
-            organization_id = known[0].id if known else await seed(database, self._content.flows[FLOW], now)
+            organization_id = known[0].id if known else await seed(database, self._content.flows, now)
             async with database.reading() as connection:
                 said = await texts_since(connection, organization_id, now - LAID_OUT)
                 silenced = await opted_out_numbers(connection, organization_id)

@@ -20,6 +20,9 @@ from service.demo.cast import (
     AFTER_HOURS,
     CLINIC,
     CLINIC_PHONE,
+    DIABETES,
+    HEART_FAILURE,
+    HOME_AGAIN,
     ON_CALL,
     PASSWORD,
     PATIENTS,
@@ -37,7 +40,22 @@ from service.domain.schedule import to_local
 from service.domain.staffed_hours import ALWAYS
 from service.engine import Flow
 
-FLOW = "heart_failure/daily"
+FLOWS = (HEART_FAILURE, HOME_AGAIN, DIABETES)
+CARE_PLANS = {
+    HEART_FAILURE: (
+        "Heart failure, the first weeks at home",
+        "Weighs every morning, takes the water pill daily, 2 g of salt a day, calls when breathing or swelling gets worse.",
+    ),
+    HOME_AGAIN: (
+        "Home after pneumonia, the first month",
+        "Walks a little more every day, drinks enough, sees the clinic within 14 days, calls with fever or when breathing gets worse.",
+    ),
+    DIABETES: (
+        "Type 2 diabetes, a new start with the meter",
+        "Measures every morning before breakfast, takes the tablets with meals, looks at the feet daily, knows what to do about a low.",
+    ),
+}
+"""Title and summary of the care plan, by the check-in that goes with it."""
 DUE_AFTER = timedelta(seconds=4)
 """From the begin of the demo to the check-ins of those who are due."""
 LASTS = timedelta(days=60)
@@ -46,7 +64,7 @@ EARLIER = {"fay": timedelta(minutes=70), "gus": timedelta(hours=3), "dov": timed
 PROVIDER = "simulator"
 
 
-async def seed(database: Database, flow: Flow, now: datetime) -> UUID:
+async def seed(database: Database, known: Mapping[str, Flow], now: datetime) -> UUID:
     """Fills an empty, migrated database in one transaction; the organization's id."""
     begin = now - timedelta(days=DAYS + 1)
     password_hash = await asyncio.to_thread(hash_password, PASSWORD)
@@ -70,22 +88,22 @@ async def seed(database: Database, flow: Flow, now: datetime) -> UUID:
         }
         await past.write(connection)
         staff = await _staff(connection, organization_id, teams, password_hash, begin)
-        programme, _, name = FLOW.partition("/")
-        version_id = await flows.publish(
-            connection,
-            organization_id,
-            programme=programme,
-            flow=name,
-            content_hash=flow.version,
-            content=flow.to_json(),
-            now=begin,
-        )
-        for kept, anchor in await _patients(connection, organization_id, teams, flow, begin, now):
-            diary = Diary(changes, kept, flow, version_id, CLINIC, ZONE)
+        versions = {key: await _publish(connection, organization_id, known[key], begin) for key in FLOWS}
+        for kept, anchor in await _patients(connection, organization_id, teams, known, begin, now):
+            key = kept.person.flow
+            diary = Diary(changes, kept, known[key], versions[key], CLINIC, ZONE)
             STORIES[kept.person.key](diary, anchor, staff)
             _leave(changes, kept, anchor)
         await changes.write(connection)
     return organization_id
+
+
+async def _publish(connection: AsyncConnection, organization_id: UUID, flow: Flow, begin: datetime) -> UUID:
+    programme, _, name = flow.key.partition("/")
+    content = flow.to_json()
+    return await flows.publish(
+        connection, organization_id, programme=programme, flow=name, content_hash=flow.version, content=content, now=begin
+    )
 
 
 async def _staff(
@@ -107,7 +125,7 @@ async def _staff(
 
 
 async def _patients(
-    connection: AsyncConnection, organization_id: UUID, teams: Mapping[str, UUID], flow: Flow, begin: datetime, now: datetime
+    connection: AsyncConnection, organization_id: UUID, teams: Mapping[str, UUID], known: Mapping[str, Flow], begin: datetime, now: datetime
 ) -> list[tuple[Kept, datetime]]:
     """Each patient with the instant at which the check-in of the day is, or was, due."""
     numbers = sorted({person.number for person in PATIENTS})
@@ -126,8 +144,9 @@ async def _patients(
             phone_ids=[phone_id],
             related_phone_id=None,
         )
-        programme, _, name = FLOW.partition("/")
-        local = to_local(anchor, ZONE)
+        programme, _, name = person.flow.partition("/")
+        flow, local = known[person.flow], to_local(anchor, ZONE)
+        starts_on = local.date() - timedelta(days=person.days)
         enrollment_id = registration.add_enrollment(
             past,
             organization_id=organization_id,
@@ -137,8 +156,8 @@ async def _patients(
             rule=flow.cadence,
             wall_time=local.time(),
             high_risk=person.high_risk,
-            starts_on=to_local(begin, ZONE).date(),
-            stops_on=(local + LASTS).date(),
+            starts_on=starts_on,
+            stops_on=min((local + LASTS).date(), starts_on + timedelta(days=flow.stop_after - 1)),
         )
         people.append((Kept(person, patient_id, organization_id, teams[person.team], phone_id, enrollment_id), anchor))
         _care_plan(past, people[-1][0])
@@ -162,18 +181,25 @@ def _registration(person: Person, place: int, begin: datetime) -> NewPatient:
 
 
 def _care_plan(changes: Changes, kept: Kept) -> None:
+    title, summary = CARE_PLANS[kept.person.flow]
     row = {
         "id": new_id(changes.now),
         "organization_id": kept.organization_id,
         "patient_id": kept.id,
-        "title": "Heart failure, the first weeks at home",
-        "summary": "Weighs every morning, takes the water pill daily, 2 g of salt a day, calls when breathing or swelling gets worse.",
-        "goals": [
-            {"text": "Weight within 3 lb of the weight at discharge", "measure": "weight", "target": f"{kept.person.first_weight:g} lb"}
-        ],
+        "title": title,
+        "summary": summary,
+        "goals": _goals(kept.person),
         "created_at": changes.now,
     }
     changes.insert(care_plans, row)
+
+
+def _goals(person: Person) -> list[dict[str, str]]:
+    if person.flow == HEART_FAILURE:
+        return [{"text": "Weight within 3 lb of the weight at discharge", "measure": "weight", "target": f"{person.first_weight:g} lb"}]
+    if person.flow == DIABETES:
+        return [{"text": "Sugar before breakfast from 80 to 130", "measure": "glucose", "target": "80 to 130 mg/dL"}]
+    return [{"text": "Seen in the clinic within 14 days", "measure": "visit", "target": "visit kept"}]
 
 
 def _leave(changes: Changes, kept: Kept, anchor: datetime) -> None:

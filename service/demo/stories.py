@@ -1,4 +1,4 @@
-"""How each patient's three weeks went, and what stands open in the queue when the demo begins."""
+"""How each patient's days in the programme went, and what stands open in the queue when the demo begins."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from service.domain.urgency import Urgency
 Story = Callable[[Diary, datetime, Mapping[str, UUID]], None]
 PROMPTLY = timedelta(seconds=2)
 CHIS_BAD_DAY = 13
+IDAS_SUGAR = (131, 142, 126, 155, 138, 149, 133, 127, 144, 136)
+"""On the ten mornings before the demo (mg/dL): near her target, with a swing that means nothing."""
 
 
 def _ana(diary: Diary, anchor: datetime, staff: Mapping[str, UUID]) -> None:
@@ -187,9 +189,43 @@ def _gus(diary: Diary, anchor: datetime, staff: Mapping[str, UUID]) -> None:
     diary.said_to(raised + PROMPTLY, answer, Purpose.ANSWER)
 
 
+def _hal(diary: Diary, anchor: datetime, staff: Mapping[str, UUID]) -> None:
+    first, second = past_days(anchor, ZONE, diary.kept.person.days)
+    diary.answered(
+        first, [("feeling", "2"), ("warning_signs", "no"), ("medicines", "4"), ("services", "3 none ordered"), ("whom_to_call", "2")]
+    )
+    diary.answered(
+        second,
+        [
+            ("feeling", "3 better"),
+            ("warning_signs", "no"),
+            ("medicines", "4"),
+            ("visit_two_weeks", "2"),
+            ("way_there", "2 my son drives me"),
+            ("services", "3"),
+        ],
+    )
+
+
+def _ida(diary: Diary, anchor: datetime, staff: Mapping[str, UUID]) -> None:
+    for at, sugar in zip(past_days(anchor, ZONE, diary.kept.person.days), IDAS_SUGAR, strict=True):
+        replies = diary.answered(at, [("glucose", str(sugar)), ("any_lows", "no"), ("medicine", "yes"), ("illness", "no")])
+        diary.observed(at + WEIGHED, replies[0], "value", "glucose", str(sugar), value=float(sugar), unit="mg/dL")
+
+
 def _span(words: str, said: str) -> tuple[int, int]:
     start = said.index(words)
     return start, start + len(words)
 
 
-STORIES: Mapping[str, Story] = {"ana": _ana, "ben": _ben, "chi": _chi, "dov": _dov, "eva": _usual, "fay": _fay, "gus": _gus}
+STORIES: Mapping[str, Story] = {
+    "ana": _ana,
+    "ben": _ben,
+    "chi": _chi,
+    "dov": _dov,
+    "eva": _usual,
+    "fay": _fay,
+    "gus": _gus,
+    "hal": _hal,
+    "ida": _ida,
+}

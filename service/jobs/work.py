@@ -15,6 +15,7 @@ from service.actions.do_due_work import Handler, do_due_work
 from service.actions.expire_work import expire_work
 from service.actions.follow_up_safety_texts import follow_up_safety_texts
 from service.actions.knowledge import Knowledge
+from service.actions.notice_reviews import notice_reviews
 from service.actions.notice_unconfirmed import notice_unconfirmed
 from service.actions.place_calls import place_calls
 from service.actions.plan_check_ins import plan_check_ins
@@ -95,6 +96,7 @@ def registry(around: Surroundings) -> dict[str, Job]:
         "release_leases": Job(5, lambda: release_leases(database, knowledge, clock.now())),
         "follow_up_safety_texts": Job(5, lambda: follow_up_safety_texts(database, clock.now())),
         "notice_unconfirmed": Job(600, lambda: notice_unconfirmed(database, knowledge, clock.now()), timedelta(minutes=30)),
+        "notice_reviews": Job(3600, lambda: notice_reviews(database, knowledge, clock.now()), timedelta(hours=3)),
         "seal_audit": Job(60, lambda: seal_audit(database), timedelta(minutes=15)),
         "expire_work": Job(60, lambda: expire_work(database, clock.now()), timedelta(minutes=5)),
         "expire_forgotten": Job(600, lambda: expire_work(database, clock.now(), net=True), timedelta(minutes=30)),

@@ -17,7 +17,7 @@ from service.actions.import_patients import import_patients
 from service.actions.knowledge import Knowledge
 from service.actions.plan_check_ins import plan_check_ins
 from service.actions.publish_flow import approve_flow, publish_flow
-from service.content import Content
+from service.content import Content, load_cases
 from service.db import registration
 from service.db.changes import Changes
 from service.db.database import Database
@@ -25,6 +25,7 @@ from service.db.observation import observations
 from service.db.schema import new_id
 from service.domain.coverage import Shift
 from service.domain.registration import NewConsent, NewMedication, NewPatient
+from service.engine.cases import Ears
 from tests.bench.load import Writer
 
 START = datetime(2026, 3, 4, 15, 0, tzinfo=UTC)
@@ -69,7 +70,10 @@ async def seed(database: Database, content: Content, knowledge: Knowledge, waves
     await add_team(database, organization_id, name="Team A", on_call_phone="+12025550191", hours=hours, now=before)
     flow = content.flows[FLOW]
     await publish_flow(database, organization_id, flow, before)
-    await approve_flow(database, organization_id, flow, version=flow.version, clinician="Sol Sanders RN", now=before)
+    ears = Ears(content.lexicon, content.tables, content.wording)
+    await approve_flow(
+        database, organization_id, flow, version=flow.version, clinician="Sol Sanders RN", cases=load_cases(FLOW), ears=ears, now=before
+    )
     numbers = _numbers()
     patients = [(line, _patient(line, next(numbers))) for line in range(waves * each)]
     await import_patients(database, organization_id, patients, zone=ZONE, now=before)

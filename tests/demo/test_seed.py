@@ -15,8 +15,7 @@ from service.db.escalation import concerns, escalations
 from service.db.observation import observations
 from service.db.patient import patients
 from service.demo.cast import PATIENTS
-from service.demo.history import DAYS
-from service.demo.seed import DUE_AFTER, FLOW, seed
+from service.demo.seed import DUE_AFTER, seed
 from tests.demo.running import content
 from tests.seed import KEYRING
 
@@ -33,7 +32,7 @@ WHENEVER = [
 async def test_whoever_is_due_is_due_at_once_and_once(sqlite_url: str, now: datetime) -> None:
     database = Database.open(sqlite_url, KEYRING)
     found = content()
-    await seed(database, found.flows[FLOW], now)
+    await seed(database, found.flows, now)
     await plan_check_ins(database, Knowledge(found.lexicon, found.tables, found.wording, "http://localhost"), now)
     statement = (
         select(patients.c.name, check_ins.c.due_at)
@@ -54,9 +53,10 @@ async def test_whoever_is_due_is_due_at_once_and_once(sqlite_url: str, now: date
 
 async def test_three_weeks_of_everybody_stand_in_both_databases(database_url: str) -> None:
     database, now = Database.open(database_url, KEYRING), WHENEVER[0]
-    await seed(database, content().flows[FLOW], now)
+    await seed(database, content().flows, now)
     async with database.reading() as connection:
         past = Counter((await connection.scalars(select(check_ins.c.patient_id))).all())
+        names = {row.id: row.name for row in (await connection.execute(select(patients.c.id, patients.c.name))).all()}
         weights = await connection.scalar(select(func.count()).where(observations.c.name == "weight"))
         states = Counter((await connection.scalars(select(escalations.c.state))).all())
         open_ranks = (await connection.scalars(select(escalations.c.urgency_rank).where(escalations.c.state == "open"))).all()
@@ -68,7 +68,8 @@ async def test_three_weeks_of_everybody_stand_in_both_databases(database_url: st
         stopped = (await connection.scalars(select(enrollments.c.status).where(enrollments.c.status != "active"))).all()
     await database.close()
     assert len(past) == len(PATIENTS)
-    assert all(DAYS - 5 <= days <= DAYS + 1 for days in past.values())
+    days = {names[id]: number for id, number in past.items()}
+    assert all(person.days - 5 * (person.key == "dov") <= days[person.name] <= person.days + 1 for person in PATIENTS)
     assert weights is not None
     assert weights > 100
     assert states == {"open": 2, "resolved": 4}

@@ -14,11 +14,12 @@ from service.actions.add_team import add_team
 from service.actions.enroll_patient import Place, enroll_patient
 from service.actions.import_patients import import_patients
 from service.actions.publish_flow import approve_flow, publish_flow
-from service.content import load_flows, load_wording
+from service.content import load_cases, load_flows, load_lexicon, load_tables, load_wording
 from service.db.database import Database
 from service.domain.coverage import Shift
 from service.domain.registration import NewConsent, NewMedication, NewPatient
 from service.domain.staff import Role
+from service.engine.cases import Ears
 
 ZONE = "America/New_York"
 SENDER = "+12025550190"
@@ -61,9 +62,12 @@ async def set_up(database: Database, people: dict[str, str] = CAST) -> SetUp:
     )
     lines = [(2 + place, _patient(f"R{place}", name, number)) for place, (name, number) in enumerate(people.items())]
     await import_patients(database, organization_id, lines, zone=ZONE, now=now)
-    flow = load_flows(wording=load_wording())[FLOW]
+    wording = load_wording()
+    flow, ears = load_flows(wording=wording)[FLOW], Ears(load_lexicon(), load_tables(), wording)
     await publish_flow(database, organization_id, flow, now)
-    await approve_flow(database, organization_id, flow, version=flow.version, clinician="Dr. Sample", now=now)
+    await approve_flow(
+        database, organization_id, flow, version=flow.version, clinician="Dr. Sample", cases=load_cases(FLOW), ears=ears, now=now
+    )
     return SetUp(organization_id, tuple((f"R{place}", number) for place, number in enumerate(people.values())))
 
 
