@@ -5,6 +5,7 @@ Nobody else opens these files. A file that cannot be read or does not fit its fo
 
 from __future__ import annotations
 
+import gc
 import json
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -124,7 +125,12 @@ def load_lexicon(folder: Path | None = None) -> Lexicon:
 
 @cache
 def _own_lexicon() -> Lexicon:
-    lexicon = _lexicon(PACKAGE / "replies" / "lexicon")
+    gc.disable()  # it is built of millions of small parts that all stay: looking for garbage among them takes half of the time
+    try:
+        lexicon = _lexicon(PACKAGE / "replies" / "lexicon")
+        gc.freeze()
+    finally:
+        gc.enable()
     if lexicon.opinion is None:
         raise ContentError(str(OPINION), "", "is missing: install the program anew")
     return lexicon

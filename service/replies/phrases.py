@@ -19,7 +19,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import count
 
 from service.replies import patterns
@@ -108,14 +108,21 @@ class _Part:
 
 def _starts(parts: list[_Part]) -> Anchor | None:
     """The words that a sequence can begin with; None for any."""
-    found = NOTHING
+    found: list[Anchor] = []
     for part in parts:
         if part.starts is None:
             return None
-        found |= part.starts
+        found.append(part.starts)
         if not part.empty:
-            return found
+            return _any_of(found)
     return None
+
+
+def _any_of(anchors: Sequence[Anchor]) -> Anchor:
+    """Their words and beginnings in one; groups are large, so one alone is not copied."""
+    if len(anchors) == 1:
+        return anchors[0]
+    return Anchor(frozenset().union(*(each.words for each in anchors)), frozenset().union(*(each.beginnings for each in anchors)))
 
 
 class Groups:
@@ -209,26 +216,34 @@ class _Parser:
         word = self.text[start : self.at]
         if not word:
             raise PhraseError(f'"{self.text[start]}" stands alone')
-        if word in GAPS:
-            return _Part(GAPS[word], empty=True)
-        if bounds := re.fullmatch(r"<(\d{1,4})-(\d{1,4})>", word):
-            return _within(int(bounds[1]), int(bounds[2]))
-        if word == "<n>":
-            return _Part(patterns.number(NUMBERS, A_HUNDRED))
-        if word == "^":
-            return _Part(patterns.at_first, starts=NOTHING, empty=True)
-        if word == "$":
-            return _Part(patterns.at_last, starts=NOTHING, empty=True)
-        if word != word.lower() or "'" in word:
-            raise PhraseError(f'"{word}": write words in small letters without apostrophes or accents')
-        if word.endswith("*"):
-            if len(word) < 4:
-                raise PhraseError(f'"{word}": give at least three letters before *')
-            anchor = Anchor(beginnings=frozenset({word[:-1]}))
-            return _Part(patterns.any_of((), (word[:-1],)), (anchor,), anchor, word=word)
-        self.vocabulary.add(word)
-        anchor = Anchor(words=frozenset({word}))
-        return _Part(patterns.word(word), (anchor,), anchor, word=word)
+        part = _word(word)
+        if part.word and not word.endswith("*"):
+            self.vocabulary.add(word)
+        return part
+
+
+@cache
+def _word(word: str) -> _Part:
+    """One for all places where it stands. Raises PhraseError for a word that is written amiss."""
+    if word in GAPS:
+        return _Part(GAPS[word], empty=True)
+    if bounds := re.fullmatch(r"<(\d{1,4})-(\d{1,4})>", word):
+        return _within(int(bounds[1]), int(bounds[2]))
+    if word == "<n>":
+        return _Part(patterns.number(NUMBERS, A_HUNDRED))
+    if word == "^":
+        return _Part(patterns.at_first, starts=NOTHING, empty=True)
+    if word == "$":
+        return _Part(patterns.at_last, starts=NOTHING, empty=True)
+    if word != word.lower() or "'" in word:
+        raise PhraseError(f'"{word}": write words in small letters without apostrophes or accents')
+    if word.endswith("*"):
+        if len(word) < 4:
+            raise PhraseError(f'"{word}": give at least three letters before *')
+        anchor = Anchor(beginnings=frozenset({word[:-1]}))
+        return _Part(patterns.any_of((), (word[:-1],)), (anchor,), anchor, word=word)
+    anchor = Anchor(words=frozenset({word}))
+    return _Part(patterns.word(word), (anchor,), anchor, word=word)
 
 
 GAPS = {"~": patterns.gap, "~~": patterns.long_gap, "~~~": patterns.wide_gap}
@@ -243,7 +258,7 @@ def _any_start(choices: Sequence[list[_Part]]) -> Anchor | None:
     known = [each for each in starts if each is not None]
     if len(known) < len(starts):
         return None
-    return Anchor(frozenset[str]().union(*(each.words for each in known)), frozenset[str]().union(*(each.beginnings for each in known)))
+    return _any_of(known)
 
 
 def _choice(choices: list[list[_Part]]) -> Pattern:
