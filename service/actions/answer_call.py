@@ -17,6 +17,7 @@ from service.db.changes import Changes
 from service.domain.call import CallInput
 from service.domain.decision import Fired
 from service.domain.escalation import Reached
+from service.domain.event import EducationGiven
 from service.domain.patient import PatientContext, Phone
 from service.domain.prompt import Prompt
 from service.domain.reading import Channel, FindingKind, Question, Reading, Reply
@@ -112,16 +113,23 @@ def respond(line: Line, one: Understood, read_back: str, step: str) -> Prompt:
 def _answers(line: Line, one: Understood, best: Fired | None) -> list[str]:
     voice, said = line.voice, list[str]()
     if best is not None:
-        said.append(answer_spoken(line.flow, best.answer, voice, best.urgency))
+        told_before = best.answer in _PROMISES and line.call.promised is not None and line.call.promised <= best.urgency.rank
+        said.append(voice.text("noted") if told_before else answer_spoken(line.flow, best.answer, voice, best.urgency))
+        if best.answer in _PROMISES and not told_before:
+            line.move(promised=best.urgency.rank)
     elif any(rule.rule.endswith((".not_understood", ".not_confirmed")) for rule in one.aftermath.fired):
         said.append(voice.text("not_understood", Urgency.SAME_DAY))
     if one.closed and (best is None or best.answer not in _SAYS_WHO_IS_THERE):
         said.append(voice.text("out_of_hours", one.decision.urgency or Urgency.SAME_DAY))
     if line.flow is not None and line.call.identified:
-        said += told(line.flow, one.aftermath.events, voice.facts, line.call.language)
-    return said
+        advice = told(line.flow, one.aftermath.events, voice.facts, line.call.language)
+        teaches = not said and any(isinstance(event, EducationGiven) for event in one.aftermath.events)
+        said += [voice.text("thank_you") if teaches and not advice[0].startswith(voice.text("thank_you")[:-1]) else "", *advice]
+    return [text for text in said if text]
 
 
+_PROMISES = frozenset({"urgent", "same_day", "routine"})
+"""Answers that say when a nurse answers, and nothing else."""
 _SAYS_WHO_IS_THERE = frozenset({"urgent", "same_day", "out_of_hours"})
 
 
@@ -161,10 +169,10 @@ def go_on(line: Line, said: Sequence[str]) -> Prompt:
         line.move(stage=Stage.IDENTITY)
         return voice.identity(pin_digits=len(line.pin), said=said)
     if session is None or line.flow is None:
-        thanks = line.call.identified and not (line.call.answered and said)
-        return line.end([*said, voice.text("thanks" if thanks else "goodbye")])
+        thanks = "all_done" if line.call.answered and said else "thanks"
+        return line.end([*said, voice.text(thanks if line.call.identified else "goodbye")])
     if open_question(line.flow, session) is None:  # a safety re-check later on: the next call asks it
-        return line.end([*said, voice.text("goodbye")])
+        return line.end([*said, voice.text("recheck_later")])
     line.move(stage=Stage.QUESTION, step=session.step, tries=0, flagged="", pending="", back="")
     return voice.question(line.flow, session, said)
 

@@ -45,7 +45,7 @@ from service.engine.call import (
     proves_identity,
     slower,
 )
-from service.engine.spoken import open_question, step_question
+from service.engine.spoken import introduction, open_question, step_question
 from service.engine.steps import AskStep
 from service.triage import decide
 
@@ -92,7 +92,8 @@ def _identity(line: Line, words: Words) -> Prompt:
     digits = digits_of(line.heard, line.knowledge.lexicon, line.call.language)
     if proves_identity(digits, birth_year=line.birth_year, pin=line.pin):
         line.move(identified=True, tries=0)
-        return go_on(line, [line.voice.text("identified")])
+        before = introduction(line.flow, line.session, line.voice.facts, line.call.language) if line.flow and line.session else []
+        return go_on(line, [line.voice.text("thank_you"), *before])
     return (aside(line, words) if line.heard.spoken else None) or _not_identified(line, "identity_again")
 
 
@@ -122,7 +123,8 @@ def _take(line: Line, words: Words, question: Question | None) -> Prompt:
     line.move(answered=True, tries=0, pending="")
     one = understand(line.changes, line.knowledge, line.context, line.flow, as_heard(line, words, question))
     flagged = any(_is_flag(line.flow, event) for event in one.aftermath.events)
-    value = any(f.kind is FindingKind.VALUE and f.present for f in one.reading.findings)
+    measured = question is None or question.expects is not Expects.PHQ_ITEM  # its number is one of four answers, not a reading
+    value = measured and any(f.kind is FindingKind.VALUE and f.present for f in one.reading.findings)
     read_back = (value and (flagged or one.decision.urgency is not None)) or not words.sure
     return respond(line, one, words.text if read_back else "", step)
 

@@ -13,11 +13,12 @@ from service.domain.urgency import Urgency
 from service.domain.wording import LANGUAGES, Wording, WordingError, patient_values
 
 REQUIRED = (
-    "greeting", "ask_birth_year", "ask_pin", "main_keys", "identity_again", "not_heard", "identity_failed", "identified",
-    "keys_yes_no", "keys_taken", "keys_symptoms", "keys_value", "keys_decimal", "keys_blood_pressure", "keys_scale", "keys_phq_item",
-    "keys_free_text", "heard_right", "say_it_again", "you_said", "stop_sure", "opt_out_confirmation", "connecting", "person_later",
-    "thanks", "goodbye", "no_answer", "not_understood", "by_text", "failed", "emergency", "emergency_instructed", "safety_keys",
-    "emergency_called", "abuse", "danger", "crisis", "voicemail", "called_back", "fallback", "fallback_no_number",
+    "greeting", "ask_birth_year", "ask_pin", "main_keys", "identity_again", "not_heard", "identity_failed", "thank_you", "keys_yes_no",
+    "keys_taken", "keys_symptoms", "keys_value", "keys_decimal", "keys_blood_pressure", "keys_scale", "keys_phq_item", "keys_free_text",
+    "heard_right", "say_it_again", "you_said", "stop_sure", "opt_out_confirmation", "connecting", "person_later", "thanks", "goodbye",
+    "all_done", "recheck_later", "noted", "which_symptom", "no_answer", "not_understood", "by_text", "failed", "emergency",
+    "emergency_instructed", "safety_keys", "emergency_called", "abuse", "danger", "crisis", "voicemail", "called_back", "fallback",
+    "fallback_no_number",
 )  # fmt: skip
 """Keys that the code asks for by name; a script without one of them does not load."""
 BEFORE_IDENTITY = frozenset({"greeting", "ask_birth_year", "ask_pin", "main_keys", "identity_again", "not_heard", "identity_failed"})
@@ -74,6 +75,7 @@ def speakable(text: str, language: str) -> str:
     text = _SHORT_NUMBER.sub(lambda match: " ".join(match[0]), text)
     text = _GRAMS.sub(r"\1 gramos" if language == "es" else r"\1 grams", text)
     text = re.sub(r"\blbs?\b", "libras" if language == "es" else "pounds", text)
+    text = text.replace("p. m..", "p. m.").replace("a. m..", "a. m.")  # a time at the end of a sentence
     return re.sub(r"\bmg\b(?!/)", _MILLIGRAMS.get(language, "milligrams"), text)
 
 

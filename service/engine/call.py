@@ -66,6 +66,8 @@ class Call:
     """Words that wait for "is that right?"."""
     flagged: str = ""
     """The step whose value is read back."""
+    promised: int | None = None
+    """Rank of the most urgent red flag for which it has been said when a nurse answers; not said again for a lesser one."""
     answered: bool = False
     """Anything of the check-in has been answered in this call."""
     spoken: str = ""
@@ -103,7 +105,7 @@ def meant(call: Call, heard: CallInput, question: Question | None, script: Scrip
     """What an input means where the call stands; None is silence.
 
     * alone or 8 repeats, 0 asks for a person, 9 for no more calls; where 0, 8 or 9 may be the answer itself, it is, and
-    *0 and *9 are the keys.
+    *0 and *9 are the keys. A question of one key takes * at once: there a person is asked for by words.
     """
     if heard.pressed:
         if heard.pressed in _ALWAYS:
@@ -115,11 +117,18 @@ def meant(call: Call, heard: CallInput, question: Question | None, script: Scrip
         return None
     if script.asks_to_repeat(heard.spoken, call.language):
         return Key.REPEAT
-    return Words(heard.spoken, heard.confidence is not None and heard.confidence >= SURE)
+    sure = heard.confidence is not None and heard.confidence >= SURE
+    key = _SAID_KEYS.get(heard.spoken.strip(" .,!?").lower(), "")
+    return Words(_typed(key, call, question, script) if key and call.stage is not Stage.IDENTITY else heard.spoken, sure)
 
 
 _ALWAYS = {"*": Key.REPEAT, "**": Key.REPEAT, "*8": Key.REPEAT, "*0": Key.PERSON, "*9": Key.STOP}
 _ALONE = {"8": Key.REPEAT, "0": Key.PERSON, "9": Key.STOP}
+_SAID_KEYS = {
+    **dict.fromkeys(("1", "one", "number one", "press one", "uno", "el uno", "número uno"), "1"),
+    **dict.fromkeys(("2", "two", "number two", "press two", "dos", "el dos", "número dos"), "2"),
+}
+"""A caller who is told "press 1 for yes" may say "one" as well."""
 _ANY_DIGIT = frozenset({"scale_0_10", "count", "inr"})
 _YES_OR_NO = frozenset({Expects.YES_NO, Expects.MEDICATION_TAKEN, Expects.SYMPTOMS})
 _ASKS_YES_OR_NO = frozenset({Stage.HEARD, Stage.VALUE, Stage.STOP})

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 from service.domain.event import EducationGiven, Event, MessageSaid
 from service.domain.facts import Facts
 from service.domain.prompt import Connect, Gather, HangUp, Prompt, Say
-from service.domain.reading import Choice, Expects, Question
+from service.domain.reading import Choice, Expects, FindingKind, Question
 from service.domain.script import Script, digit_by_digit, speakable
 from service.domain.texts import fill, placeholders
 from service.domain.urgency import Urgency
@@ -76,8 +77,9 @@ class Voice:
         if not isinstance(step, AskStep):
             raise ValueError(f"step {session.step} asks nothing")
         asked = step.confirm.say if session.confirming and step.confirm is not None and step.confirm.say else step.say
-        again = session.tries > 0
-        return self._asked(flow, step, asked, session.language, said, slow=again)
+        if step.expects is Expects.SYMPTOMS and _said_yes(session):
+            return self.ask([*said, self.text("which_symptom")])
+        return self._asked(flow, step, asked, session.language, said, slow=session.tries > 0)
 
     def once_more(self, flow: Flow, key: str, said: Sequence[str], language: str) -> Prompt:
         """The question of a step that has been answered already, for correcting it."""
@@ -99,10 +101,22 @@ class Voice:
         return Prompt((*self.says([self.text("connecting")]), Connect(self.number)))
 
 
+def _said_yes(session: Session) -> bool:
+    """Whether the open question has been answered by a bare yes."""
+    return any(found.kind is FindingKind.ANSWER and found.name == "yes" and found.present for found in session.findings(session.step))
+
+
 def spoken_text(flow: Flow, text: Localized, facts: Facts, language: str) -> str:
     """A flow's text, filled, as a voice can say it. MissingValue when it lacks a value."""
     values = patient_values(facts, None, flow.wording.raw("call_emergency", language))
     return speakable(fill(text[language].pick(facts.detail_consent), values, f"{flow.key}, spoken"), language)
+
+
+def introduction(flow: Flow, session: Session, facts: Facts, language: str) -> list[str]:
+    """What the flow tells before its first question: a call says it, since it takes up a check-in that has begun."""
+    before = takewhile(lambda step: not isinstance(step, AskStep), flow.steps)
+    steps = [step for step in before if isinstance(step, TellStep) and step.key in session.done]
+    return [spoken_text(flow, step.say or step.tell, facts, language) for step in steps]
 
 
 def told(flow: Flow, events: Sequence[Event], facts: Facts, language: str) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -26,6 +27,7 @@ from service.db.database import Database
 from service.db.patient import consents
 from service.db.schema import new_id
 from service.domain.call import CallInput, CallUpdate
+from service.engine import Flow
 from service.telephony.twilio import TwilioReceiver, TwilioTelephone, TwilioVoice
 from service.webhooks import Calls, Turn, setup, setup_calls
 from tests.actions.house import MONDAY, House, StoppedClock, content
@@ -97,9 +99,9 @@ class Telephones(House):
                 )
             )  # fmt: skip
 
-    async def plan(self, person: Person) -> None:
+    async def plan(self, person: Person, flow: Flow | None = None) -> None:
         """A check-in that begins with a call, due now."""
-        await self.start_flow(person)
+        await self.start_flow(person, flow)
         async with self.database.transaction() as connection:
             changes = Changes(self.clock.now())
             context = (await load_contexts(connection, [person.id], self.clock.now()))[person.id]
@@ -112,9 +114,9 @@ class Telephones(House):
         assert self.telephone is not None
         return await place_calls(self.database, {"twilio": self.telephone}, self.clock, "node")
 
-    async def ring(self, person: Person) -> PlacedCall:
+    async def ring(self, person: Person, flow: Flow | None = None) -> PlacedCall:
         """A check-in's call that rings at the patient's."""
-        await self.plan(person)
+        await self.plan(person, flow)
         assert await self.place() == 1
         return self.twilio.calls.newest
 
@@ -151,11 +153,25 @@ def _free_port() -> int:
 
 @pytest.fixture
 async def telephones(database_url: str) -> AsyncIterator[Telephones]:
+    async with _telephones(database_url) as house:
+        yield house
+
+
+@pytest.fixture
+async def telephones_on_sqlite(sqlite_url: str) -> AsyncIterator[Telephones]:
+    async with _telephones(sqlite_url) as house:
+        yield house
+
+
+@asynccontextmanager
+async def _telephones(database_url: str) -> AsyncIterator[Telephones]:
     database = Database.open(database_url, KEYRING)
     clinic = await seed_clinic(database, MONDAY - timedelta(days=30))
     knowledge = Knowledge(content().lexicon, content().tables, content().wording, "http://localhost:8080")
     async with StandIn(Options(numbers=[SENDER])).running() as twilio:
         house = Telephones(database_url, database, clinic, knowledge, StoppedClock(MONDAY), twilio)
         await house.serve()
-        yield house
-        await house.close()
+        try:
+            yield house
+        finally:
+            await house.close()

@@ -15,17 +15,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import format_datetime
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urldefrag
 
 from aiohttp import web
 
 from tests.stand_in_twilio import faults
-from tests.stand_in_twilio.callbacks import Caller
 from tests.stand_in_twilio.options import Options
+from tests.stand_in_twilio.store import WebhookTry
 
 LONGEST_WALK = 30
 KNOWN_VERBS = {"Say", "Gather", "Redirect", "Dial", "Hangup", "Pause"}
+
+
+class Delivers(Protocol):
+    """What takes a webhook to the service under test."""
+
+    async def call(self, url: str, form: Mapping[str, str], *, sid: str, kind: str, fallback: str = "") -> WebhookTry:
+        """Delivers it; the last try."""
+        ...
 
 
 @dataclass
@@ -50,7 +58,7 @@ class PlacedCall:
     """One call with Twilio's own field values; the methods are what the callee does."""
 
     options: Options
-    caller: Caller
+    caller: Delivers
     form: Mapping[str, str]
     sid: str = field(default_factory=lambda: "CA" + uuid.uuid4().hex)
     status: str = "queued"
@@ -194,7 +202,7 @@ class PlacedCall:
 class Calls:
     """The Calls resource. `placed` is the truth about what rang."""
 
-    def __init__(self, options: Options, caller: Caller, taken: faults.Faults) -> None:
+    def __init__(self, options: Options, caller: Delivers, taken: faults.Faults) -> None:
         self.options = options
         self.placed: list[PlacedCall] = []
         self._caller = caller
