@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from functools import partial
+from functools import cache, partial
 
 from aiohttp import web
 
@@ -16,10 +16,11 @@ from service.actions.receive_delivery_statuses import receive_delivery_statuses
 from service.actions.receive_reply import receive_replies
 from service.actions.register_senders import register_senders
 from service.clock import Clock, SystemClock
-from service.content import Content, content_root, load_content
+from service.content import Content, content_root, load_cases, load_content
 from service.db.database import Database
 from service.domain.call import CallInput, CallUpdate
 from service.domain.script import Script
+from service.engine.cases import Ears
 from service.evaluation import judge_text
 from service.jobs.heartbeat import Heartbeat
 from service.jobs.work import Surroundings
@@ -27,6 +28,7 @@ from service.settings import TWILIO_API_BASE, Settings, SettingsError
 from service.telephony.port import DeliveryUpdate, Provider, Receiver, Telephone, VoiceReceiver
 from service.telephony.twilio import TwilioProvider, TwilioReceiver, TwilioTelephone, TwilioVoice
 from service.web.client_address import address_behind
+from service.web.flow_pages import Shelf
 from service.web.keys import CLOCK, DATABASE
 from service.web.routes import Route
 from service.web.setup import setup as set_up_pages
@@ -72,6 +74,7 @@ def create_app(
         templates=content_root() / "templates",
         public_base_url=settings.public_base_url,
         judge_reply=partial(judge_text, content.lexicon, content.tables),
+        shelf=Shelf(content.flows, cache(load_cases), Ears(content.lexicon, content.tables, content.wording)),
         extra=extra_routes,
         client_address=address_behind(settings.trusted_proxies),
     )

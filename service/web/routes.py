@@ -8,10 +8,11 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from service.domain.staff import Permission
-from service.web import item_pages, live, queue_pages, reply_pages, sign_in_pages
+from service.web import flow_pages, item_pages, live, queue_pages, reply_pages, sign_in_pages
 from service.web.keys import STATIC
 
 ID = "{id:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}}"
+FLOW = "{programme:[a-z][a-z0-9_]*}/{flow:[a-z][a-z0-9_]*}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,5 +52,8 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", f"/items/{ID}/resolve", item_pages.resolve, Permission.WORK_QUEUE),
     Route("GET", "/replies", reply_pages.show_form, Permission.SIGNED_IN),
     Route("POST", "/replies", reply_pages.explain, Permission.SIGNED_IN),
+    Route("GET", "/flows", flow_pages.show_flows, Permission.SIGNED_IN),
+    Route("GET", f"/flows/{FLOW}", flow_pages.show_flow, Permission.SIGNED_IN),
+    Route("POST", f"/flows/{FLOW}/approve", flow_pages.approve, Permission.ADMINISTER),
     Route("POST", "/texts", item_pages.count_texts, Permission.WORK_QUEUE),
 )

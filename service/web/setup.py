@@ -17,6 +17,7 @@ from service.clock import Clock
 from service.db.database import Database
 from service.evaluation import Judged
 from service.web.client_address import own_address
+from service.web.flow_pages import SHELF, Shelf
 from service.web.guard import add_headers, guard
 from service.web.keys import CLIENT_ADDRESS, CLOCK, DATABASE, JUDGE, PASSWORDS, SESSIONS, SHOWN, STATIC, STREAMS
 from service.web.live import stop_streams
@@ -39,6 +40,7 @@ def setup(
     templates: Path,
     public_base_url: str,
     judge_reply: Callable[..., Judged],
+    shelf: Shelf,
     extra: Sequence[Route] = (),
     unguarded: Sequence[str] = UNGUARDED,
     client_address: Callable[[web.Request], str] | None = None,
@@ -47,6 +49,7 @@ def setup(
 
     `templates` is the folder of that name; `public_base_url` decides about the secure cookie and whose forms are ours.
     `judge_reply` reads and judges one reply (evaluation.judge_text with lexicon and tables).
+    `shelf` holds the flows that the pages show, with their cases and what replies are heard by.
     `extra` are further pages (the demo's telephones) under the same guard: a Route each, made with `render.page`.
     `client_address` tells the address that sign-in failures are counted by; behind a proxy pass `address_behind(networks)`,
     else the whole clinic counts as one address (the default is the connection's own).
@@ -56,6 +59,7 @@ def setup(
     app[DATABASE], app[CLOCK], app[SHOWN], app[STATIC] = database, clock, Shown(), StaticFiles()
     app[STREAMS] = Streams()
     app[JUDGE] = judge_reply
+    app[SHELF] = shelf
     app[SESSIONS] = sessions = DatabaseSessions(database, clock, secure=https)
     app[CLIENT_ADDRESS] = client_address or own_address
     aiohttp_jinja2.setup(

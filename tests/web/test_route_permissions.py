@@ -12,6 +12,7 @@ from service.db.database import Database
 from service.domain.staff import Permission, Role, Staff
 from service.web import ROUTES, Route
 from service.web.render import page
+from service.web.routes import FLOW
 from tests.seed import Clinic, seed_item
 from tests.web.conftest import NOW, HandClock, NewBrowser, make_app
 
@@ -24,6 +25,7 @@ def concrete(route: Route, item_id: object) -> str:
         if "{id:" in route.path
         else route.path
     )
+    path = path.replace(FLOW, "weekly/how_are_you")
     return path.replace("{digest}", "0" * 12).replace("{name}", "rounds.css")
 
 

@@ -1,0 +1,232 @@
+"""A flow as a nurse lead reads it: each step with its texts in every language, red flags most urgent first, cases as conversations."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from service.domain.urgency import Urgency
+from service.engine.cases import HAPPENINGS, Case
+from service.engine.flow import Flow
+from service.engine.steps import AskStep, EducateStep, FollowUpStep, HandOverStep, Step, TellStep, WaitStep
+from service.engine.written import Localized, Text
+from service.evaluation.flows.words import condition_words
+
+_WEEKDAYS = {"MO": "Monday", "TU": "Tuesday", "WE": "Wednesday", "TH": "Thursday", "FR": "Friday", "SA": "Saturday", "SU": "Sunday"}
+_DAYS_OF_WEEK = re.compile(r"FREQ=WEEKLY;BYDAY=((?:MO|TU|WE|TH|FR|SA|SU)(?:,(?:MO|TU|WE|TH|FR|SA|SU))*)")
+_EVERY = re.compile(r"FREQ=(DAILY|WEEKLY);INTERVAL=(\d+)")
+_FOR = re.compile(r"(.+) for (\d+) d")
+_SAID = {"patient": "Patient writes", "voice": "Patient says on the telephone", "keys": "Patient presses"}
+_FOLLOWS = {
+    "flags": "red flag",
+    "urgency": "urgency",
+    "asks": "asks",
+    "ends": "ends",
+    "says": "says",
+    "says_not": "does not say",
+    "hands_over": "calls a nurse",
+    "follows_up": "plans a check-in",
+    "quickens": "comes more often",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One text in every language of the flow: (language, for everybody, after consent to drug and disease names or "")."""
+
+    label: str
+    texts: tuple[tuple[str, str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReadableFlag:
+    """What calls a nurse: when, why, on what ground; `hears` is empty when the patient gets no text of its own."""
+
+    name: str
+    urgency: Urgency
+    reason: str
+    when: str
+    source: str
+    hears: Said
+
+
+@dataclass(frozen=True, slots=True)
+class ReadableStep:
+    """One step: what it does in a word, when it comes ("" always), its texts, remarks, red flags most urgent first."""
+
+    key: str
+    kind: str
+    only_if: str
+    said: tuple[Said, ...]
+    remarks: tuple[str, ...]
+    flags: tuple[ReadableFlag, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One turn of a case: who does what, in which words, and what must follow."""
+
+    who: str
+    words: str
+    follows: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReadableCase:
+    """A case as a short conversation; `given` is what was known before it."""
+
+    name: str
+    given: tuple[str, ...]
+    turns: tuple[Turn, ...]
+
+
+def cadence_words(cadence: str) -> str:
+    """How often, read aloud: "daily for 14 days, then on Monday, Wednesday and Friday"."""
+    if cadence.startswith("days "):
+        days = cadence.removeprefix("days ").split(", ")
+        return f"on day{'s' if len(days) > 1 else ''} {_listed(days)}"
+    return ", then ".join(_phase(part) for part in cadence.split(", then "))
+
+
+def red_flags_of(flow: Flow) -> int:
+    """How many things of this flow call a nurse: red flags of questions, and steps that hand over."""
+    return sum(len(step.red_flags) for step in flow.questions) + sum(isinstance(step, HandOverStep) for step in flow.steps)
+
+
+def readable_steps(flow: Flow) -> tuple[ReadableStep, ...]:
+    """Every step in its order."""
+    return tuple(_step(flow, step) for step in flow.steps)
+
+
+def readable_cases(cases: Sequence[Case]) -> tuple[ReadableCase, ...]:
+    """Every case in the order of its file."""
+    return tuple(
+        ReadableCase(
+            case.name,
+            tuple(f"{_name(name)}: {_value(value)}" for name, value in case.given.items()),
+            tuple([Turn("At the start", "", tuple(_follows(case.starts)))] if case.starts else [])
+            + tuple(_turn(said) for said in case.talk),
+        )
+        for case in cases
+    )
+
+
+def _phase(text: str) -> str:
+    if match := _FOR.fullmatch(text):
+        return f"{_rule(match[1])} for {match[2]} days"
+    return _rule(text)
+
+
+def _rule(text: str) -> str:
+    if match := _DAYS_OF_WEEK.fullmatch(text):
+        return f"on {_listed([_WEEKDAYS[day] for day in match[1].split(',')])}"
+    if match := _EVERY.fullmatch(text):
+        return f"every {match[2]} {'days' if match[1] == 'DAILY' else 'weeks'}"
+    return text
+
+
+def _listed(words: Sequence[str]) -> str:
+    return f"{', '.join(words[:-1])} and {words[-1]}" if len(words) > 1 else "".join(words)
+
+
+def _step(flow: Flow, step: Step) -> ReadableStep:
+    only_if = " and ".join(condition_words(condition) for condition in step.only_if)
+    flags: tuple[ReadableFlag, ...] = ()
+    said: list[Said] = []
+    remarks: list[str] = []
+    match step:
+        case AskStep():
+            kind = "Question"
+            said = [_said(flow, "Text", step.ask), _said(flow, "Second try", step.ask_again), _said(flow, "Telephone", step.say)]
+            remarks = list(_remarks(step))
+            if step.confirm is not None:
+                said.append(_said(flow, "Asked again for a value far from the last one", step.confirm.ask))
+            ordered = sorted(step.red_flags, key=lambda flag: flag.urgency.rank)
+            flags = tuple(
+                ReadableFlag(
+                    flag.name,
+                    flag.urgency,
+                    flag.reason,
+                    condition_words(flag.when),
+                    flow.sources.get(flag.source, flag.source),
+                    _answer(flow, flag.answer),
+                )
+                for flag in ordered
+            )
+        case TellStep():
+            kind = "Text"
+            said = [_said(flow, "Text", step.tell)] + ([_said(flow, "Telephone", step.say)] if step.say else [])
+        case EducateStep():
+            kind = "Teaches"
+            remarks = [f"One message about {_name(step.educate)}, the next one that this patient has not had."]
+            said = [_said(flow, _name(lesson.name), lesson.text) for lesson in flow.education.get(step.educate, ())]
+        case WaitStep():
+            kind = "Waits"
+            remarks = [f"{step.wait} minutes; then the next question checks again."]
+        case HandOverStep():
+            over = step.hand_over
+            kind = "Calls a nurse"
+            source = flow.sources.get(over.source, over.source)
+            flags = (ReadableFlag(step.key, over.urgency, over.reason, only_if or "always", source, _answer(flow, over.answer)),)
+        case FollowUpStep():
+            kind = "Plans"
+            remarks = [f"One more check-in ({step.follow_up.of}) in {step.follow_up.after} days."]
+        case _:
+            kind = "Keeps"
+            remarks = [f"The answer to {_name(step.record.from_)}, as {_name(step.record.name)}."]
+    return ReadableStep(step.key, kind, only_if, tuple(said), tuple(remarks), flags)
+
+
+def _remarks(step: AskStep) -> Iterable[str]:
+    yield f"Answer: {_name(step.expects)}."
+    if step.choices:
+        yield "Choices: " + ", ".join(f"{number} {_name(choice.value)}" for number, choice in enumerate(step.choices, 1)) + "."
+    if step.range is not None:
+        yield f"A number outside {step.range[0]} to {step.range[1]} is asked again, then a nurse looks."
+    if step.can_raise_emergency:
+        yield "Not asked in the last 2 hours before nobody is on duty."
+    if step.recheck:
+        yield "A safety re-check: no answer in 30 minutes raises the urgency by one class."
+    if step.unclear is not None:
+        yield f"Not understood twice: a nurse looks, {_name(step.unclear.urgency)}."
+
+
+def _said(flow: Flow, label: str, written: Localized) -> Said:
+    known = [(language, written[language]) for language in flow.languages if language in written]
+    return Said(label, tuple((language, text.plain, text.detail) for language, text in known))
+
+
+def _answer(flow: Flow, key: str) -> Said:
+    words = {language: Text(plain=text) for language, text in flow.phrases.get(key, {}).items()}
+    return _said(flow, "Patient hears", words)
+
+
+def _turn(said: Mapping[str, Any]) -> Turn:
+    what = next(word for word in HAPPENINGS if word in said)
+    if what == "silence":
+        return Turn("No answer comes", "", tuple(_follows(said)))
+    if what == "wait":
+        return Turn(f"{said[what]} go by", "", tuple(_follows(said)))
+    return Turn(_SAID[what], str(said[what]), tuple(_follows(said)))
+
+
+def _follows(said: Mapping[str, Any]) -> Iterable[str]:
+    for word, name in _FOLLOWS.items():
+        if word in said:
+            yield f"{name}: {_value(said[word]) or 'none'}"
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{_name(name)} {_value(each)}" for name, each in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(_value(each) for each in value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value).replace("_", " ").replace(".", ": ") if re.fullmatch(r"[a-z_]+(\.[a-z_]+)*", str(value)) else str(value)
+
+
+def _name(name: str) -> str:
+    return str(name).replace("_", " ").replace(".", ": ")
