@@ -80,12 +80,21 @@ def _negated(before: Sequence[str]) -> bool:
 
 
 def answer(line: Line, matches: Sequence[Match], question: Question, symptoms: Sequence[Finding]) -> list[Finding]:
-    """ANSWER to a yes/no or symptom question; a yes to a question that names one symptom also reports that symptom."""
-    if question.expects not in (Expects.YES_NO, Expects.SYMPTOMS):
+    """ANSWER to a yes/no or symptom question; a yes to a question that names one symptom also reports that symptom.
+
+    Of a mood item only that symptom: the score is a value.
+    """
+    if question.expects not in (Expects.YES_NO, Expects.SYMPTOMS, Expects.PHQ_ITEM):
         return []
     masks = masks_named(matches, "not_well")
     conditional = masks_named(matches, "not_a_yes")
     said = [m for m in matches if m.kind == "answer" and not (m.name == "yes" and any(mask.overlaps(m) for mask in conditional))]
+    others = masks_named(matches, "not_an_answer")
+    doubts = [m for m in said if m.name == "unsure"]
+    said = [m for m in said if not any(mask.overlaps(m) and mask.length >= m.length for mask in others)]
+    said = [m for m in said if m.name == "unsure" or not any(doubt.covers(m) for doubt in doubts)]
+    if question.expects is Expects.PHQ_ITEM:
+        return _mood_item(line, said, question)
     well = [match for match in matches if match.kind == "wellness" and not any(mask.overlaps(match) for mask in masks)]
     present = [s for s in symptoms if s.present]
     denied = [s for s in symptoms if s.assertion in (Assertion.DENIED, Assertion.ENDED)]
@@ -115,6 +124,14 @@ def answer(line: Line, matches: Sequence[Match], question: Question, symptoms: S
     if symptoms and not present and question.symptoms and denied:
         return [Finding(FindingKind.ANSWER, "no", "answer.symptom_denied", denied[0].span)]
     return []
+
+
+def _mood_item(line: Line, said: Sequence[Match], question: Question) -> list[Finding]:
+    """The symptom of a mood item that names one, told by "yes" or "sometimes": how often is asked again, that it is there is known."""
+    yes = next((m for m in said if m.name == "yes" and m.first <= LEAD), None)
+    if yes is None or len(question.symptoms) != 1:
+        return []
+    return [Finding(FindingKind.SYMPTOM, question.symptoms[0], "answer.yes", line.span(yes.first, yes.last))]
 
 
 def _part_of(line: Line, match: Match, denied: Sequence[Finding]) -> bool:

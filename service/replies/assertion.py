@@ -134,7 +134,9 @@ class Clauses:
                 return False
             if place in self.list_words:
                 return True
-        return not match.entry.acute and match.first == comma + 1 and match.length <= 3 and cue.name == "negated"
+        if match.entry.acute or match.first != comma + 1 or match.length > 3 or cue.name != "negated":
+            return False
+        return SINCE_WHEN.isdisjoint(self.words[match.last : match.last + 1])
 
     def status(self, match: Match) -> Status:
         """The assertion of one symptom."""
@@ -156,6 +158,8 @@ class Clauses:
     def _negated(self, match: Match) -> bool:
         if self.words[match.last : match.last + 1] == ["?"] and not NO.isdisjoint(self.words[match.last + 1 : match.last + 2]):
             return True
+        if "," in self.words[match.first : match.last] and not WHEN.isdisjoint(self.words[match.last : match.last + 1]):
+            return False  # "sin fiebre, escalofríos por la noche", read by one phrase
         over = self._named("ended")
         negated = [cue for cue in self._named("negated") if not any(cue.overlaps(end) for end in over)]
         if any(self._reaches(cue, match) and not self._stands_alone(cue, match) for cue in negated):
@@ -262,6 +266,9 @@ STILL = frozenset("still since now ever lately today todavia aun sigue siguen si
 """What began long ago is not over."""
 DENIES = frozenset("deny denies denied denying niega nego".split())
 """A list behind one of these runs on over its commas: "denies dizziness, chest pain, cough"."""
+SINCE_WHEN = frozenset("at in when whenever while during since last overnight por en cuando al durante desde anoche".split())
+"""Behind the second of two symptoms these say when it comes, so that it is there: "no fever, chills at night"."""
+WHEN = SINCE_WHEN - {"in", "en", "since", "desde"}
 SPEAKS_OF = frozenset("has had having have got reports says complains feels refiere dice tiene but pero and y".split())
 """Words with which a list of what is denied has ended."""
 DREAMS = ("dream", "nightmare", "son", "pesadilla")

@@ -25,6 +25,10 @@ Taken = set[int]
 """Numbers (by their first word) that something else explains."""
 MONEY = frozenset({"$", "€", "#"})
 HOURS = 24.0
+DAYS = frozenset("day days night nights dia dias noche noches".split())
+"""What is counted when a question asks for days; elsewhere such a number tells how long."""
+WEEKLY = DAYS | {"diario", "semana", "week"}
+EVERY = frozenset("every each cada hace".split())
 LARGEST_CHANGE_LB = 60.0
 """A larger number beside "up" or "down" is the weight itself ("up to 182")."""
 
@@ -83,7 +87,7 @@ def explained(words: Sequence[str], numbers: Sequence[Number], matches: Sequence
     counting = question is not None and question.expects is Expects.COUNT
     blown = question is not None and question.expects is Expects.PEAK_FLOW
     asked_about = plain_words(question.text) if question is not None and counting else []
-    counted = {n.first for n in numbers if n.last < len(words) and words[n.last] in asked_about and len(words[n.last]) > 2}
+    counted = {n.first for n in numbers if n.last < len(words) and _counts(words, n, asked_about)}
     for number in numbers:
         if number.first in counted:
             continue
@@ -142,3 +146,13 @@ def plain_words(text: str) -> list[str]:
     """The words of a question, in their order, in small letters without accents."""
     plain = "".join(sign for sign in unicodedata.normalize("NFKD", text).casefold() if not unicodedata.combining(sign))
     return re.findall(r"[a-z]+", plain)
+
+
+def _counts(words: Sequence[str], number: Number, asked_about: Sequence[str]) -> bool:
+    """True for a number before the noun that was asked for, or before days when days were ("2 days", "un dia"), unless it tells when."""
+    noun = words[number.last]
+    if noun in DAYS:
+        before = words[number.first - 1] if number.first else ""
+        when = words[number.last + 1 : number.last + 2] in (["ago"], ["atras"], ["before"], ["antes"]) or before in EVERY
+        return not when and not WEEKLY.isdisjoint(asked_about)
+    return noun in asked_about and len(noun) > 2

@@ -258,6 +258,8 @@ def _reason(
     effects = [s for s in symptoms if s.name in SIDE_EFFECTS and s.present]
     causes = any(match.kind == "marker" and match.name == "causes" for match in matches)
     best = max(reasons, key=_weight, default=None)
+    if best is not None and best.name == "side_effect" and "telling" not in best.entry.qualifiers and not causes:
+        best = next((m for m in reasons if m.name == "forgot" and "strong" in m.entry.qualifiers), best)
     if best is not None and _weight(best)[0] > 0:
         return Finding(FindingKind.MISSED_REASON, best.name, best.entry.rule, line.span(best.first, best.last))
     if effects and name in ("missed", "partly") and (causes or asked):

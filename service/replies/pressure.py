@@ -26,6 +26,8 @@ FILLERS = frozenset(
     "on number was is of es fue de la el numero my mi at was: : = a en the me salio dio con with y esta estaba value".split()
 )
 LEAST_APART = 5
+SWAPPED = "swapped"
+"""The mark of a pressure whose lower number was told first: it is judged the right way round at once, and asked again."""
 LEAST_APART_SWAPPED = 20
 AROUND_THE_CLOCK = (24.0, 7.0)
 
@@ -75,7 +77,15 @@ def pressures(
         return found, "ambiguous" if asked else ""
     first, second, quantity = chosen
     start, end = min(first.first, second.first), max(first.last, second.last)
-    value = Finding(FindingKind.VALUE, str(Measure.BLOOD_PRESSURE), "value.blood_pressure", line.span(start, end), quantity=quantity)
+    swapped = first.value < second.value and _labels(words, first, second) == ("", "")
+    value = Finding(
+        FindingKind.VALUE,
+        str(Measure.BLOOD_PRESSURE),
+        "value.blood_pressure",
+        line.span(start, end),
+        quantity=quantity,
+        qualifiers=(SWAPPED,) if swapped else (),
+    )
     extra = _third(line, usable, second, words) if pulse is None else None
     if extra is not None:
         used.update(number.first for number in usable if line.span(number.first, number.last) == extra.span)

@@ -13,7 +13,7 @@ from itertools import pairwise
 
 from service.domain.reading import Expects, Finding, FindingKind, Measure, Quantity, Question
 from service.replies.clues import HARD, Candidate, kept, lean
-from service.replies.counted import LARGEST_CHANGE_LB, Taken, composed, explained, plain_words
+from service.replies.counted import DAYS, LARGEST_CHANGE_LB, Taken, composed, explained, plain_words
 from service.replies.measures import (
     CELSIUS,
     MEASURE_OF,
@@ -174,13 +174,15 @@ def _asked(
         numbers = [number for number in numbers if not _behind_a_point(line, number)]
     readings, vague, why = _readings(words, numbers, measure, used)
     if measure is Measure.COUNT:
+        none = [match for match in matches if match.kind == "marker" and match.name == "zero"]
+        readings = [each for each in readings if not any(match.first < each.number.first < match.last for match in none)]
         readings = _of_the_question(words, readings, question)
     if not readings:
         zero = next((match for match in matches if match.kind == "marker" and match.name == "zero"), None)
         if measure in (Measure.SCALE, Measure.COUNT) and zero is not None and not vague and why == "no_answer":
             quantity = Quantity(0.0, PLAUSIBLE[measure].unit)
             return [_finding(line, measure, quantity, zero.first, zero.last, "value.zero")], ""
-        times = [match for match in matches if match.kind == "marker" and match.name in ("count_1", "count_2")]
+        times = [match for match in matches if match.kind == "marker" and match.name.startswith("count_")]
         if measure is Measure.COUNT and len({match.name for match in times}) == 1 and not vague:
             quantity = Quantity(float(times[0].name[-1]), PLAUSIBLE[measure].unit)
             return [_finding(line, measure, quantity, times[0].first, times[0].last, times[0].entry.rule)], ""
@@ -263,7 +265,7 @@ def _standing(words: Sequence[str], number: Number) -> bool:
     after = words[number.last] if number.last < len(words) else ""
     if before in ("the", "that", "this", "no", "any", "every", "each", "which", "another", "good", "bad", "ese", "cada", "ni"):
         return False
-    return after in ("", ".", ",", "!", ";") or UNITS.get(after) == "other" or number.first == 0
+    return after in ("", ".", ",", "!", ";") or UNITS.get(after) == "other" or after in DAYS or number.first == 0
 
 
 def _of_the_question(words: Sequence[str], readings: Sequence[_Reading], question: Question) -> list[_Reading]:
@@ -402,15 +404,19 @@ def _gain(
 
 
 def _phq(line: Line, numbers: Sequence[Number], matches: Sequence[Match], used: Taken) -> tuple[Finding | None, str]:
-    """0-3, in digits or in the words of the four answers."""
-    for match in matches:
-        if match.kind == "marker" and match.name.startswith("phq_"):
+    """0-3, in digits or in the words of the four answers; "sometimes" or a bare yes is none of them, a bare no is "not at all"."""
+    scores = [match for match in matches if match.kind == "marker" and match.name.startswith("phq_")]
+    if any(match.name == "phq_vague" for match in scores):
+        return None, "ambiguous"
+    for match in scores:
+        if match.name[-1].isdigit():
             quantity = Quantity(float(match.name[-1]), "{score}")
             return _finding(line, Measure.SCALE, quantity, match.first, match.last, match.entry.rule), ""
     usable = [number for number in numbers if number.first not in used and not number.weak]
     usable = usable or [number for number in numbers if number.first not in used]
     if len(usable) != 1:
-        return None, "ambiguous" if usable else "no_answer"
+        vague = usable or any(match.kind == "answer" for match in matches)
+        return None, "ambiguous" if vague else "no_answer"
     number = usable[0]
     if number.value not in (0, 1, 2, 3):
         return None, "implausible"

@@ -18,11 +18,13 @@ from service.replies.medication import drugs_asked, medication
 from service.replies.named_death import named_death
 from service.replies.normalise import Line, normalise
 from service.replies.numerals import Number, numbers
+from service.replies.pressure import SWAPPED
 from service.replies.quantities import values
 from service.replies.reaction import reaction
-from service.replies.scan import Match, scan
+from service.replies.scan import Match, scan, topics
 from service.replies.second_look import second_look
 from service.replies.symptoms import choose, findings, weight_changes
+from service.replies.told_bare import bare_values
 from service.replies.unexplained import SENTENCE_ENDS, nothing_known, unexplained
 from service.replies.unexplained import told as told_vaguely
 
@@ -139,6 +141,7 @@ def _content(
         people.append(Finding(FindingKind.THIRD_PARTY, "relative", "contact.carer_reports_danger", span))
     symptoms = [finding for finding in told if finding.kind is FindingKind.SYMPTOM]
     measured, why = values(line, counted, matches, question)
+    measured += bare_values(line, counted, matches, question, topics(lexicon, question), measured)
     found = people + told + measured + weight_changes(line, matches, counted)
     if not kinds & {FindingKind.WRONG_NUMBER, FindingKind.DECEASED}:
         named = drugs_asked(lexicon, question.text) if question is not None else frozenset[str]()
@@ -184,8 +187,9 @@ def _missing(question: Question | None, found: Sequence[Finding], why: str) -> s
     if question is None or any(finding.kind in ABOUT_CONTACT for finding in found):
         return ""
     if question.expects in MEASURE_OF:
-        if any(f.kind is FindingKind.VALUE and f.name == MEASURE_OF[question.expects] for f in found):
-            return ""
+        value = next((f for f in found if f.kind is FindingKind.VALUE and f.name == MEASURE_OF[question.expects]), None)
+        if value is not None:
+            return "implausible" if SWAPPED in value.qualifiers else ""
         limit = any(f.kind is FindingKind.SYMPTOM and "meter_limit" in f.qualifiers for f in found)
         return "" if limit else why or "no_answer"
     wanted = _ANSWERS.get(question.expects)

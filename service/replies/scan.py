@@ -67,12 +67,12 @@ def scan(lexicon: Lexicon, line: Line, question: Question | None) -> list[Match]
         found += _matches(entry, words)
     found.sort(key=lambda match: (match.first, -match.length))
     if any(match.entry.about for match in found):
-        topics = _topics(lexicon, question)
-        found = [match for match in found if not match.entry.about or match.entry.about in topics]
+        about = topics(lexicon, question)
+        found = [match for match in found if not match.entry.about or match.entry.about in about]
     return found
 
 
-def _topics(lexicon: Lexicon, question: Question | None) -> frozenset[str]:
+def topics(lexicon: Lexicon, question: Question | None) -> frozenset[str]:
     """What the words of the question are about: the names of the `topic` entries in it."""
     return frozenset() if question is None or not question.text else _topics_of(lexicon, question.text)
 
