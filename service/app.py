@@ -22,13 +22,13 @@ from service.domain.call import CallInput, CallUpdate
 from service.domain.script import Script
 from service.engine.cases import Ears
 from service.evaluation import judge_text
+from service.evaluation.flows.readable import Shelf
 from service.jobs.heartbeat import Heartbeat
 from service.jobs.work import Surroundings
 from service.settings import TWILIO_API_BASE, Settings, SettingsError
 from service.telephony.port import DeliveryUpdate, Provider, Receiver, Telephone, VoiceReceiver
 from service.telephony.twilio import TwilioProvider, TwilioReceiver, TwilioTelephone, TwilioVoice
 from service.web.client_address import address_behind
-from service.web.flow_pages import Shelf
 from service.web.keys import CLOCK, DATABASE
 from service.web.routes import Route
 from service.web.setup import setup as set_up_pages

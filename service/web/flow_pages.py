@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from uuid import UUID
 
 from aiohttp import web
@@ -13,22 +11,10 @@ from markupsafe import Markup
 from service.actions.publish_flow import FlowState, approve_flow, flow_states
 from service.actions.refusal import Refused
 from service.domain.staff import Permission
-from service.engine import Flow
-from service.engine.cases import Case, Ears
 from service.evaluation.flows.graph import as_svg, as_text
-from service.evaluation.flows.readable import cadence_words, readable_cases, readable_steps, red_flags_of
+from service.evaluation.flows.readable import Flow, Shelf, cadence_words, readable_cases, readable_steps, red_flags_of
 from service.web.keys import CLOCK, DATABASE, WEB_SESSION
 from service.web.render import page, say
-
-
-@dataclass(frozen=True, slots=True)
-class Shelf:
-    """The flows that this process serves, how their cases are read (from files: not in the event loop), and what replies are heard by."""
-
-    flows: Mapping[str, Flow]
-    cases: Callable[[str], Sequence[Case]]
-    ears: Ears
-
 
 SHELF = web.AppKey("SHELF", Shelf)
 

@@ -16,8 +16,9 @@ from service.actions.passwords import Passwords
 from service.clock import Clock
 from service.db.database import Database
 from service.evaluation import Judged
+from service.evaluation.flows.readable import Shelf
 from service.web.client_address import own_address
-from service.web.flow_pages import SHELF, Shelf
+from service.web.flow_pages import SHELF
 from service.web.guard import add_headers, guard
 from service.web.keys import CLIENT_ADDRESS, CLOCK, DATABASE, JUDGE, PASSWORDS, SESSIONS, SHOWN, STATIC, STREAMS
 from service.web.live import stop_streams

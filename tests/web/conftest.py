@@ -24,7 +24,7 @@ from service.content import content_root, load_cases, load_flows, load_lexicon, 
 from service.db.database import Database
 from service.engine.cases import Ears
 from service.evaluation import judge_text
-from service.web.flow_pages import Shelf
+from service.evaluation.flows.readable import Shelf
 from service.web.keys import PASSWORDS
 from tests.seed import KEYRING, PASSWORD, Clinic, Member, seed_clinic
 

@@ -11,8 +11,7 @@ from sqlalchemy import select
 from service.actions.publish_flow import flow_states, publish_flow, withdraw_approval
 from service.db.audit import audit_events
 from service.db.database import Database
-from service.evaluation.flows.readable import cadence_words, readable_cases, readable_steps
-from service.web.flow_pages import Shelf
+from service.evaluation.flows.readable import Shelf, cadence_words, readable_cases, readable_steps
 from tests.seed import Clinic
 from tests.web.conftest import NOW, HandClock, NewBrowser, shelf_of
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from service.domain.urgency import Urgency
-from service.engine.cases import HAPPENINGS, Case
+from service.engine.cases import HAPPENINGS, Case, Ears
 from service.engine.flow import Flow
 from service.engine.steps import AskStep, EducateStep, FollowUpStep, HandOverStep, Step, TellStep, WaitStep
 from service.engine.written import Localized, Text
 from service.evaluation.flows.words import condition_words
+
+__all__ = ["Flow", "Shelf", "cadence_words", "readable_cases", "readable_steps", "red_flags_of"]
 
 _WEEKDAYS = {"MO": "Monday", "TU": "Tuesday", "WE": "Wednesday", "TH": "Thursday", "FR": "Friday", "SA": "Saturday", "SU": "Sunday"}
 _DAYS_OF_WEEK = re.compile(r"FREQ=WEEKLY;BYDAY=((?:MO|TU|WE|TH|FR|SA|SU)(?:,(?:MO|TU|WE|TH|FR|SA|SU))*)")
@@ -30,6 +32,15 @@ _FOLLOWS = {
     "follows_up": "plans a check-in",
     "quickens": "comes more often",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """The flows that this process serves, how their cases are read (from files: not in the event loop), and what replies are heard by."""
+
+    flows: Mapping[str, Flow]
+    cases: Callable[[str], Sequence[Case]]
+    ears: Ears
 
 
 @dataclass(frozen=True, slots=True)
