@@ -206,6 +206,7 @@ class AnyConversation(RuleBasedStateMachine):
         )
         if turn is not None:
             self.session, events = turn
+            self.story += events
             assert self.session.status is Status.ENDED
             assert not any(isinstance(event, QuestionAsked | SessionEnded) for event in events)
 
