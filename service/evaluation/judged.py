@@ -11,9 +11,9 @@ from service.domain.facts import Facts
 from service.domain.reading import Channel, Expects, FindingKind, Question, Reading, Reply
 from service.domain.urgency import Urgency
 from service.replies import Lexicon, labels, read
+from service.replies.unexplained import UNREAD
 from service.triage import Tables, decide
 
-UNREAD = ("unread", "unread_word")
 NOWHEN = datetime(2026, 1, 1, tzinfo=UTC)
 """The text alone is judged: there is no history, so the instant does not matter."""
 HIGH_ALERT_CONDITIONS = frozenset({"anticoagulation"})

@@ -3,7 +3,8 @@
 What phrases have read of danger keeps its urgency: what it doubts is marked `doubted`, at which no rule of the urgency table looks, and
 what it alone sees is a kind of finding of its own. Two things it may settle. Words that no list explains are marked `plain` when it
 reads the whole reply as in need of nobody, and the table then lets them be. And a wish to end the messages that it does not see, read by
-a phrase and not by a keyword, is put before a nurse instead of ending the messages.
+a phrase and not by a keyword, is put before a nurse instead of ending the messages. One that it alone sees ends them, unless the reply
+worries it.
 """
 
 from __future__ import annotations
@@ -98,9 +99,11 @@ def _doses(found: list[Finding], judged: Judgement, *, asked: bool) -> list[Find
 
 
 def _contact(found: list[Finding], judged: Judgement) -> list[Finding]:
-    """A wish to end the messages that no phrase has read; one that it does not see is for a nurse to ask about."""
-    if judged.sure.get(OPT_OUT) is not None and not any(finding.kind in KEEPS_CONTACT for finding in found):
-        return [*found, Finding(FindingKind.OPT_OUT, "intent", RULE, judged.sure[OPT_OUT])]
+    """A wish to end the messages that no phrase has read. One that it does not see, and one that it alone sees in a reply that worries it
+    ("I want out"), is for a nurse to ask about."""
+    if OPT_OUT in judged.sure and not any(finding.kind in KEEPS_CONTACT for finding in found):
+        kind, name = (FindingKind.SIGN, PERHAPS) if judged.level else (FindingKind.OPT_OUT, "intent")
+        return [*found, Finding(kind, name, RULE, judged.sure[OPT_OUT])]
     if OPT_OUT not in judged.unlikely:
         return found
     return [replace(f, kind=FindingKind.SIGN, name=PERHAPS) if f.kind is FindingKind.OPT_OUT and f.name != "keyword" else f for f in found]

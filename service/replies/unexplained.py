@@ -18,6 +18,8 @@ from service.replies.scan import Match, masks_named
 
 WORDS = "words"
 """The name of findings of single words; other names are reports that a phrase makes."""
+UNREAD = ("unread", "unread_word")
+"""Names of the sign that words were read by no phrase: several of them, or a single one."""
 MOST = 20
 SHORTEST = 3
 SHORTEST_SLIP = 5
@@ -164,7 +166,7 @@ def unread(line: Line, matches: Sequence[Match], values: Sequence[Span]) -> Find
     if not places or (len(places) == 1 and len(line.tokens[places[0]].text) == SHORTEST):
         return None
     longer = sum(len(line.tokens[place].text) > SHORTEST for place in places)
-    name = "unread" if len(places) > 2 or longer > 1 else "unread_word"
+    name = UNREAD[0] if len(places) > 2 or longer > 1 else UNREAD[1]
     return Finding(FindingKind.SIGN, name, "unread.words", line.span(places[0], places[-1] + 1))
 
 

@@ -94,6 +94,19 @@ def test_a_wish_to_end_the_messages_that_it_does_not_see_is_for_a_nurse_to_ask_a
         assert read(DOUBTING, Reply(keyword), None).has(FindingKind.OPT_OUT)
 
 
+@pytest.mark.parametrize(("worried", "ends"), [(False, True), (True, False)])
+def test_it_alone_ends_the_messages_only_of_a_reply_that_does_not_worry_it(worried: bool, ends: bool) -> None:
+    assert LEXICON.opinion is not None
+    sure = np.array([-inf if name == "opt_out" else inf for name in LEXICON.opinion.told], np.float32)
+    levels = dict.fromkeys(LEVELS, -inf if worried else inf)
+    lexicon = replace(LEXICON, opinion=replace(OPEN, sure=sure, thresholds={**levels, "plain": -inf}))
+    text = "blue curtains went up over the kitchen shelf"
+    assert not read(replace(LEXICON, opinion=None), Reply(text), None).has(FindingKind.OPT_OUT)
+    found = read(lexicon, Reply(text), None)
+    assert found.has(FindingKind.OPT_OUT) is ends
+    assert found.has(FindingKind.SIGN, "perhaps_opt_out") is not ends
+
+
 @pytest.mark.parametrize(
     ("text", "kept"),
     [("No, I skipped my metoprolol on the road", "missed"), ("I took two of my metoprolol by mistake on the road", "taken")],
