@@ -1,0 +1,76 @@
+"""The pages of the flows in a real browser: at two widths, by keyboard, without JavaScript, without a violation of WCAG 2.2 AA."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+
+import pytest
+from aiohttp.test_utils import TestServer
+from playwright.async_api import Page, expect
+
+from service.actions.publish_flow import publish_flow
+from service.clock import SystemClock
+from service.db.database import Database
+from tests.browser.conftest import Axe, OpenPage
+from tests.browser.test_nurse_pages import SIZES, shot
+from tests.seed import PASSWORD, Clinic, Member
+from tests.web.conftest import make_app, shelf_of
+
+SHELF = ("heart_failure", "asthma", "weekly")
+
+
+@pytest.fixture
+async def flows_base(database: Database, clinic: Clinic) -> AsyncIterator[str]:
+    shelf = shelf_of(*SHELF)
+    await publish_flow(database, clinic.organization_id, shelf.flows["heart_failure/daily"], datetime.now(UTC))
+    async with TestServer(make_app(database, SystemClock(), shelf=shelf)) as server:
+        yield str(server.make_url("")).rstrip("/")
+
+
+async def sign_in(page: Page, base: str, member: Member) -> None:
+    await page.goto(f"{base}/sign-in")
+    await page.get_by_label("E-mail address").fill(member.email)
+    await page.get_by_label("Password").fill(PASSWORD)
+    await page.get_by_role("button", name="Sign in").click()
+    await page.wait_for_url(lambda url: "/sign-in" not in url)
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+async def test_flows_are_read_at_every_width(
+    open_page: OpenPage, flows_base: str, clinic: Clinic, axe: Axe, width: int, height: int
+) -> None:
+    page = await open_page(width=width, height=height)
+    await sign_in(page, flows_base, clinic.nora)
+    await page.get_by_role("link", name="Flows", exact=True).click()
+    await expect(page.get_by_role("heading", name="Flows")).to_be_visible()
+    await axe(page)
+    await shot(page, "flows")
+    for key in ("heart_failure/daily", "asthma/weekly", "weekly/how_are_you"):
+        await page.goto(f"{flows_base}/flows/{key}")
+        assert await page.evaluate("document.documentElement.scrollWidth") <= width
+        english, spanish = (await page.locator(".both-one").all())[:2]
+        one, other = await english.bounding_box(), await spanish.bounding_box()
+        assert one is not None
+        assert other is not None
+        assert (one["y"] == other["y"]) == (width > 768)  # side by side, or one below the other
+        if key != "heart_failure/daily":  # the same parts, so many times over that axe takes half a minute
+            await axe(page)
+        await shot(page, f"flow-{key.replace('/', '-')}")
+
+
+async def test_a_flow_is_read_and_approved_by_keyboard_without_javascript(open_page: OpenPage, flows_base: str, clinic: Clinic) -> None:
+    page = await open_page(javascript=False)
+    await sign_in(page, flows_base, clinic.ada)
+    await page.goto(f"{flows_base}/flows/heart_failure/daily")
+    case = page.locator("details.case").first
+    await case.locator("summary").focus()
+    await page.keyboard.press("Enter")
+    await expect(case.locator("ol")).to_be_visible()
+    tick = page.get_by_role("checkbox")
+    await tick.focus()
+    await page.keyboard.press("Space")
+    await page.keyboard.press("Tab")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("status")).to_contain_text("You have approved")
+    await expect(page.locator("#approval")).to_contain_text("Approved by Ada")
