@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from service.actions.change_cadence import follow_up, quicken
+from service.actions.change_cadence import NOT_PLANNED, change_cadence
 from service.actions.knowledge import Knowledge
 from service.actions.raise_escalation import Whose, raise_escalation
 from service.db import check_in, communication, observation
@@ -163,10 +163,11 @@ def apply_events(
                 observation.keep_answer(changes, name=event.name, finding=event.finding, **whose)
             case EducationGiven():
                 observation.keep_lesson(changes, topic=event.topic, name=event.name, **whose)
-            case FollowUpPlanned():
-                follow_up(changes, context, waiting.enrollment_id, event)
-            case CadenceQuickened():
-                quicken(changes, context, waiting.enrollment_id, event)
+            case FollowUpPlanned() | CadenceQuickened():
+                try:
+                    context = change_cadence(changes, context, waiting.enrollment_id, event)
+                except ValueError:  # one line of dates must not keep the reply's red flags from being raised
+                    fired.append(NOT_PLANNED)
             case WaitSet():
                 until = event.until
             case SessionEnded():

@@ -30,7 +30,7 @@ from service.domain.wording import Wording
 from service.engine import Flow, Session, late_answer, late_question, question_of, resume
 from service.engine.session import finding_to_json
 from service.replies import is_pleasantry, read
-from service.triage import decide
+from service.triage import amount_of, decide
 
 FOLLOW_THROUGH = timedelta(minutes=60)
 """How long a bare 1, 2 or 3 answers the safety text (decisions 6)."""
@@ -49,6 +49,8 @@ CRISIS = "crisis"
 """Key of the answer to somebody who may hurt themselves."""
 MACHINE = "machine"
 """Version of the rules below: items the machine opens for its own reasons (decisions 2)."""
+LIMIT_NOT_READ = "limit_not_read"
+"""Told once on an item, not at every text: a personal limit that the rules had to leave out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,10 +323,14 @@ def _obey(changes: Changes, context: PatientContext, heard: Heard, reading: Read
     """Wishes and facts that bind the machine at once, before any next send; each asks a nurse to look."""
     fired: list[Fired] = []
 
-    def flag(rule: str, reason: str, kind: FindingKind) -> None:
+    def flag(rule: str, reason: str, kind: FindingKind | None = None) -> None:
         spans = tuple(finding.span for finding in reading.findings if finding.kind is kind)
         fired.append(Fired(f"machine.{rule}", MACHINE, Urgency.SAME_DAY, reason, "Rounds' own rule, see the clinical safety notice", spans))
 
+    known_to_be = {rule for rule, _ in context.item.concerns} if context.item else set()
+    odd = [limit.name for limit in context.limits if amount_of(limit) is None]
+    if odd and f"machine.{LIMIT_NOT_READ}" not in known_to_be:
+        flag(LIMIT_NOT_READ, f"A personal limit has a unit that is not known and does not count: {', '.join(odd)}. Write it anew")
     if heard.media_count:
         flag("media", "Sent a picture or recording, which is not shown here: ask what it shows", FindingKind.UNCLEAR)
     if reading.has(FindingKind.UNSAFE_TO_CONTACT):

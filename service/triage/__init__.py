@@ -6,6 +6,7 @@ Flows use `build_rule` and `evaluate` for their own red flags, so that one place
 from service.triage.conditions import Condition, build_condition, steps_named, symptoms_named
 from service.triage.decide import Undecided, decide, evaluate
 from service.triage.operators import judge
+from service.triage.readings import amount_of
 from service.triage.tables import Rule, Tables, TablesError, build_rule, build_tables
 from service.triage.units import parse_amount, parse_period
 from service.triage.written import ConditionError
@@ -17,6 +18,7 @@ __all__ = [
     "Tables",
     "TablesError",
     "Undecided",
+    "amount_of",
     "build_condition",
     "build_rule",
     "build_tables",

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from operator import ge, gt, le, lt
 from statistics import fmean, median
 
-from service.domain.facts import Facts, PastValue
+from service.domain.facts import Facts, PastValue, PersonalLimit
 from service.domain.reading import Finding, FindingKind, Measure
 from service.triage.conditions import PRESSURE_PARTS, Change, Condition
 from service.triage.units import parse_amount, parse_difference
@@ -132,11 +132,24 @@ def _comparisons(condition: Condition, name: str, facts: Facts) -> tuple[tuple[s
 def _limited(amount: float, condition: Condition, facts: Facts, *, upward: bool, difference: bool = False) -> float:
     """The personal limit in place of the row's amount. It may always tighten; it loosens only when its author said so."""
     limit = facts.limit(condition.limit) if condition.limit else None
-    if limit is None:
+    personal = amount_of(limit, difference=difference)
+    if limit is None or personal is None:
         return amount
-    personal, _ = (parse_difference if difference else parse_amount)(f"{limit.amount} {limit.unit}")
     tighter = personal <= amount if upward else personal >= amount
     return personal if tighter or (limit.loosens and limit.author.strip()) else amount
+
+
+def amount_of(limit: PersonalLimit | None, *, difference: bool = False) -> float | None:
+    """A personal limit in the stored unit; None without one, and when its unit is not known: the row's amount counts then.
+
+    One patient's odd limit must not keep the other rules from judging their reply.
+    """
+    if limit is None:
+        return None
+    try:
+        return (parse_difference if difference else parse_amount)(f"{limit.amount} {limit.unit}")[0]
+    except ValueError:
+        return None
 
 
 def _change(change: Change, name: str, value: float, told: Told) -> float | None:
@@ -148,17 +161,17 @@ def _change(change: Change, name: str, value: float, told: Told) -> float | None
 
 
 def _baseline(name: str, told: Told) -> float | None:
-    limit = told.facts.limit(f"baseline_{name}")
-    if limit is not None:
-        return parse_amount(f"{limit.amount} {limit.unit}")[0]
+    personal = amount_of(told.facts.limit(f"baseline_{name}"))
+    if personal is not None:
+        return personal
     usual = _earlier(name, told, told.now - BASELINE)
     return median(usual) if len(usual) >= FEWEST else None
 
 
 def _best(name: str, told: Told) -> float | None:
-    limit = told.facts.limit(f"best_{name}")
-    if limit is not None:
-        return parse_amount(f"{limit.amount} {limit.unit}")[0]
+    personal = amount_of(told.facts.limit(f"best_{name}"))
+    if personal is not None:
+        return personal
     earlier = _earlier(name, told, None)
     return max(earlier) if len(earlier) >= FEWEST else None
 

@@ -9,11 +9,11 @@ from sqlalchemy import insert, update
 
 from service.actions.time_out_sessions import time_out_sessions
 from service.db.check_in import enrollments, flow_sessions
-from service.db.escalation import escalations, pages
-from service.db.patient import consents
+from service.db.escalation import concerns, escalations, pages
+from service.db.patient import consents, limits
 from service.db.schema import new_id
 from service.domain.urgency import by_rank
-from tests.actions.house import NIGHT, House
+from tests.actions.house import MONDAY, NIGHT, House
 
 
 @pytest.mark.law(1)
@@ -69,3 +69,23 @@ async def test_after_words_of_self_harm_the_check_in_asks_and_teaches_nothing_mo
     assert len(await house.sent("check_in")) == asked
     [session] = await house.rows(flow_sessions)
     assert session.status == "ended"
+
+
+@pytest.mark.law(1)
+async def test_a_personal_limit_in_no_known_unit_keeps_no_red_flag_back_and_is_told_once(house: House) -> None:
+    chi = house.clinic.chi
+    await house.text(chi.number, "my weight is 180")
+    whose = {"id": new_id(MONDAY), "organization_id": house.clinic.organization_id, "patient_id": chi.id}
+    limit = {"name": "weight_gain_24h", "amount": 2.0, "unit": "pounds", "loosens": False, "author": "Dr. Adams", "reason": "frail"}
+    async with house.database.transaction() as connection:
+        await connection.execute(insert(limits).values(**whose, **limit, signed_at=MONDAY))
+    house.clock.time += timedelta(days=1)
+    await house.text(chi.number, "my weight is 184 and I have crushing chest pain")
+    await house.text(chi.number, "my weight is 184")
+    told = [row.rule for row in await house.rows(concerns)]
+    assert {"chest_pain", "weight_gain_24h"} <= set(told)
+    assert told.count("machine.limit_not_read") == 1
+    assert "machine.not_read" not in told
+    [item] = await house.rows(escalations)
+    assert by_rank(item.urgency_rank) == "emergency"
+    assert len(await house.sent("safety")) == 1

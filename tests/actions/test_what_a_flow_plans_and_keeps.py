@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
+import pytest
+
+from service.actions.change_cadence import change_cadence
+from service.db.changes import Changes
 from service.db.check_in import check_ins, enrollments, flow_sessions
 from service.db.communication import communications
+from service.db.contexts import load_contexts
 from service.db.escalation import concerns, escalations
 from service.db.observation import observations
+from service.domain.event import CadenceQuickened, FollowUpPlanned
 from service.domain.urgency import Urgency
 from tests.actions.house import MONDAY, House
 from tests.flows.model import KINDS
@@ -102,3 +108,33 @@ async def test_a_safety_re_check_without_an_answer_raises_the_urgency_by_one_cla
     [late] = await house.rows(observations, observations.c.value == 102)
     assert late.check_in_id == session.check_in_id, "an answer that comes after all is put to the re-check"
     assert len(await house.rows(escalations)) == 1
+
+
+async def test_two_changes_of_the_dates_in_one_transaction_both_count(house: House) -> None:
+    chi = house.clinic.chi
+    enrollment = await house.enroll(chi, KINDS, rule=KINDS.cadence)
+    async with house.database.transaction() as connection:
+        context = (await load_contexts(connection, [chi.id], house.clock.now()))[chi.id]
+        changes = Changes(house.clock.now())
+        for flow, days in ((KINDS.key, 1), ("other/flow", 1), ("other/flow", 2)):
+            event = FollowUpPlanned("again", flow, days)
+            context = change_cadence(changes, context, enrollment, event)
+        change_cadence(changes, context, enrollment, CadenceQuickened(1, 14))
+        await changes.write(connection)
+    own, other = await house.rows(enrollments)
+    assert own.rule == f"{KINDS.cadence}, plus daily from {TUESDAY} for 14 d, once on {TUESDAY}"
+    assert (other.flow, other.rule, other.stops_on) == ("flow", "once on 2026-11-25", date(2026, 11, 25))
+
+
+@pytest.mark.law(1)
+async def test_dates_that_cannot_be_changed_keep_no_red_flag_back(house: House) -> None:
+    """The enrollment's dates are those of an earlier version of the flow: without phases, so that there is none to go back to."""
+    enrollment = await house.enroll(house.clinic.chi, KINDS, rule="days 1, 7, 14")
+    await house.check_in(house.clinic.chi, KINDS, enrollment)
+    await answer(house, "301")
+    told = [row.rule for row in await house.rows(concerns)]
+    assert "machine.check_ins_not_planned" in told
+    assert "glucose_300" in told
+    assert "machine.not_read" not in told
+    [place] = await house.rows(enrollments)
+    assert place.rule == "days 1, 7, 14"

@@ -120,6 +120,21 @@ def test_a_personal_limit_moves_what_is_counted_and_averaged() -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "when", "now", "expected"),
+    [
+        ("glucose_high", {"value": "glucose", "above": 300, "limit": "glucose_high"}, value("glucose", 301), TRUE),
+        ("glucose_high", {"value": "glucose", "above": 300, "limit": "glucose_high"}, value("glucose", 300), FALSE),
+        ("baseline_glucose", {"value": "glucose", "worse_than_baseline": 50}, value("glucose", 150), TRUE),
+        ("best_peak_flow", {"value": "peak_flow", "below_percent_of_best": 50}, value("peak_flow", 199), TRUE),
+    ],
+)
+def test_a_personal_limit_in_no_known_unit_does_not_count(name: str, when: dict[str, Any], now: Finding, expected: bool) -> None:
+    history = past("glucose", (3, 100), (2, 100), (1, 100)) + past("peak_flow", (3, 400), (2, 400), (1, 400))
+    limits = (PersonalLimit(name, 200, "spoons", "Dr. Adams", loosens=True),)
+    assert verdict(when, [now], Facts(history=history, limits=limits)) is expected
+
+
+@pytest.mark.parametrize(
     ("measure", "usual", "now", "worse_by", "expected"),
     [
         ("spo2", [(72, 95), (48, 96), (24, 97)], 92, "4 %", TRUE),
