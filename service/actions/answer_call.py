@@ -40,6 +40,8 @@ _TOLD = (
     FindingKind.UNSAFE_TO_CONTACT, FindingKind.MEDICATION, FindingKind.REQUEST, FindingKind.HELP,
 )  # fmt: skip
 """What counts whoever says it, also before the identity check (decisions 19)."""
+BINDING = (FindingKind.OPT_OUT, FindingKind.WRONG_NUMBER, FindingKind.DECEASED, FindingKind.HOSPICE, FindingKind.UNSAFE_TO_CONTACT)
+"""What binds us at once, whatever was asked."""
 
 
 @dataclass(slots=True)
@@ -201,12 +203,12 @@ def back(line: Line, said: Sequence[str]) -> Prompt:
     return go_on(line, said)
 
 
-def aside(line: Line, words: Words) -> Prompt | None:
-    """Words that answer no question of ours, when they tell of danger or bind us; None when they say nothing of the kind."""
+def aside(line: Line, words: Words, kinds: Sequence[FindingKind] = _TOLD) -> Prompt | None:
+    """Words that answer no question of ours, when they tell of danger or hold one of these; None when they do not."""
     reading = read_words(line, words.text, None)
     facts = line.context.facts(line.changes.now)
     decision = decide(line.knowledge.tables, reading.findings, facts, line.changes.now, None)
-    if decision.urgency not in SHARP and not any(reading.has(kind) for kind in _TOLD):
+    if decision.urgency not in SHARP and not any(reading.has(kind) for kind in kinds):
         return None
     one = understand(line.changes, line.knowledge, line.context, None, as_heard(line, words, None))
     if not line.call.identified:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from service.actions.answer_call import (
+    BINDING,
     SHARP,
     Line,
     as_heard,
@@ -50,7 +51,6 @@ from service.engine.steps import AskStep
 from service.triage import decide
 
 YES_OR_NO = Question(Expects.YES_NO, step="telephone")
-_BINDING = (FindingKind.OPT_OUT, FindingKind.WRONG_NUMBER, FindingKind.DECEASED, FindingKind.HOSPICE, FindingKind.UNSAFE_TO_CONTACT)
 
 
 def pick_up(line: Line) -> Prompt:
@@ -68,7 +68,7 @@ def take_step(line: Line) -> Prompt:
     """What is said after this input, with everything that follows from it in the changes."""
     call = line.call
     if call.turn >= MOST_TURNS:
-        return line.end([line.voice.text("goodbye")])
+        return (aside(line, Words(line.heard.spoken, False)) if line.heard.spoken else None) or line.end([line.voice.text("goodbye")])
     if call.stage is Stage.PERSON:
         return line.end([line.voice.text("goodbye")]) if line.heard.connected else nobody_there(line)
     meaning = meant(call, line.heard, _asked(line), line.script)
@@ -92,6 +92,8 @@ def _identity(line: Line, words: Words) -> Prompt:
     digits = digits_of(line.heard, line.knowledge.lexicon, line.call.language)
     if proves_identity(digits, birth_year=line.birth_year, pin=line.pin):
         line.move(identified=True, tries=0)
+        if (danger := _danger(line, words)) is not None:
+            return danger
         before = introduction(line.flow, line.session, line.voice.facts, line.call.language) if line.flow and line.session else []
         return go_on(line, [line.voice.text("thank_you"), *before])
     return (aside(line, words) if line.heard.spoken else None) or _not_identified(line, "identity_again")
@@ -147,7 +149,7 @@ def _alarms(line: Line, session: Session, words: Words, question: Question) -> b
     facts, now = line.context.facts(line.changes.now), line.changes.now
     reading = read_words(line, words.text, question)
     decision = decide(line.knowledge.tables, reading.findings, facts, now, question)
-    if decision.urgency in SHARP or any(reading.has(kind) for kind in _BINDING):
+    if decision.urgency in SHARP or any(reading.has(kind) for kind in BINDING):
         return True
     event = ReplyRead(reading.findings, reading.missing, now, decision.urgency, bool(decision.answer))
     _, events = resume(line.flow, session, event, facts, now)
@@ -155,7 +157,9 @@ def _alarms(line: Line, session: Session, words: Words, question: Question) -> b
 
 
 def _heard(line: Line, words: Words) -> Prompt:
-    """The answer to "we heard ..., is that right?"."""
+    """The answer to "we heard ..., is that right?". What it tells of danger besides counts more than what it confirms."""
+    if (danger := _danger(line, words)) is not None:
+        return danger
     answer = _yes_or_no(line, words)
     if answer == "yes":
         line.move(stage=Stage.QUESTION)
@@ -180,14 +184,21 @@ def _misheard(line: Line) -> Prompt:
 
 
 def _value(line: Line, words: Words) -> Prompt:
-    """The answer to a value read back after it has called a nurse; the alarm stands either way."""
+    """The answer to a value read back after it has called a nurse; the alarm stands either way, and so does what is told besides."""
+    if line.heard.spoken and (told_besides := aside(line, words)) is not None:
+        return told_besides
     answer = _yes_or_no(line, words)
     if answer == "yes":
         return go_on(line, [])
     if answer == "no" and line.flow is not None:
         line.move(stage=Stage.CORRECT, tries=0)
         return line.voice.once_more(line.flow, line.call.flagged, [line.voice.text("say_it_again")], line.call.language)
-    return aside(line, words) or _once_more(line) or go_on(line, [])
+    return _once_more(line) or go_on(line, [])
+
+
+def _danger(line: Line, words: Words) -> Prompt | None:
+    """The answer to danger, or to what binds us, that is told along with a yes, a no or a year of birth; None without any."""
+    return aside(line, words, BINDING) if line.heard.spoken else None
 
 
 def _correct(line: Line, words: Words) -> Prompt:
@@ -209,7 +220,10 @@ def _safety(line: Line, words: Words) -> Prompt:
 def _stop(line: Line, words: Words) -> Prompt:
     if _yes_or_no(line, words) == "yes":
         heard = replace(as_heard(line, words, YES_OR_NO), keyword="STOP")
-        line.context = understand(line.changes, line.knowledge, line.context, None, heard).context
+        one = understand(line.changes, line.knowledge, line.context, None, heard)
+        if one.decision.urgency is Urgency.EMERGENCY:
+            return respond(line, one, "", "")
+        line.context = one.context
         return line.end([line.voice.text("opt_out_confirmation")])
     return aside(line, words) or back(line, [])
 

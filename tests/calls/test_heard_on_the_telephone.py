@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 import pytest
 
 from service.engine.call import Stage
 from service.engine.given import facts_of
 from tests.actions.house import content
 from tests.calls.wire import Wire
+from tests.stand_in_twilio.calls import PlacedCall
 
 
 def wire_for(key: str, language: str) -> Wire:
@@ -155,3 +158,59 @@ async def test_a_safety_re_check_is_announced_at_the_end_of_the_call() -> None:
     assert "Después le preguntamos otra vez" in said
     assert wire.session is not None
     assert wire.session.wait_until is not None
+
+
+async def _at_the_identity_check(wire: Wire) -> PlacedCall:
+    return await wire.ring()
+
+
+async def _at_a_read_back(wire: Wire) -> PlacedCall:
+    call, _ = await wire.identified()
+    await call.speak("one twenty over eighty" if wire.facts.language == "en" else "ciento veinte sobre ochenta", confidence=0.2)
+    assert wire.stands.stage is Stage.HEARD
+    return call
+
+
+async def _at_a_value_read_back(wire: Wire) -> PlacedCall:
+    call, _ = await wire.identified()
+    await call.press("190*100#")
+    assert wire.stands.stage is Stage.VALUE
+    return call
+
+
+async def _at_no_more_calls(wire: Wire) -> PlacedCall:
+    call, _ = await wire.identified()
+    await call.press("9#")
+    assert wire.stands.stage is Stage.STOP
+    return call
+
+
+@pytest.mark.law(1)
+@pytest.mark.parametrize("at", [_at_the_identity_check, _at_a_read_back, _at_a_value_read_back, _at_no_more_calls])
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("en", "nineteen fifty and I have bad chest pain"),
+        ("en", "yes, and I have bad chest pain"),
+        ("en", "no, I have bad chest pain"),
+        ("en", "no, I want to kill myself"),
+        ("es", "mil novecientos cincuenta y me duele mucho el pecho"),
+        ("es", "sí, y me duele mucho el pecho"),
+        ("es", "no, me duele mucho el pecho"),
+    ],
+)
+async def test_danger_told_along_with_an_answer_counts(at: Callable[[Wire], Awaitable[PlacedCall]], language: str, words: str) -> None:
+    wire = wire_for("hypertension/readings", language)
+    call = await at(wire)
+    before = len(wire.rules)
+    said = await call.speak(words, confidence=0.4)
+    assert {"chest_pain", "self_harm_words"} & {*wire.rules[before:]}, wire.rules
+    assert "9 1 1" in said or "9 8 8" in said
+    assert wire.stands.stage is Stage.SAFETY
+
+
+async def test_a_wrong_number_told_along_with_an_answer_ends_the_call() -> None:
+    wire = wire_for("hypertension/readings", "en")
+    call = await _at_a_read_back(wire)
+    assert (await call.speak("no, you have the wrong number")).over
+    assert "machine.wrong_number" in wire.rules
