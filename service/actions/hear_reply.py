@@ -123,7 +123,9 @@ def understand(changes: Changes, knowledge: Knowledge, context: PatientContext, 
     decision = decide(knowledge.tables, reading.findings, facts, changes.now, question)
     stranger = reading.has(FindingKind.WRONG_NUMBER) or (question is NUMBER_QUESTION and reading.has(FindingKind.ANSWER, "no"))
     communication_id = _keep(changes, context, heard, reading, stranger)
-    aftermath = _converse(changes, context, flow, heard, reading, decision, facts, communication_id)
+    followed = follow_through(reading) if question is SAFETY_QUESTION else None
+    late = _may_be_late(context, heard) if followed is None else None  # an answer to the safety text answers nothing else
+    aftermath = _converse(changes, context, flow, late, heard, reading, decision, facts, communication_id)
     context = aftermath.context
     observation.record(
         changes,
@@ -135,7 +137,6 @@ def understand(changes: Changes, knowledge: Knowledge, context: PatientContext, 
         taken_at=heard.received_at,
     )
     context, machine = _obey(changes, context, heard, reading, stranger)
-    followed = follow_through(reading) if question is SAFETY_QUESTION else None
     fired = _once([*decision.fired, *aftermath.fired, *machine, *([followed] if followed else [])])
     unanswered = _may_be_late(before, heard) is not None and context.late is not None
     if not fired and not _consumed(knowledge, context, heard, reading, question, unanswered=unanswered):
@@ -292,6 +293,7 @@ def _converse(
     changes: Changes,
     context: PatientContext,
     flow: Flow | None,
+    late: WaitingSession | None,
     heard: Heard,
     reading: Reading,
     decision: Decision,
@@ -303,7 +305,6 @@ def _converse(
     An emergency ends the questions: what was answered is kept, nothing more is asked.
     """
     waiting = context.session
-    late = _may_be_late(context, heard)
     if flow is None or heard.by_related_person or (waiting is None and late is None):
         return Aftermath(context)
     heard_as = ReplyRead(reading.findings, reading.missing, heard.received_at, decision.urgency, bool(decision.answer))

@@ -253,11 +253,27 @@ async def _hear(
 
 
 def _one_patient(changes: Changes, knowledge: Knowledge, desk: _Desk, patient_id: UUID, heard: Heard) -> UUID:
-    context = desk.contexts[patient_id]
-    flow = desk.flows.get(context.conversation.flow_version_id) if context.conversation else None
-    context, communication_id = hear_reply(changes, knowledge, context, flow, heard)
+    before = desk.contexts[patient_id]
+    flow = desk.flows.get(before.conversation.flow_version_id) if before.conversation else None
+    one = Changes(changes.now)
+    try:
+        context, communication_id = hear_reply(one, knowledge, before, flow, heard)
+    except Exception as error:
+        if flow is None:
+            raise
+        _log.error("check_in_failed_at_a_reply", error=type(error).__name__)
+        one = Changes(changes.now)  # what is dangerous does not wait for the check-in (law 1): heard once more, without it
+        context, communication_id = hear_reply(one, knowledge, before, None, heard)
+        item = raise_escalation(one, knowledge, Whose.patient(context), [_NOT_TAKEN_IN], communication_id=communication_id)
+        context = replace(context, item=item)
+    changes.merge(one)
     desk.contexts[patient_id] = context
     return communication_id
+
+
+_NOT_TAKEN_IN = Fired(
+    "machine.not_taken_in", MACHINE, Urgency.URGENT, "The check-in failed at this text and waits: read it now", "Rounds' own rule"
+)
 
 
 def _identified(

@@ -6,6 +6,8 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+import pytest
+
 from service.db.check_in import check_ins, flow_sessions
 from service.db.communication import communications
 from service.db.escalation import concerns
@@ -93,9 +95,27 @@ async def test_what_comes_too_late_or_answers_another_question_is_read_by_a_pers
     assert (await rules(house))[-1] == "machine.not_read_yet"
 
 
+@pytest.mark.law(1)
 async def test_a_red_flag_in_a_late_text_is_raised_whatever_it_answers(house: House) -> None:
     await given_up(house)
     await house.text(CHI, "I have crushing chest pain")
     [safety] = await house.sent("safety")
     assert "911" in safety.body
     assert any(row.urgency_rank == Urgency.EMERGENCY.rank for row in await house.rows(concerns))
+
+
+async def test_the_answer_to_a_safety_text_is_not_taken_for_a_late_one(house: House) -> None:
+    flow = content().flows["post_discharge/check_in"]
+    check_in = await house.check_in(house.clinic.chi, flow, await house.enroll(house.clinic.chi, flow))
+    for _ in range(8):
+        if (await of(house, check_in)).status == "silent":
+            break
+        await house.silence(hours=3)
+    [session] = await house.rows(flow_sessions)
+    assert session.state["left_open"] == "feeling", "a question with options, to which a 2 would be an answer"
+    await house.text(CHI, "I have crushing chest pain")
+    await house.text(CHI, "2")
+    assert "safety.cannot" in await rules(house)
+    [session] = await house.rows(flow_sessions)
+    assert session.state["left_open"] == "feeling"
+    assert (await of(house, check_in)).status == "silent"

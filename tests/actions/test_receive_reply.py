@@ -111,6 +111,22 @@ async def test_a_reply_that_cannot_be_read_becomes_work_for_a_nurse(house: House
     assert kept.body == "hello"
 
 
+@pytest.mark.law(1)
+async def test_a_check_in_that_fails_keeps_no_red_flag_back(house: House) -> None:
+    chi = house.clinic.chi
+    await house.start_flow(chi)
+    async with house.database.transaction() as connection:  # any bug in the engine looks like this
+        await connection.execute(update(flow_sessions).values(state={"flow": "heart_failure/daily"}))
+    assert await house.text(chi.number, "180 and I have crushing chest pain") is Receipt.STORED
+    assert await house.text(chi.number, "hello") is Receipt.STORED
+    told = [row.rule for row in await house.rows(concerns)]
+    assert "chest_pain" in told
+    assert told.count("machine.not_taken_in") == 2
+    [item] = await house.rows(escalations)
+    assert by_rank(item.urgency_rank) == "emergency"
+    assert len(await house.sent("safety")) == 1
+
+
 @pytest.mark.law(12)
 async def test_one_message_that_cannot_be_written_does_not_fail_its_neighbours(house: House) -> None:
     ana, chi = house.clinic.ana, house.clinic.chi
