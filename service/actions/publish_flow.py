@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -87,7 +88,7 @@ async def approve_flow(
         raise Refused(
             "This is not the version that the file holds now: read the file, then approve the version that `rounds flows list` shows."
         )
-    if wrong := unfit(flow, cases, ears, now.date()):
+    if wrong := await asyncio.to_thread(unfit, flow, cases, ears, now.date()):  # seconds of reading: replies come in meanwhile
         more = f" (and {len(wrong) - MOST_TOLD} more)" if len(wrong) > MOST_TOLD else ""
         raise Refused(f"This version cannot be approved: {'; '.join(wrong[:MOST_TOLD])}{more}. `rounds flows check {flow.key}` tells all.")
     async with database.transaction() as connection:

@@ -66,8 +66,11 @@ def hear(
     urgency = highest([*(fired.urgency for _, _, fired in flags), *([event.urgency] if event.urgency else [])])
     said = _safety_answer(flow, session, event, [fired for _, _, fired in flags], facts)
     events += said
+    quiet = bool(said) or event.answered
+    universal = [event.urgency] if event.answered and event.urgency else []
+    safe = highest([*universal, *(fired.urgency for _, _, fired in flags if fired.answer)])
     if late:
-        return _late(flow, session, facts, now, events, quiet=bool(said) or event.answered)
+        return _late(flow, session, facts, now, events, quiet=quiet, answered=safe)
     if urgency is Urgency.EMERGENCY:
         return end(flow, session, Outcome.RED_FLAG, facts, now, events)
     if any(finding.kind in NO_MORE_QUESTIONS for finding in findings):
@@ -76,25 +79,42 @@ def hear(
         return too_long(flow, session, facts, now, events)
     if waiting and not answered:
         return still_waiting(session, events)
-    quiet = bool(said) or event.answered
     if answered and (session.confirming or not needs_confirming(step, session, facts)):
-        return go_on(flow, session, facts, now, events, quiet=quiet)
+        return go_on(flow, session, facts, now, events, quiet=quiet, answered=safe)
     confirming = answered or session.confirming
     if session.tries + 1 >= MAX_TRIES:
-        return _to_a_nurse(flow, session, step, "confirmed" if confirming else "understood", facts, now, events, quiet=quiet)
+        what = "confirmed" if confirming else "understood"
+        return _to_a_nurse(flow, session, step, what, facts, now, events, quiet=quiet, answered=safe)
     text = step.confirm.ask if confirming and step.confirm is not None else step.ask_again
     return ask(flow, replace(session, tries=session.tries + 1, confirming=confirming), step, text, facts, now, events)
 
 
-def _late(flow: Flow, session: Session, facts: Facts, now: datetime, events: list[Event], *, quiet: bool) -> Turn:
-    if not quiet:
-        events.append(MessageSaid(session.step, answer_text(flow, "thanks", session, facts, None), session.language))
+def _late(
+    flow: Flow, session: Session, facts: Facts, now: datetime, events: Sequence[Event], *, quiet: bool, answered: Urgency | None
+) -> Turn:
     ended, followed = end(flow, session, Outcome.SILENT, facts, now, events)
-    return ended, followed[:-1]  # that it has ended was told when it did
+    handed = [event.fired for event in followed[len(events) :] if isinstance(event, RedFlagFound) and event.fired.answer]
+    worst = min(handed, key=lambda fired: fired.urgency.rank, default=None)
+    said: list[MessageSaid] = []
+    if worst is not None and (answered is None or worst.urgency.rank < answered.rank):
+        text = answer_text(flow, worst.answer, session, facts, worst.urgency)
+        said.append(MessageSaid(session.step, text, session.language, safety=True))
+    elif not quiet:
+        said.append(MessageSaid(session.step, answer_text(flow, "thanks", session, facts, None), session.language))
+    return ended, (*followed[:-1], *said)  # that it has ended was told when it did
 
 
 def _to_a_nurse(
-    flow: Flow, session: Session, step: AskStep, what: str, facts: Facts, now: datetime, events: Sequence[Event], *, quiet: bool
+    flow: Flow,
+    session: Session,
+    step: AskStep,
+    what: str,
+    facts: Facts,
+    now: datetime,
+    events: Sequence[Event],
+    *,
+    quiet: bool,
+    answered: Urgency | None,
 ) -> Turn:
     """The second answer that is not understood (or not confirmed): a nurse looks and the flow goes on."""
     wanted = [step.unclear.urgency if step.unclear is not None else Urgency.SAME_DAY, *([Urgency.URGENT] if facts.high_risk else [])]
@@ -110,7 +130,7 @@ def _to_a_nurse(
     said = [] if quiet else [MessageSaid(step.key, answer_text(flow, "not_understood", session, facts, urgency), session.language)]
     session = raised(session, [red])
     session = replace(session, given_up=(*session.given_up, *([] if step.key in session.done else [step.key])))
-    return go_on(flow, session, facts, now, [*events, red, *said], quiet=True)
+    return go_on(flow, session, facts, now, [*events, red, *said], quiet=True, answered=answered)
 
 
 def _quickened(flow: Flow, session: Session, facts: Facts, now: datetime) -> tuple[Session, list[Event]]:

@@ -25,8 +25,8 @@ from service.domain.urgency import Urgency, highest
 from service.domain.wording import patient_values
 from service.engine.branches import holds, may_come, next_step, not_judged, put_off
 from service.engine.flow import Flow, Lesson
-from service.engine.red_flags import NOT_KNOWN, UNKNOWN, answer_text
-from service.engine.session import Outcome, Session, Status
+from service.engine.red_flags import NOT_KNOWN, answer_text
+from service.engine.session import UNKNOWN, Outcome, Session, Status
 from service.engine.steps import AskStep, EducateStep, FollowUpStep, HandOverStep, RecordStep, Step, TellStep, WaitStep
 from service.engine.written import Localized
 
@@ -39,8 +39,20 @@ SHORTEST_WAIT = timedelta(minutes=30)
 Turn = tuple[Session, tuple[Event, ...]]
 
 
-def go_on(flow: Flow, session: Session, facts: Facts, now: datetime, events: Sequence[Event] = (), *, quiet: bool = False) -> Turn:
-    """Takes the open steps in order until one waits for the patient, or ends; `quiet` leaves the thanks out."""
+def go_on(
+    flow: Flow,
+    session: Session,
+    facts: Facts,
+    now: datetime,
+    events: Sequence[Event] = (),
+    *,
+    quiet: bool = False,
+    answered: Urgency | None = None,
+) -> Turn:
+    """Takes the open steps in order until one waits for the patient, or ends; `quiet` leaves the thanks out.
+
+    `answered` is the most urgent danger that the patient has had an answer to in this turn: what hands over a greater one is answered too.
+    """
     events = list(events)
     for _ in flow.steps:
         step = next_step(flow, session, facts, now)
@@ -53,10 +65,12 @@ def go_on(flow: Flow, session: Session, facts: Facts, now: datetime, events: Seq
                 until = now + timedelta(minutes=step.wait)
                 session = replace(session, step=step.key, asked_at=now, wait_until=until, reminders=0, tries=0, confirming=False)
                 return session, (*events, WaitSet(step.key, until))
-        more = _passed(flow, session, step, facts, quiet=quiet)
+        more = _passed(flow, session, step, facts, answered)
         session = raised(replace(session, done=(*session.done, step.key)), more)
         events += more
         quiet = quiet or any(isinstance(event, MessageSaid) for event in more)
+        if isinstance(step, HandOverStep) and step.hand_over.answer:
+            answered = highest([step.hand_over.urgency, *([answered] if answered else [])])
         if isinstance(step, HandOverStep) and step.hand_over.urgency is Urgency.EMERGENCY:
             return end(flow, session, Outcome.RED_FLAG, facts, now, events)
     events += _not_asked(flow, session, facts, now)
@@ -65,7 +79,7 @@ def go_on(flow: Flow, session: Session, facts: Facts, now: datetime, events: Seq
     return end(flow, session, Outcome.COMPLETED, facts, now, events)
 
 
-def _passed(flow: Flow, session: Session, step: Step, facts: Facts, *, quiet: bool) -> list[Event]:
+def _passed(flow: Flow, session: Session, step: Step, facts: Facts, answered: Urgency | None) -> list[Event]:
     """What a step brings that does not wait for the patient."""
     language = session.language
     match step:
@@ -76,7 +90,7 @@ def _passed(flow: Flow, session: Session, step: Step, facts: Facts, *, quiet: bo
             text = render(flow, lesson.text, session, facts)
             return [MessageSaid(step.key, text, language), EducationGiven(step.key, step.educate, lesson.name)]
         case HandOverStep():
-            return hand_over(flow, session, step, facts, quiet=quiet)
+            return hand_over(flow, session, step, facts, quiet=answered is not None and answered.rank <= step.hand_over.urgency.rank)
         case FollowUpStep():
             return [FollowUpPlanned(step.key, step.follow_up.of, step.follow_up.after)]
         case RecordStep():

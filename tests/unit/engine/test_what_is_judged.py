@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from service.domain.event import RedFlagFound
+from service.domain.event import MessageSaid, RedFlagFound, ReplyRead
 from service.domain.facts import PastValue
 from service.domain.reading import Finding, FindingKind, Measure, Quantity
 from service.domain.urgency import Urgency
-from service.engine import Flow, FlowError
+from service.engine import Flow, FlowError, late_answer
 from tests.flows.conversation import ANA, MORNING, Conversation, found, pill, symptom, weight
-from tests.flows.model import MODEL, PLAIN, parsed
+from tests.flows.model import MODEL, PLAIN, WORDING, parsed
 
 TEXT = {language: {"plain": f"Text in {language}."} for language in ("en", "es")}
 YES, NO = found(FindingKind.ANSWER, "yes"), found(FindingKind.ANSWER, "no")
@@ -28,13 +28,15 @@ def ask(key: str, expects: str, *flags: dict[str, Any], only_if: dict[str, Any] 
     return {"kind": "ask", "key": key, "expects": expects, "red_flags": flags, **texts, **more}
 
 
-def hand_over(key: str, only_if: dict[str, Any]) -> dict[str, Any]:
-    entry = {"urgency": "same_day", "reason": f"Reason of {key}", "source": "src"}
+def hand_over(key: str, only_if: dict[str, Any], urgency: str = "same_day", answer: str = "") -> dict[str, Any]:
+    entry = {"urgency": urgency, "reason": f"Reason of {key}", "source": "src", "answer": answer}
     return {"kind": "hand_over", "key": key, "hand_over": entry, "only_if": [only_if]}
 
 
 def flow(*steps: dict[str, Any]) -> Flow:
+    phrases = {**MODEL.phrases, **{key: dict(WORDING.texts[key]) for key in ("emergency", "urgent", "same_day")}}
     written = {**MODEL.to_json(), "key": "any/flow", "sources": {"src": "Invented", **MODEL.sources}, "steps": steps, "quicken": None}
+    written["phrases"] = phrases
     return Flow.from_json(Flow.from_json(written).to_json())
 
 
@@ -156,3 +158,51 @@ def test_the_name_in_a_reason_is_the_symptoms_where_there_is_one(order: int) -> 
     talk.reply(reading, symptom("dizziness"))
     [fired] = [event.fired for event in talk.events if isinstance(event, RedFlagFound)]
     assert fired.reason == "Upper pressure 84 with dizziness"
+
+
+AT_YES = {"step": "worse", "answer": "yes"}
+TIP: dict[str, Any] = {"kind": "tell", "key": "tip", "tell": TEXT, "say": TEXT, "only_if": []}
+
+
+def handed(urgency: str, name: str = "bad") -> dict[str, Any]:
+    return hand_over(name, AT_YES, urgency, urgency)
+
+
+def safety(*events: Any) -> list[str]:
+    """How the answers to danger begin, in their order."""
+    return [event.text[:20] for event in events if isinstance(event, MessageSaid) and event.safety]
+
+
+def begins(*keys: str) -> list[str]:
+    """As `safety`, of these shared texts."""
+    return [WORDING.for_patient(key, ANA, Urgency(key))[:20] for key in keys]
+
+
+@pytest.mark.parametrize("urgency", ["emergency", "urgent"])
+@pytest.mark.parametrize(("before", "answers"), [(TIP, []), (handed("same_day", "lesser"), ["same_day"])])
+def test_what_is_handed_over_is_answered_after_a_tip_and_after_a_lesser_answer(
+    before: dict[str, Any], answers: list[str], urgency: str
+) -> None:
+    talk = Conversation(flow(ask("worse", "yes_no"), before, handed(urgency), ask("end", "yes_no")))
+    talk.reply(YES)
+    assert talk.handed_over["bad"] == urgency
+    assert safety(*talk.events) == begins(*answers, urgency)
+
+
+@pytest.mark.parametrize(("universal", "answers"), [("same_day", ["urgent"]), ("urgent", [])])
+def test_one_answer_to_a_reply_is_enough_where_it_was_as_urgent(universal: str, answers: list[str]) -> None:
+    talk = Conversation(flow(ask("worse", "yes_no"), handed("urgent"), handed("same_day", "lesser"), ask("end", "yes_no")))
+    talk.reply(YES, urgency=Urgency(universal), answered=True)
+    assert len(talk.handed_over) == 2
+    assert safety(*talk.events) == begins(*answers)
+
+
+def test_a_late_answer_that_hands_over_is_answered_and_not_only_thanked_for() -> None:
+    talk = Conversation(flow(ask("worse", "yes_no"), handed("urgent")))
+    talk.silence()
+    talk.silence()
+    assert talk.ended == "silent"
+    turn = late_answer(talk.flow, talk.session, ReplyRead((YES,), "", talk.now), ANA, talk.now)
+    assert turn is not None
+    assert safety(*turn[1]) == begins("urgent")
+    assert len([event for event in turn[1] if isinstance(event, MessageSaid)]) == 1
