@@ -12,8 +12,9 @@ from service.content import ContentError, content_root, load_content, load_flows
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """A copy of the shipped content that a test may spoil."""
-    shutil.copytree(content_root() / "flows", tmp_path / "flows")
+    """A copy of the shipped content that a test may spoil: what all share, and one programme, since each test reads it anew."""
+    for folder in ("shared", "heart_failure"):
+        shutil.copytree(content_root() / "flows" / folder, tmp_path / "flows" / folder)
     return tmp_path
 
 
@@ -33,6 +34,10 @@ def test_every_shipped_flow_is_a_draft_until_a_clinician_of_the_site_has_signed_
     for flow in load_flows().values():
         assert flow.approver is None
         assert flow.status == "draft, not clinically approved"
+
+
+def test_a_copy_that_nobody_has_spoilt_is_read(root: Path) -> None:
+    assert list(load_content(root).flows) == ["heart_failure/daily"]
 
 
 def test_a_flow_with_a_mistake_names_file_and_line(root: Path) -> None:
