@@ -6,16 +6,15 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
-import aiohttp
-from twilio.base.exceptions import TwilioException, TwilioRestException, TwilioServiceException
+from twilio.base.exceptions import TwilioRestException, TwilioServiceException
 from twilio.rest import Client
 from twilio.rest.api.v2010.account.call import CallInstance
 
-from service.telephony.port import OutgoingCall, PermanentFailure, RemoteCall, TransientFailure, UnknownOutcome
-from service.telephony.twilio import codes
-from service.telephony.twilio.client import CALLBACK_OVERRIDES, refusal, unreadable
+from service.telephony.port import OutgoingCall, PermanentFailure, RemoteCall, UnknownOutcome
+from service.telephony.twilio.client import CALLBACK_OVERRIDES
+from service.telephony.twilio.failures import creating, reading
 from service.telephony.twilio.statuses import our_call
-from service.telephony.twilio.transport import TIMEOUT_SECONDS, AnswerTooLarge, NotConnected, TooManyRequests, Transport
+from service.telephony.twilio.transport import TIMEOUT_SECONDS, Transport
 
 RING_SECONDS = 35
 """About six rings; most voicemail has picked up by then."""
@@ -60,7 +59,7 @@ class TwilioTelephone:
         if not sender.startswith("+"):
             raise PermanentFailure("no_voice_sender", "no number to call from: set TWILIO_VOICE_FROM", "configuration")
         digits = call.clinic_number.lstrip("+") or "none"
-        try:
+        with creating():
             placed = await self._client.calls.create_async(
                 to=call.to,
                 from_=sender,
@@ -76,18 +75,6 @@ class TwilioTelephone:
                 machine_detection="DetectMessageEnd",
                 machine_detection_timeout=MACHINE_SECONDS,
             )
-        except TooManyRequests as busy:
-            raise codes.failure(429, 429, busy.retry_after_seconds) from None
-        except NotConnected:
-            raise TransientFailure("not_connected", "no connection to the provider, no call was placed") from None
-        except TimeoutError:
-            raise UnknownOutcome("timeout", "the provider did not answer in time") from None
-        except (aiohttp.ClientError, OSError):
-            raise UnknownOutcome("connection_lost", "the connection broke during the request") from None
-        except TwilioException as error:
-            raise refusal(error) from None
-        except (ValueError, TypeError, AttributeError, KeyError, AnswerTooLarge):
-            raise UnknownOutcome("unreadable_answer", "the provider's answer was not understood") from None
         if placed.to != call.to:
             raise UnknownOutcome("foreign_answer", "the provider answered for another number")
         remote = _remote(placed)
@@ -97,28 +84,21 @@ class TwilioTelephone:
 
     async def list_calls(self, *, to: str, since: datetime, limit: int = 50) -> Sequence[RemoteCall]:
         """Calls that we have placed to this number since then (aware), newest first. TransientFailure or PermanentFailure."""
-        try:
+        with reading():
             found = await self._client.calls.list_async(to=to, start_time_after=since - timedelta(days=1), limit=limit)
-        except (TooManyRequests, NotConnected, TimeoutError, aiohttp.ClientError, OSError, TwilioException) as error:
-            raise unreadable(error) from None
-        except (ValueError, TypeError, AttributeError, KeyError, AnswerTooLarge):
-            raise TransientFailure("unreadable_answer", "the provider's list was not understood") from None
         ours = [_remote(call) for call in found if str(call.direction or "").startswith("outbound")]
         kept = [(call.created_at, call) for call in ours if call is not None and call.created_at is not None and call.created_at >= since]
         return [call for _, call in sorted(kept, key=lambda each: each[0], reverse=True)]
 
     async def fetch_call(self, provider_id: str) -> RemoteCall | None:
         """One call as Twilio knows it now, None when it does not. TransientFailure or PermanentFailure."""
-        try:
-            return _remote(await self._client.calls(provider_id).fetch_async())
-        except (TwilioRestException, TwilioServiceException) as error:
-            if error.status == 404:
-                return None
-            raise unreadable(error) from None
-        except (TooManyRequests, NotConnected, TimeoutError, aiohttp.ClientError, OSError, TwilioException) as error:
-            raise unreadable(error) from None
-        except (ValueError, TypeError, AttributeError, KeyError, AnswerTooLarge):
-            raise TransientFailure("unreadable_answer", "the provider's answer was not understood") from None
+        with reading():
+            try:
+                return _remote(await self._client.calls(provider_id).fetch_async())
+            except (TwilioRestException, TwilioServiceException) as error:
+                if error.status == 404:
+                    return None
+                raise
 
     async def close(self) -> None:
         """Frees the connections."""

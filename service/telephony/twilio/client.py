@@ -6,31 +6,16 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
-import aiohttp
-from twilio.base.exceptions import TwilioException, TwilioRestException, TwilioServiceException
+from twilio.base.exceptions import TwilioRestException, TwilioServiceException
 from twilio.rest import Client
 from twilio.rest.api.v2010.account.message import MessageInstance
 
 from service.domain.communication import Status
-from service.telephony.port import (
-    Accepted,
-    OutgoingText,
-    PermanentFailure,
-    ProviderError,
-    RemoteText,
-    TransientFailure,
-    UnknownOutcome,
-)
+from service.telephony.port import Accepted, OutgoingText, RemoteText, UnknownOutcome
 from service.telephony.twilio import codes
+from service.telephony.twilio.failures import creating, reading
 from service.telephony.twilio.statuses import REFUSED, ours
-from service.telephony.twilio.transport import (
-    TIMEOUT_SECONDS,
-    USABLE_CONNECTIONS,
-    AnswerTooLarge,
-    NotConnected,
-    TooManyRequests,
-    Transport,
-)
+from service.telephony.twilio.transport import TIMEOUT_SECONDS, USABLE_CONNECTIONS, Transport
 
 MAXIMUM_VALIDITY_SECONDS = 36_000
 """Twilio's own limit and default: a text waits at most 10 hours in its queue."""
@@ -87,20 +72,8 @@ class TwilioProvider:
         }
         if text.validity_seconds is not None:
             options["validity_period"] = max(1, min(MAXIMUM_VALIDITY_SECONDS, text.validity_seconds))
-        try:
+        with creating():
             message = await self._client.messages.create_async(to=text.to, **options)
-        except TooManyRequests as busy:
-            raise codes.failure(429, 429, busy.retry_after_seconds) from None
-        except NotConnected:
-            raise TransientFailure("not_connected", "no connection to the provider, nothing was sent") from None
-        except TimeoutError:
-            raise UnknownOutcome("timeout", "the provider did not answer in time") from None
-        except (aiohttp.ClientError, OSError):
-            raise UnknownOutcome("connection_lost", "the connection broke during the call") from None
-        except TwilioException as error:
-            raise refusal(error) from None
-        except (ValueError, TypeError, AttributeError, KeyError, AnswerTooLarge):
-            raise UnknownOutcome("unreadable_answer", "the provider's answer was not understood") from None
         if message.to != text.to:
             raise UnknownOutcome("foreign_answer", "the provider answered for another number")
         if not message.sid:
@@ -118,7 +91,7 @@ class TwilioProvider:
         """
         found: list[RemoteText] = []
         filters = {"to": to} if to else {}
-        try:
+        with reading():
             stream = await self._client.messages.stream_async(limit=limit, page_size=min(limit, _LARGEST_PAGE), **filters)
             async for message in stream:
                 remote = _remote(message)
@@ -128,52 +101,21 @@ class TwilioProvider:
                     found.append(remote)
                 elif remote.created_at < since - _LONGEST_QUEUE:
                     break  # newest first, but by the time of sending: nothing younger can follow any more
-        except (TooManyRequests, NotConnected, TimeoutError, aiohttp.ClientError, OSError, TwilioException) as error:
-            raise unreadable(error) from None
-        except (ValueError, TypeError, AttributeError, KeyError, AnswerTooLarge):
-            raise TransientFailure("unreadable_answer", "the provider's list was not understood") from None
         return sorted(found, key=lambda remote: remote.created_at, reverse=True)
 
     async def fetch_text(self, provider_id: str) -> RemoteText | None:
         """One text as Twilio knows it now, None when it does not; raises TransientFailure or PermanentFailure."""
-        try:
-            return _remote(await self._client.messages(provider_id).fetch_async())
-        except (TwilioRestException, TwilioServiceException) as error:
-            if error.status == 404:
-                return None
-            raise unreadable(error) from None
-        except (TooManyRequests, NotConnected, TimeoutError, aiohttp.ClientError, OSError, TwilioException) as error:
-            raise unreadable(error) from None
-        except (ValueError, TypeError, AttributeError, KeyError, AnswerTooLarge):
-            raise TransientFailure("unreadable_answer", "the provider's answer was not understood") from None
+        with reading():
+            try:
+                return _remote(await self._client.messages(provider_id).fetch_async())
+            except (TwilioRestException, TwilioServiceException) as error:
+                if error.status == 404:
+                    return None
+                raise
 
     async def close(self) -> None:
         """Frees the connections."""
         await self._transport.close()
-
-
-def refusal(error: TwilioException) -> ProviderError:
-    """The failure of a create that Twilio answered with an error."""
-    if isinstance(error, TwilioRestException | TwilioServiceException):
-        return codes.failure(error.code, error.status)
-    return UnknownOutcome("unreadable_answer", "the provider's answer was not understood")
-
-
-def unreadable(error: Exception) -> ProviderError:
-    """The failure of a read: nothing can be lost by it, so all but a refusal is transient."""
-    if isinstance(error, TooManyRequests):
-        return codes.failure(429, 429, error.retry_after_seconds)
-    if isinstance(error, TwilioRestException | TwilioServiceException):
-        status = error.status
-        failure = codes.failure(error.code, status)
-    elif isinstance(error, TwilioException) and len(error.args) > 1:
-        status = getattr(error.args[1], "status_code", 500)  # a page: the library hands over the answer itself
-        failure = codes.failure(status, status)
-    else:
-        return TransientFailure("not_connected", "no answer from the provider")
-    if isinstance(failure, PermanentFailure):
-        return failure
-    return TransientFailure(failure.code, failure.meaning)
 
 
 def _segments(message: MessageInstance) -> int | None:
