@@ -63,7 +63,7 @@ def _of_the_past(flow: Flow, step: Step, session: Session, facts: Facts, now: da
     def past(condition: Condition) -> bool:
         if condition.subject in ("all_of", "any_of", "none_of"):
             return all(past(part) for part in condition.parts)
-        if judge(condition, session.findings(), facts, now, by_step=by_step).holds is not None:
+        if judge(condition, session.findings(), facts, now, by_step=by_step, raised=session.raised).holds is not None:
             return True
         return condition.subject not in ("total", "unanswered", "cel") and all(key in by_step for key in condition.steps)
 
@@ -84,7 +84,9 @@ def told(flow: Flow, session: Session, facts: Facts, now: datetime) -> Told:
 
 def holds_given(flow: Flow, step: Step, session: Session, facts: Facts, now: datetime, by_step: Told) -> bool | None:
     """As `holds`, with what was told to each question (`told`) at hand."""
-    found = [judge(condition, session.findings(), facts, now, by_step=by_step).holds for condition in flow.only_if(step)]
+    found = [
+        judge(condition, session.findings(), facts, now, by_step=by_step, raised=session.raised).holds for condition in flow.only_if(step)
+    ]
     return False if False in found else None if None in found else True
 
 

@@ -14,7 +14,7 @@ from service.domain.urgency import Urgency
 from service.engine.answers import VALUE_OF, concerns
 from service.engine.branches import holds_given, told
 from service.engine.flow import Flow
-from service.engine.session import Kept, Session
+from service.engine.session import UNKNOWN, Kept, Session
 from service.engine.steps import AskStep
 from service.triage import Undecided
 from service.triage.decide import judged
@@ -22,8 +22,6 @@ from service.triage.decide import judged
 Flagged = tuple[str, str, Fired]
 """Name of the flag (it fires once a session), its step, and what fired."""
 
-UNKNOWN = ".unknown"
-"""Ends the name of the item that says what could not be judged."""
 NOT_KNOWN = "Rounds safety rules: what is not known is never taken for normal"
 _ONLY_OF_ITS_STEP = frozenset({FindingKind.ANSWER, FindingKind.CHOICE})
 """A "yes" says nothing about another step's question."""

@@ -11,7 +11,7 @@ from service.engine.flow import Flow, Written
 from service.engine.place import Path
 from service.engine.shape import nearest
 from service.engine.steps import AskStep, RecordStep
-from service.triage import TablesError
+from service.triage import TablesError, speaks_of_raised
 from service.triage.conditions import PRESSURE_PARTS, Condition
 from service.triage.written import ConditionError
 
@@ -55,7 +55,9 @@ def reference_problems(flow: Written) -> Iterator[Problem]:
     if isinstance(flow, Flow) and flow.quicken is not None:
         try:
             quicken = flow.quicken_when
-            if quicken is not None:
+            if quicken is not None and speaks_of_raised(quicken):
+                yield ("quicken", "when"), "raised stands in the only_if of a step alone; name here what is worse"
+            elif quicken is not None:
                 yield from _condition(quicken, ("quicken", "when"), questions, None)
         except ConditionError as error:
             yield ("quicken", "when"), str(error)

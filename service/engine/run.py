@@ -18,7 +18,6 @@ from service.engine.branches import waited_for
 from service.engine.flow import Flow
 from service.engine.hear import hear
 from service.engine.proceed import MAX_TURNS, Turn, ask_reminding, end, go_on, render, still_waiting
-from service.engine.red_flags import UNKNOWN
 from service.engine.session import Outcome, Session, Status
 from service.engine.steps import AskStep, WaitStep
 
@@ -121,7 +120,7 @@ def _timed_out(flow: Flow, session: Session, event: TimedOut, facts: Facts, now:
         rule=f"{flow.key}.silence",
         version=flow.version,
         urgency=urgency,
-        reason=f"No answer to the check-in for {hours} h" + (" after an answer that needs a nurse" if _needs_a_nurse(session) else ""),
+        reason=f"No answer to the check-in for {hours} h" + (" after an answer that needs a nurse" if session.dangers else ""),
         source=flow.sources[flow.silence.source],
     )
     return _silent(flow, session, SilenceNoticed(step.key, fired), facts, now)
@@ -148,9 +147,4 @@ def _silent(flow: Flow, session: Session, noticed: SilenceNoticed, facts: Facts,
 
 def _at_risk(session: Session, facts: Facts) -> bool:
     """Silence counts sooner for a high-risk patient, after a red flag, and after an unanswered second question."""
-    return facts.high_risk or _needs_a_nurse(session) or session.tries > 0
-
-
-def _needs_a_nurse(session: Session) -> bool:
-    """True when something dangerous was said; that there was nothing to compare with is no danger."""
-    return any(not rule.endswith(UNKNOWN) for rule in session.fired)
+    return facts.high_risk or bool(session.dangers) or session.tries > 0

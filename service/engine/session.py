@@ -9,9 +9,12 @@ from enum import StrEnum
 from typing import Any
 
 from service.domain.reading import Assertion, Finding, FindingKind, Quantity
+from service.domain.urgency import Urgency
 
 MAX_KEPT = 120
 """Findings kept in a session; the oldest go first (all of them are in the patient's record)."""
+UNKNOWN = ".unknown"
+"""Ends the name of the item that says what could not be judged."""
 
 
 class Status(StrEnum):
@@ -65,7 +68,7 @@ class Session:
     """Steps that a nurse looks at because the answer was not understood."""
     kept: tuple[Kept, ...] = ()
     fired: tuple[str, ...] = ()
-    """Red flags that have fired, so that none fires twice."""
+    """Red flags and hand-overs, so that none fires twice."""
     urgency: str = ""
     """The highest urgency of the session so far, "" for none."""
     quickened: bool = False
@@ -78,6 +81,16 @@ class Session:
     def findings(self, step: str | None = None) -> tuple[Finding, ...]:
         """What the patient has reported in this session, to one step or to all, oldest first."""
         return tuple(kept.finding for kept in self.kept if step is None or kept.step == step)
+
+    @property
+    def dangers(self) -> tuple[str, ...]:
+        """What this check-in has raised but for what could not be judged: that there was nothing to compare with is no danger."""
+        return tuple(name for name in self.fired if not name.endswith(UNKNOWN))
+
+    @property
+    def raised(self) -> bool:
+        """True when this check-in has raised something, or a reply in it was the same day's concern, or more, of the general red flags."""
+        return bool(self.dangers) or (self.urgency != "" and Urgency(self.urgency).rank < Urgency.ROUTINE.rank)
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values; `from_json` gives an equal session."""

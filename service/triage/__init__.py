@@ -3,7 +3,7 @@
 Flows use `build_rule` and `evaluate` for their own red flags, so that one place decides what is dangerous.
 """
 
-from service.triage.conditions import Condition, build_condition, steps_named, symptoms_named
+from service.triage.conditions import Condition, build_condition, speaks_of_raised, steps_named, symptoms_named
 from service.triage.decide import Undecided, decide, evaluate
 from service.triage.operators import judge
 from service.triage.readings import amount_of
@@ -27,6 +27,7 @@ __all__ = [
     "judge",
     "parse_amount",
     "parse_period",
+    "speaks_of_raised",
     "steps_named",
     "symptoms_named",
 ]

@@ -34,6 +34,9 @@ In a flow only:
 {step: any_lows, answer: yes}             any condition, on what was told to that earlier step; an unanswered step: unknown
 {step: any_lows, unanswered: true}        that step has no answer
 {total: [phq_1, phq_2], at_least: 3}      the sum of the answers to those steps
+In only_if alone:
+{raised: nothing}                         no red flag and no hand-over of this check-in so far, no more than routine by shared/urgency.yaml;
+                                          what could not be judged for want of earlier readings does not count
 """
 
 from __future__ import annotations
@@ -54,7 +57,8 @@ MOST_DAYS = 400
 PRESSURE_PARTS = ("systolic", "diastolic")
 SUBJECTS = (
     "symptom", "value", "medication", "missed", "missed_in_a_row", "missed_doses_in", "reason", "kind", "answer", "choice", "asked",
-    "asked_about", "condition", "high_alert", "high_risk", "takes", "day", "gone_silent", "total", "cel", "any_of", "all_of", "none_of",
+    "asked_about", "condition", "high_alert", "high_risk", "takes", "day", "gone_silent", "total", "cel", "raised",
+    "any_of", "all_of", "none_of",
 )  # fmt: skip
 _TESTS = ("gain_over", "loss_over", "worse_than_baseline", "below_percent_of_best")
 _ALLOWED: dict[str, frozenset[str]] = {
@@ -122,6 +126,11 @@ def steps_named(condition: Condition) -> frozenset[str]:
     return frozenset(condition.steps).union(*(steps_named(part) for part in condition.parts))
 
 
+def speaks_of_raised(condition: Condition) -> bool:
+    """True when a condition, parts and all, asks what has been raised: that is for the `only_if` of a flow's steps alone."""
+    return condition.subject == "raised" or any(speaks_of_raised(part) for part in condition.parts)
+
+
 def build_condition(written: Any, depth: int = 0) -> Condition:
     """The checked condition. Raises ConditionError saying what to write instead."""
     if depth > MOST_DEPTH:
@@ -163,6 +172,8 @@ def _of_step(written: Mapping[str, Any], depth: int) -> Condition:
         return Condition("unanswered", steps=(step,))
     if "total" in inner:
         raise ConditionError("total names its steps itself; leave step out")
+    if "raised" in inner:
+        raise ConditionError("raised speaks of the whole check-in; leave step out")
     if not inner:
         raise ConditionError("step needs a condition beside it, for example {step: any_lows, answer: yes}")
     return Condition("step", steps=(step,), parts=(build_condition(inner, depth + 1),))
@@ -287,6 +298,12 @@ def _total(written: Mapping[str, Any]) -> Condition:
     return Condition("total", steps=tuple(step_key(step) for step in steps), comparisons=compared)
 
 
+def _raised(written: Mapping[str, Any]) -> Condition:
+    if written["raised"] != "nothing":
+        raise ConditionError("write raised: nothing; its opposite is none_of around it")
+    return Condition("raised")
+
+
 def _cel(written: Mapping[str, Any]) -> Condition:
     try:
         text = check_expression(written["cel"])
@@ -302,4 +319,5 @@ _OF_NUMBERS: dict[str, Callable[[Mapping[str, Any]], Condition]] = {
     "gone_silent": lambda written: Condition("gone_silent", times=whole(written["gone_silent"], "gone_silent", 1, MOST_TIMES)),
     "total": _total,
     "cel": _cel,
+    "raised": _raised,
 }

@@ -24,15 +24,17 @@ def judge(
     question: Question | None = None,
     *,
     by_step: Mapping[str, Sequence[Finding]] | None = None,
+    raised: bool | None = None,
 ) -> Verdict:
     """The verdict on one condition. `now` must be aware (ValueError otherwise); the history is read up to it.
 
     `facts` must not hold the findings a second time: hand over `facts.before(beginning of the check-in)` with all findings of one.
     `by_step`: what was told to each answered step of the check-in, for conditions that name steps; without it those are unknown.
+    `raised`: whether the check-in has raised anything so far, for {raised: nothing}.
     """
     if now.tzinfo is None:
         raise ValueError("now must be an aware datetime")
-    return _judge(condition, Told(findings, facts, now, question, by_step))
+    return _judge(condition, Told(findings, facts, now, question, by_step, raised))
 
 
 def _judge(condition: Condition, told: Told) -> Verdict:
@@ -91,6 +93,10 @@ def _gone_silent(condition: Condition, told: Told) -> Verdict:
     return Verdict(True, (), {"count": str(silent)}) if silent >= condition.times else NO
 
 
+def _raised(_: Condition, told: Told) -> Verdict:
+    return UNKNOWN if told.raised is None else Verdict(not told.raised)
+
+
 def _expression(condition: Condition, told: Told) -> Verdict:
     values = {name: value for name in MEASURES for finding in told.findings if (value := reading_of(finding, name)) is not None}
     known: dict[str, Any] = {
@@ -121,6 +127,7 @@ _JUDGES: Mapping[str, Callable[[Condition, Told], Verdict]] = {
     "day": _day,
     "gone_silent": _gone_silent,
     "cel": _expression,
+    "raised": _raised,
 }
 _OF_FACTS: Mapping[str, Callable[[Condition, Told], bool]] = {
     "asked": lambda condition, told: told.question is not None and str(told.question.expects) in condition.names,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from service.domain.urgency import Urgency
-from service.triage.conditions import Condition, build_condition, steps_named
+from service.triage.conditions import Condition, build_condition, speaks_of_raised, steps_named
 from service.triage.verdict import FIGURES
 from service.triage.written import ConditionError
 
@@ -99,6 +99,8 @@ def build_rule(row: Any, *, file: str, version: str, place: int = 0) -> Rule:
         when = build_condition(row.get("when"))
     except ConditionError as error:
         raise TablesError(file, where, f"when: {error}") from error
+    if speaks_of_raised(when):
+        raise TablesError(file, where, "when: raised stands in the only_if of a step alone; name here what is dangerous")
     return Rule(
         id=row["id"],
         version=version,

@@ -24,6 +24,8 @@ class Told:
     question: Question | None = None
     by_step: Mapping[str, Sequence[Finding]] | None = None
     """What was told to each step; a step that is not here has no answer, one with nothing was answered without a finding."""
+    raised: bool | None = None
+    """Whether the check-in has raised anything so far; None when that is not known."""
 
     def since(self, period: timedelta) -> datetime:
         """From when on the history counts for "within `period`".

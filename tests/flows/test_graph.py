@@ -44,6 +44,7 @@ def test_a_drawing_holds_every_step_and_red_flag(key: str) -> None:
         ({"symptom": "cough", "with_any": ["severe", "worse"], "without": "chronic"}, "cough that is severe or worse but not chronic"),
         ({"none_of": [{"high_risk": True}]}, "not (high risk patient)"),
         ({"step": "lows", "unanswered": True}, "no answer to lows"),
+        ({"raised": "nothing"}, "nothing raised so far"),
     ],
 )
 def test_conditions_read_as_words(written: object, words: str) -> None:

@@ -57,6 +57,8 @@ def _subject(subject: str, value: Any) -> str:
             return f"{value} check-ins without an answer before"
         case "total":
             return "sum of " + " + ".join(_plain(each) for each in value)
+        case "raised":
+            return f"{value} raised so far"
         case "cel":
             return f"expression {value}"
         case _:

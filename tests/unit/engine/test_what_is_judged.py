@@ -206,3 +206,61 @@ def test_a_late_answer_that_hands_over_is_answered_and_not_only_thanked_for() ->
     assert turn is not None
     assert safety(*turn[1]) == begins("urgent")
     assert len([event for event in turn[1] if isinstance(event, MessageSaid)]) == 1
+
+
+TIP = {"kind": "tell", "key": "tip", "tell": TEXT, "only_if": [{"raised": "nothing"}]}
+HEAVY = {"name": "heavy", "when": {"value": "weight", "at_least": 200}, "urgency": "routine", "reason": "Heavy", "source": "src"}
+GAIN = {"value": "weight", "gain_over": {"amount": "3 lb", "within": "24 h"}}
+GAINED = {"name": "gained", "when": GAIN, "urgency": "urgent", "reason": "Weight up", "source": "src", "answer": "urgent"}
+
+
+def tipped(talk: Conversation) -> bool:
+    return any(isinstance(event, MessageSaid) and event.step == "tip" for event in talk.story)
+
+
+def test_a_tip_comes_while_nothing_has_been_raised_and_not_after_a_red_flag() -> None:
+    for pounds, expected in ((199, True), (200, False)):
+        talk = Conversation(flow(ask("weigh", "weight_lb", HEAVY), TIP, ask("end", "yes_no")))
+        talk.reply(weight(pounds))
+        assert tipped(talk) is expected
+        assert talk.asked == "end"
+
+
+def test_a_red_flag_of_an_earlier_turn_and_an_answer_nobody_understood_count_as_raised() -> None:
+    talk = Conversation(flow(ask("weigh", "weight_lb", HEAVY), ask("sleep", "yes_no"), TIP, ask("end", "yes_no")))
+    talk.reply(weight(200))
+    talk.reply(NO)
+    assert (tipped(talk), talk.asked) == (False, "end")
+    talk = Conversation(flow(ask("sleep", "yes_no"), TIP, ask("end", "yes_no")))
+    talk.unreadable()
+    talk.unreadable()
+    assert (tipped(talk), talk.asked) == (False, "end")
+
+
+def test_no_tip_after_a_hand_over() -> None:
+    for handed, expected in (({"step": "sleep", "answer": "yes"}, True), ({"step": "sleep", "answer": "no"}, False)):
+        talk = Conversation(flow(ask("sleep", "yes_no"), hand_over("over", handed), TIP, ask("end", "yes_no")))
+        talk.reply(NO)
+        assert tipped(talk) is expected
+
+
+def test_no_tip_after_words_that_the_general_red_flags_want_seen_the_same_day() -> None:
+    for urgency, expected in ((None, True), (Urgency.ROUTINE, True), (Urgency.SAME_DAY, False)):
+        talk = Conversation(flow(ask("sleep", "yes_no"), TIP, ask("end", "yes_no")))
+        talk.reply(NO, urgency=urgency)
+        assert tipped(talk) is expected
+
+
+def test_that_there_was_no_reading_to_compare_with_raises_nothing() -> None:
+    talk = Conversation(flow(ask("weigh", "weight_lb", GAINED), TIP, ask("end", "yes_no")))
+    talk.reply(weight(180))
+    assert talk.flags == {"weigh.unknown": Urgency.ROUTINE}
+    assert tipped(talk)
+
+
+def test_something_raised_is_the_opposite() -> None:
+    again = ask("again", "weight_lb", only_if={"none_of": [{"raised": "nothing"}]})
+    for pounds, expected in ((199, "end"), (200, "again")):
+        talk = Conversation(flow(ask("weigh", "weight_lb", HEAVY), again, ask("end", "yes_no")))
+        talk.reply(weight(pounds))
+        assert talk.asked == expected

@@ -154,6 +154,7 @@ def test_a_flow_uses_the_same_operators_and_its_reason_names_the_figures() -> No
         ({"value": "weight", "gain_over": {"amount": "3 lb", "within": "soon"}}, "24 h or 7 d"),
         ({"medication": "lost"}, "write one of"),
         ({"any_of": []}, "list"),
+        ({"all_of": [{"symptom": "cough"}, {"none_of": [{"raised": "nothing"}]}]}, "only_if of a step alone"),
     ],
 )
 def test_a_wrong_rule_is_refused_with_file_rule_and_remedy(when: dict[str, object], message: str) -> None:
