@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
+from service.domain.decision import Decision
 from service.domain.event import CadenceQuickened, Event, RedFlagFound, ReplyRead
-from service.domain.reading import Channel, Expects, Question, Reply
+from service.domain.facts import Facts
+from service.domain.reading import Channel, Expects, Finding, Question, Reading, Reply
 from service.domain.urgency import Urgency
 from service.domain.wording import Wording
 from service.engine.flow import Flow
@@ -44,6 +46,14 @@ class Ears:
     lexicon: Lexicon
     tables: Tables
     wording: Wording
+
+    def reading(self, reply: Reply, question: Question | None) -> Reading:
+        """What is found in a reply."""
+        return read(self.lexicon, reply, question)
+
+    def decision(self, findings: tuple[Finding, ...], facts: Facts, now: datetime, question: Question | None) -> Decision:
+        """What the universal table makes of it."""
+        return decide(self.tables, findings, facts, now, question)
 
 
 @dataclass
@@ -132,8 +142,8 @@ def _happen(talk: Talk, happening: str, value: Any, ears: Ears) -> str:
     question = talk.question
     text = keys_as_words(str(value), question) if happening == "keys" else str(value)
     channel = Channel.VOICE if happening == "voice" else Channel.SMS
-    reading = read(ears.lexicon, Reply(text, talk.facts.language, channel, talk.facts.first_name), question)
-    decision = decide(ears.tables, reading.findings, talk.facts, talk.now, question)
+    reading = ears.reading(Reply(text, talk.facts.language, channel, talk.facts.first_name), question)
+    decision = ears.decision(reading.findings, talk.facts, talk.now, question)
     talk.hear(ReplyRead(reading.findings, reading.missing, talk.now, decision.urgency, bool(decision.answer)))
     for event in talk.events:
         if isinstance(event, RedFlagFound) and not all(0 <= start < end <= len(text) for start, end in event.fired.spans):

@@ -1,23 +1,24 @@
-"""Flows changed in one threshold or by one red flag less: at least one case must notice each change, or the cases prove too little."""
+"""Flows changed in one threshold, or by one red flag less: at least one case must notice each change, or the cases prove too little."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
+from service.domain.decision import Decision
+from service.domain.event import Event, QuestionAsked, RedFlagFound
+from service.domain.facts import Facts
+from service.domain.reading import Finding, Question, Reading, Reply
 from service.engine.cases import Case, Ears, play
 from service.engine.flow import Flow
 from service.engine.place import Path
-from service.evaluation.flows.leaves import step_of
+from service.evaluation.flows.moved import moves, why_unnoticed
 
-_NUMBER = re.compile(r"\s*(-?\d+(?:\.\d+)?)(.*)", re.DOTALL)
-_AMOUNTS = ("at_least", "above", "below", "at_most", "worse_than_baseline", "below_percent_of_best")
-_COUNTS = ("times", "missed_in_a_row", "gone_silent")
-_KILOGRAM_STEP = 0.5
-"""A pound is about half of it: what a scale in kilograms shows."""
+_CONFIRM_STEP = 1.0
+"""Of the difference from which on a value is asked again: one of what its scale shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,10 @@ class Mutant:
     path: Path
     what: str
     flow: Flow
+    excluded: str = ""
+    """Why nobody could notice the change (`why_unnoticed`), "" when somebody could."""
+    of: str = ""
+    """The red flag or step that is changed, as cases name it."""
 
 
 @dataclass
@@ -34,117 +39,150 @@ class Outcome:
     """How many changes of a flow its cases have noticed, and those they have not."""
 
     all: int = 0
+    """Changes that somebody could notice."""
     killed: int = 0
     survivors: list[Mutant] = field(default_factory=list)
+    excluded: list[Mutant] = field(default_factory=list)
+    failing: list[str] = field(default_factory=list)
+    """Cases that do not hold for the flow as it is: they prove nothing and are not played."""
+
+    @property
+    def share(self) -> float:
+        """The share of changes that were noticed; 1 without any."""
+        return self.killed / self.all if self.all else 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Remembering(Ears):
+    """Ears that read a reply once: what it means does not hang on the numbers of a flow."""
+
+    readings: dict[Hashable, Reading] = field(default_factory=dict, compare=False)
+    decisions: dict[Hashable, list[tuple[Facts, Decision]]] = field(default_factory=dict, compare=False)
+
+    def reading(self, reply: Reply, question: Question | None) -> Reading:
+        """As `Ears.reading`."""
+        key = (reply, question)
+        if key not in self.readings:
+            self.readings[key] = Ears.reading(self, reply, question)
+        return self.readings[key]
+
+    def decision(self, findings: tuple[Finding, ...], facts: Facts, now: datetime, question: Question | None) -> Decision:
+        """As `Ears.decision`."""
+        made = self.decisions.setdefault((findings, now, question), [])
+        known = next((decision for of, decision in made if of == facts), None)
+        if known is None:
+            known = Ears.decision(self, findings, facts, now, question)
+            made.append((facts, known))
+        return known
 
 
 def mutants(flow: Flow) -> Iterator[Mutant]:
-    """Every threshold of every red flag and branch moved by one step up and down, and every red flag removed."""
+    """Every number of every red flag, branch and `quicken`, and of every `confirm`, moved by one step up and down; every red flag and
+    hand_over removed."""
     data = flow.to_json()
     for number, step in enumerate(data["steps"]):
-        key = step["key"]
-        for place, flag in enumerate(step.get("red_flags", ())):
-            path: Path = ("steps", key, "red_flags", place)
-            yield Mutant(path, f"{key}.{flag['name']} removed", _without(data, number, place))
-            for inner, old, new in _moved(flag["when"]):
-                yield Mutant(
-                    (*path, "when"), f"{key}.{flag['name']}: {_name(inner)} {new} instead of {old}", _flag(data, number, place, inner, new)
-                )
+        yield from _of_flags(flow, data, number, step)
+        if step["kind"] == "hand_over":
+            rest = [*data["steps"][:number], *data["steps"][number + 1 :]]
+            yield Mutant(("steps", step["key"]), f"{step['key']} removed", _flow(data, rest), of=step["key"])
+        if step.get("confirm"):
+            yield from _of_confirm(data, number, step)
         for place, condition in enumerate(step.get("only_if", ())):
-            for inner, old, new in _moved(condition):
-                changed = deepcopy(data)
-                _put(changed["steps"][number]["only_if"][place], inner, new)
-                yield Mutant(("steps", key, "only_if"), f"{key}: only_if {_name(inner)} {new} instead of {old}", Flow.from_json(changed))
+            together = _written_once(data["steps"], number, place)
+            if together[0] != number:
+                continue
+            for move in moves(condition):
+                steps = list(data["steps"])
+                for each in together:
+                    steps[each] = deepcopy(steps[each])
+                    _put(steps[each]["only_if"][place], move.path, move.new)
+                what = f"{step['key']}: only_if {move.words}"
+                yield Mutant(("steps", step["key"], "only_if"), what, _flow(data, steps), why_unnoticed(flow, move), step["key"])
+    if data.get("quicken"):
+        for move in moves(data["quicken"]["when"]):
+            quicken = deepcopy(data["quicken"])
+            _put(quicken["when"], move.path, move.new)
+            changed = Flow.from_json({**data, "quicken": quicken})
+            yield Mutant(("quicken", "when"), f"quicken: {move.words}", changed, why_unnoticed(flow, move))
+
+
+def _of_flags(flow: Flow, data: Mapping[str, Any], number: int, step: Mapping[str, Any]) -> Iterator[Mutant]:
+    for place, flag in enumerate(step.get("red_flags", ())):
+        path: Path = ("steps", step["key"], "red_flags", place)
+        of = f"{step['key']}.{flag['name']}"
+        yield Mutant(path, f"{of} removed", _with_flag(data, number, place, None), of=of)
+        for move in moves(flag["when"], step["key"]):
+            changed = deepcopy(flag)
+            _put(changed["when"], move.path, move.new)
+            mutated = _with_flag(data, number, place, changed)
+            yield Mutant((*path, "when"), f"{of}: {move.words}", mutated, why_unnoticed(flow, move), of)
+
+
+def _of_confirm(data: Mapping[str, Any], number: int, step: Mapping[str, Any]) -> Iterator[Mutant]:
+    old = step["confirm"]["change_over"]
+    for new in (old["value"] - _CONFIRM_STEP, old["value"] + _CONFIRM_STEP):
+        steps = list(data["steps"])
+        steps[number] = {**step, "confirm": {**step["confirm"], "change_over": {**old, "value": new}}}
+        what = f"{step['key']}: confirm change_over {new:g} instead of {old['value']:g} {old['unit']}"
+        yield Mutant(("steps", step["key"], "confirm"), what, _flow(data, steps), of=step["key"])
+
+
+def _written_once(steps: Sequence[Mapping[str, Any]], number: int, place: int) -> list[int]:
+    """The steps that share this condition because it stands at the `run:` that brought them in: in the file it is one number."""
+    parts = str(steps[number]["key"]).split(".")[:-1]
+    for depth in range(1, len(parts) + 1):
+        prefix = ".".join(parts[:depth]) + "."
+        run = [each for each, step in enumerate(steps) if str(step["key"]).startswith(prefix)]
+        if all(steps[each]["only_if"][: place + 1] == steps[number]["only_if"][: place + 1] for each in run):
+            return run
+    return [number]
 
 
 def run_mutants(flow: Flow, cases: Sequence[Case], ears: Ears) -> Outcome:
-    """Plays the cases against every changed flow until one fails; cases that speak of the changed step come first."""
+    """Plays the cases against every changed flow until one fails; cases that reach what is changed come first."""
     outcome = Outcome()
+    memory = Remembering(ears.lexicon, ears.tables, ears.wording)
+    sound: list[tuple[Case, frozenset[str]]] = []
+    for case in cases:
+        played = play(flow, case, memory)
+        if played.failures:
+            outcome.failing.append(case.name)
+        else:
+            sound.append((case, _reached(flow, played.story)))
     for mutant in mutants(flow):
+        if mutant.excluded:
+            outcome.excluded.append(mutant)
+            continue
         outcome.all += 1
-        step = str(mutant.path[1])
-        likely = sorted(cases, key=lambda case: not _speaks_of(case, step, mutant.what))
-        if any(play(mutant.flow, case, ears).failures for case in likely):
+        step = mutant.of.rpartition(".")[0]
+        likely = sorted(sound, key=lambda each: (mutant.of not in each[1], step not in each[1]))
+        if any(play(mutant.flow, case, memory).failures for case, _ in likely):
             outcome.killed += 1
         else:
             outcome.survivors.append(mutant)
     return outcome
 
 
-def _speaks_of(case: Case, step: str, what: str) -> bool:
-    wanted = what.partition(":")[0].removesuffix(" removed")
-    return any(wanted in str(turn.get("flags", "")) or step == turn.get("asks") for turn in case.talk)
+def _reached(flow: Flow, story: Sequence[Event]) -> frozenset[str]:
+    """The steps that were asked and the red flags that have fired."""
+    raised = (event.fired.rule.removeprefix(f"{flow.key}.") for event in story if isinstance(event, RedFlagFound))
+    return frozenset([*raised, *(event.step for event in story if isinstance(event, QuestionAsked))])
 
 
-def _moved(condition: Any, path: Path = ()) -> Iterator[tuple[Path, Any, Any]]:
-    """The place, old and new value of each threshold in a condition, one step down and one up."""
-    if isinstance(condition, list):
-        for number, part in enumerate(condition):
-            yield from _moved(part, (*path, number))
-        return
-    if not isinstance(condition, Mapping):
-        return
-    for name, value in condition.items():
-        here = (*path, name)
-        if name in _AMOUNTS or (name == "amount" and path and path[-1] in ("gain_over", "loss_over")):
-            for new in _beside(value, _step(condition, value, path)):
-                yield here, value, new
-        elif name in _COUNTS and isinstance(value, int):
-            yield from ((here, value, new) for new in (value - 1, value + 1) if new >= (2 if name == "times" else 1))
-        elif name == "count" and path and path[-1] == "missed_doses_in":
-            yield from ((here, value, new) for new in (value - 1, value + 1) if new >= 1)
-        elif name in ("within", "mean_over"):
-            yield from ((here, value, new) for new in _days_beside(value))
-        else:
-            yield from _moved(value, here)
+def _with_flag(data: Mapping[str, Any], step: int, place: int, flag: Mapping[str, Any] | None) -> Flow:
+    """The flow with another red flag in this place, or without it."""
+    flags = list(data["steps"][step]["red_flags"])
+    flags[place : place + 1] = [flag] if flag is not None else []
+    steps = list(data["steps"])
+    steps[step] = {**steps[step], "red_flags": flags}
+    return _flow(data, steps)
 
 
-def _step(condition: Mapping[str, Any], value: Any, path: Path) -> float:
-    if str(value).strip().lower().endswith("kg"):
-        return _KILOGRAM_STEP
-    if "gain_over" in path or "loss_over" in path:
-        return 1.0
-    name = str(condition.get("value", ""))
-    return step_of(name) if name else 1.0
-
-
-def _beside(value: Any, step: float) -> Iterator[Any]:
-    """The amount one step less and one more, written as it was."""
-    match = _NUMBER.fullmatch(str(value))
-    if match is None:
-        return
-    for moved in (round(float(match[1]) - step, 2), round(float(match[1]) + step, 2)):
-        if moved > 0 or float(match[1]) <= 0:
-            yield f"{moved:g}{match[2]}" if isinstance(value, str) else int(moved) if moved.is_integer() else moved
-
-
-def _days_beside(value: Any) -> Iterator[str]:
-    """A period in days one day shorter and longer; the slack of hours is the engine's, so periods in hours stay."""
-    match = _NUMBER.fullmatch(str(value))
-    if match is None or match[2].strip() not in ("d", "day", "days"):
-        return
-    for moved in (int(float(match[1])) - 1, int(float(match[1])) + 1):
-        if moved >= 1:
-            yield f"{moved}{match[2]}"
-
-
-def _without(data: Mapping[str, Any], step: int, flag: int) -> Flow:
-    changed = deepcopy(dict(data))
-    del changed["steps"][step]["red_flags"][flag]
-    return Flow.from_json(changed)
-
-
-def _flag(data: Mapping[str, Any], step: int, flag: int, inner: Path, new: Any) -> Flow:
-    changed = deepcopy(dict(data))
-    _put(changed["steps"][step]["red_flags"][flag]["when"], inner, new)
-    return Flow.from_json(changed)
+def _flow(data: Mapping[str, Any], steps: Sequence[Mapping[str, Any]]) -> Flow:
+    return Flow.from_json({**data, "steps": list(steps)})
 
 
 def _put(condition: Any, path: Path, value: Any) -> None:
     for part in path[:-1]:
         condition = condition[part]
     condition[path[-1]] = value
-
-
-def _name(path: Path) -> str:
-    return ".".join(str(part) for part in path if isinstance(part, str) and part not in ("any_of", "all_of", "none_of"))
