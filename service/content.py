@@ -32,8 +32,7 @@ from service.engine.reference import education_schema, flow_schema
 from service.engine.steps import FollowUpStep
 from service.evaluation.flows.texts import ReadingLevel
 from service.replies import Lexicon, LexiconError, build_lexicon
-from service.triage import Tables, TablesError, build_tables
-from service.triage.conditions import symptoms_named
+from service.triage import Tables, TablesError, build_tables, symptoms_named
 
 PACKAGE = Path(__file__).parent
 WORDING = Path("flows") / "shared" / "wording.yaml"

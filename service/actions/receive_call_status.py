@@ -31,7 +31,7 @@ from service.domain.event import Stopped
 from service.domain.patient import PatientContext
 from service.domain.urgency import Urgency
 from service.engine import Flow, Session, resume
-from service.engine.branches import may_come
+from service.engine.branches import may_come, told
 from service.engine.call import Call
 from service.engine.spoken import open_question
 
@@ -94,7 +94,8 @@ def _cut_off(changes: Changes, knowledge: Knowledge, context: PatientContext, fl
         return
     session = Session.from_json(waiting.state)
     facts = context.facts(changes.now)
-    to_come = [step for step in flow.questions if may_come(flow, step, session, facts, changes.now)]
+    known = told(flow, session, facts, changes.now)
+    to_come = [step for step in flow.questions if may_come(flow, step, session, known)]
     left = [step.ask[flow.language("en")].plain for step in to_come]
     after, events = resume(flow, session, Stopped("hung_up", changes.now), facts, changes.now)
     aftermath = apply_events(changes, context, waiting, after, events)

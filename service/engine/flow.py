@@ -21,8 +21,7 @@ from service.domain.urgency import Urgency
 from service.domain.wording import Wording
 from service.engine.steps import NAME, AskStep, RedFlag, Step, When
 from service.engine.written import Days, Localized, Minutes, Model
-from service.triage import Rule, build_rule
-from service.triage.conditions import Condition, build_condition
+from service.triage import Condition, Rule, build_condition, build_rule
 
 MAX_STEPS = 60
 MIN_LATE = timedelta(hours=4)

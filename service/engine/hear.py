@@ -26,7 +26,7 @@ from service.engine.proceed import MAX_TURNS, Turn, ask, end, go_on, raised, sti
 from service.engine.red_flags import Flagged, answer_text, evaluate_flags, needs_confirming
 from service.engine.session import MAX_KEPT, Kept, Outcome, Session
 from service.engine.steps import AskStep, WaitStep
-from service.triage.operators import judge
+from service.triage import judge
 
 MAX_FINDINGS = 50
 """Findings of one reply that are looked at (universal triage has seen them all)."""
@@ -137,7 +137,7 @@ def _quickened(flow: Flow, session: Session, facts: Facts, now: datetime) -> tup
     condition = flow.quicken_when
     if condition is None or flow.quicken is None or session.quickened:
         return session, []
-    if not judge(condition, session.findings(), facts, now, by_step=told(flow, session, facts, now)).holds:
+    if not judge(condition, told(flow, session, facts, now)).holds:
         return session, []
     return replace(session, quickened=True), [CadenceQuickened(flow.quicken.phase, flow.quicken.for_)]
 

@@ -14,7 +14,7 @@ from service.domain.event import Event, MessageSaid, RedFlagFound
 from service.domain.facts import Facts
 from service.domain.reading import FindingKind
 from service.domain.urgency import Urgency
-from service.engine.branches import holds, waited_for
+from service.engine.branches import holds, told, waited_for
 from service.engine.flow import Flow
 from service.engine.proceed import end, hand_over, raised
 from service.engine.red_flags import answer_text, evaluate_flags
@@ -156,4 +156,4 @@ def _passed(flow: Flow, session: Session) -> Sequence[Step]:
 
 def _told(flow: Flow, step: Step, session: Session, facts: Facts, now: datetime) -> bool:
     """A step without a condition hands over whatever is told; it comes in its turn."""
-    return bool(step.only_if) and holds(flow, step, session, facts, now) is True
+    return bool(step.only_if) and holds(flow, step, told(flow, session, facts, now)) is True

@@ -23,7 +23,7 @@ from service.domain.reading import FindingKind
 from service.domain.texts import fill
 from service.domain.urgency import Urgency, highest
 from service.domain.wording import patient_values
-from service.engine.branches import holds, may_come, next_step, not_judged, put_off
+from service.engine.branches import holds, may_come, next_step, not_judged, put_off, told
 from service.engine.flow import Flow, Lesson
 from service.engine.red_flags import NOT_KNOWN, answer_text
 from service.engine.session import UNKNOWN, Outcome, Session, Status
@@ -125,6 +125,10 @@ def hand_over(flow: Flow, session: Session, step: HandOverStep, facts: Facts, *,
 
 def _not_asked(flow: Flow, session: Session, facts: Facts, now: datetime) -> list[Event]:
     """Questions put off because nobody will soon be on duty (decisions 7): a nurse asks them."""
+    later = [step for step in flow.questions if put_off(step, facts)]
+    if not later:
+        return []
+    known = told(flow, session, facts, now)
     return [
         RedFlagFound(
             step.key,
@@ -136,8 +140,8 @@ def _not_asked(flow: Flow, session: Session, facts: Facts, now: datetime) -> lis
                 source="Rounds safety rules: what may raise an emergency is not asked in the last 2 hours before an unstaffed period",
             ),
         )
-        for step in flow.questions
-        if put_off(step, facts) and may_come(flow, step, session, facts, now)
+        for step in later
+        if may_come(flow, step, session, known)
     ]
 
 
@@ -187,7 +191,9 @@ def end(flow: Flow, session: Session, outcome: Outcome, facts: Facts, now: datet
     events = list(events)
     if outcome is not Outcome.COMPLETED:
         for step in flow.steps:
-            if isinstance(step, HandOverStep) and step.only_if and step.key not in session.done and holds(flow, step, session, facts, now):
+            if not isinstance(step, HandOverStep) or not step.only_if or step.key in session.done:
+                continue
+            if holds(flow, step, told(flow, session, facts, now)):
                 more = hand_over(flow, session, step, facts, quiet=True)
                 session = raised(replace(session, done=(*session.done, step.key)), more)
                 events += more

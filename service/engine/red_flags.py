@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
@@ -12,12 +11,11 @@ from service.domain.reading import Finding, FindingKind, Measure, Question
 from service.domain.texts import placeholders
 from service.domain.urgency import Urgency
 from service.engine.answers import VALUE_OF, concerns
-from service.engine.branches import holds_given, told
+from service.engine.branches import holds, told
 from service.engine.flow import Flow
-from service.engine.session import UNKNOWN, Kept, Session
+from service.engine.session import UNKNOWN, Session
 from service.engine.steps import AskStep
-from service.triage import Undecided
-from service.triage.decide import judged
+from service.triage import Told, Undecided, judged
 
 Flagged = tuple[str, str, Fired]
 """Name of the flag (it fires once a session), its step, and what fired."""
@@ -37,17 +35,18 @@ def evaluate_flags(flow: Flow, session: Session, facts: Facts, now: datetime, qu
     item says so, once a step, unless another flag of the step has fired. See `_is_judged` for the flags of questions not asked yet.
     """
     fired: list[Flagged] = []
-    by_step = told(flow, session, facts, now)
+    known = told(flow, session, facts, now)
     for step in flow.questions:
         findings = _findings_for(step, session)
-        if not findings or not _is_judged(flow, step, session, facts, now, by_step):
+        if not findings or not _is_judged(flow, step, session, known):
             continue
+        here = replace(known, findings=findings, question=question)
         unknown: list[str] = []
         for flag in step.red_flags:
             rule = flow.rule(step, flag)
             if rule.id in session.fired:
                 continue
-            found = judged(rule, findings, facts, now, question, by_step=by_step)
+            found = judged(rule, here)
             if isinstance(found, Fired):
                 fired.append((rule.id, step.key, replace(found, answer=flag.answer)))
             elif isinstance(found, Undecided):
@@ -80,9 +79,7 @@ def needs_confirming(step: AskStep, session: Session, facts: Facts) -> bool:
     return abs(now.quantity.value - before.value) > step.confirm.change_over.value
 
 
-def _is_judged(
-    flow: Flow, step: AskStep, session: Session, facts: Facts, now: datetime, by_step: Mapping[str, tuple[Finding, ...]]
-) -> bool:
+def _is_judged(flow: Flow, step: AskStep, session: Session, known: Told) -> bool:
     """True for a question that was asked, that is sure to come, or of which the patient has spoken unasked.
 
     One that hangs on an answer not given yet, or is skipped, says nothing about words that are not about it: "I feel hopeless" is no
@@ -90,21 +87,25 @@ def _is_judged(
     """
     if step.key == session.step or step.key in session.done or step.key in session.given_up:
         return True
-    comes = holds_given(flow, step, session, facts, now, by_step)
+    comes = holds(flow, step, known)
     return comes is True or any(concerns(step, kept.step, kept.finding, skipped=comes is False) for kept in session.kept)
 
 
 def _findings_for(step: AskStep, session: Session) -> list[Finding]:
-    return [kept.finding for kept in session.kept if kept.step == step.key or not _of_another_question(kept, step)]
+    """What was told to the step, and of the rest what does not speak of another question alone.
 
-
-def _of_another_question(kept: Kept, step: AskStep) -> bool:
-    """True for what speaks only of the question that it answers; of two readings of one measure each has its own flags."""
-    if kept.finding.kind in _ONLY_OF_ITS_STEP:
-        return True
-    if kept.finding.kind is not FindingKind.VALUE:
-        return False
-    return kept.finding.name in _NUMBERS_OF_ITS_STEP or kept.finding.name == VALUE_OF.get(step.expects)
+    Of two readings of one measure each has its own flags.
+    """
+    own = VALUE_OF.get(step.expects)
+    return [
+        kept.finding
+        for kept in session.kept
+        if kept.step == step.key
+        or not (
+            kept.finding.kind in _ONLY_OF_ITS_STEP
+            or (kept.finding.kind is FindingKind.VALUE and (kept.finding.name == own or kept.finding.name in _NUMBERS_OF_ITS_STEP))
+        )
+    ]
 
 
 def _unknown(flow: Flow, name: str, flags: list[str]) -> Fired:

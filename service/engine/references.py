@@ -11,9 +11,7 @@ from service.engine.flow import Flow, Written
 from service.engine.place import Path
 from service.engine.shape import nearest
 from service.engine.steps import AskStep, RecordStep
-from service.triage import TablesError, speaks_of_raised
-from service.triage.conditions import PRESSURE_PARTS, Condition
-from service.triage.written import ConditionError
+from service.triage import PRESSURE_PARTS, Condition, ConditionError, TablesError, speaks_of_raised
 
 _ONLY_OF_A_STEP = frozenset({"answer", "choice"})
 _SCORED = frozenset({Expects.PHQ_ITEM, Expects.SCALE_0_10, Expects.COUNT})

@@ -42,11 +42,12 @@ In only_if alone:
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 from service.domain.reading import Assertion, FindingKind, Measure
+from service.triage.condition import ANY, PRESSURE_PARTS, Change, Condition
 from service.triage.expression import check_expression, symptoms_in
 from service.triage.written import COMPARISONS, ConditionError, amount, comparisons, difference, names, period, step_key, whole
 
@@ -54,7 +55,6 @@ MOST_DEPTH = 4
 MOST_PARTS = 40
 MOST_TIMES = 30
 MOST_DAYS = 400
-PRESSURE_PARTS = ("systolic", "diastolic")
 SUBJECTS = (
     "symptom", "value", "medication", "missed", "missed_in_a_row", "missed_doses_in", "reason", "kind", "answer", "choice", "asked",
     "asked_about", "condition", "high_alert", "high_risk", "takes", "day", "gone_silent", "total", "cel", "raised",
@@ -75,60 +75,6 @@ UNIT_OF = {
     "pulse": "/min", "peak_flow": "L/min",
 }  # fmt: skip
 """The stored unit of a value; those that are not here are bare numbers."""
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """A gain or loss of at least `amount` (stored unit) within `period` before now."""
-
-    direction: str
-    amount: float
-    period: timedelta
-
-
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """A checked condition; `subject` says which of the other fields count."""
-
-    subject: str
-    names: frozenset[str] = frozenset()
-    wanted: frozenset[str] = frozenset()
-    wanted_any: frozenset[str] = frozenset()
-    unwanted: frozenset[str] = frozenset()
-    assertions: frozenset[Assertion] = frozenset({Assertion.PRESENT})
-    comparisons: tuple[tuple[str, float], ...] = ()
-    change: Change | None = None
-    worse_by: float | None = None
-    percent_of_best: float | None = None
-    mean_over: timedelta | None = None
-    times: int = 1
-    within: timedelta | None = None
-    if_known: bool = False
-    limit: str = ""
-    steps: tuple[str, ...] = ()
-    expression: str = ""
-    parts: tuple[Condition, ...] = field(default=())
-
-    @property
-    def any_name(self) -> bool:
-        """True when every name fits."""
-        return not self.names or "*" in self.names
-
-
-def symptoms_named(condition: Condition) -> frozenset[str]:
-    """The symptoms that a condition names, parts and all, so that they can be held against the vocabulary."""
-    own = condition.names - {"*"} if condition.subject in ("symptom", "asked_about", "cel") else frozenset[str]()
-    return own.union(*(symptoms_named(part) for part in condition.parts))
-
-
-def steps_named(condition: Condition) -> frozenset[str]:
-    """The steps that a condition names, parts and all: each must be a step of the flow, and none stands in a general table."""
-    return frozenset(condition.steps).union(*(steps_named(part) for part in condition.parts))
-
-
-def speaks_of_raised(condition: Condition) -> bool:
-    """True when a condition, parts and all, asks what has been raised: that is for the `only_if` of a flow's steps alone."""
-    return condition.subject == "raised" or any(speaks_of_raised(part) for part in condition.parts)
 
 
 def build_condition(written: Any, depth: int = 0) -> Condition:
@@ -159,7 +105,7 @@ def build_condition(written: Any, depth: int = 0) -> Condition:
     if subject == "value":
         return _value(written, next(iter(named)))
     if subject == "missed":
-        return Condition("medication", names=frozenset({"missed", "partly"}), wanted=named - {"*"})
+        return Condition("medication", names=frozenset({"missed", "partly"}), wanted=named - {ANY})
     return _qualified(written, Condition(subject, names=named))
 
 
@@ -271,7 +217,7 @@ def _percent(written: Any, name: str) -> float:
 
 def _missed_in_a_row(written: Mapping[str, Any]) -> Condition:
     times = whole(written["missed_in_a_row"], "missed_in_a_row", 1, MOST_TIMES)
-    return Condition("missed_in_a_row", times=times, wanted=names(written.get("with")) - {"*"})
+    return Condition("missed_in_a_row", times=times, wanted=names(written.get("with")) - {ANY})
 
 
 def _missed_doses_in(written: Mapping[str, Any]) -> Condition:
@@ -279,7 +225,7 @@ def _missed_doses_in(written: Mapping[str, Any]) -> Condition:
     if not isinstance(inner, Mapping) or set(inner) != {"count", "within"}:
         raise ConditionError("missed_doses_in needs count and within, for example {count: 2, within: 7 d}")
     times, within = whole(inner["count"], "count", 1, MOST_TIMES), period(inner["within"], "within")
-    return Condition("missed_doses_in", times=times, within=within, wanted=names(written.get("with")) - {"*"})
+    return Condition("missed_doses_in", times=times, within=within, wanted=names(written.get("with")) - {ANY})
 
 
 def _day(written: Mapping[str, Any]) -> Condition:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,6 +11,7 @@ from service.domain.facts import Facts
 from service.domain.reading import Finding, Question
 from service.triage.operators import judge
 from service.triage.tables import Rule, Tables
+from service.triage.told import Told
 from service.triage.verdict import figures_for
 
 
@@ -21,35 +22,13 @@ class Undecided:
     rule: str
 
 
-def evaluate(
-    rule: Rule,
-    findings: Sequence[Finding],
-    facts: Facts,
-    now: datetime,
-    question: Question | None = None,
-    *,
-    by_step: Mapping[str, Sequence[Finding]] | None = None,
-) -> Fired | None:
-    """What fired, None when the rule does not fire or cannot be judged (see `judged` for the difference)."""
-    found = judged(rule, findings, facts, now, question, by_step=by_step)
-    return found if isinstance(found, Fired) else None
-
-
-def judged(
-    rule: Rule,
-    findings: Sequence[Finding],
-    facts: Facts,
-    now: datetime,
-    question: Question | None = None,
-    *,
-    by_step: Mapping[str, Sequence[Finding]] | None = None,
-) -> Fired | Undecided | None:
-    """Fired, Undecided when something that it needs is not known, or None. `now` must be aware; `facts`, `by_step`: see `judge`."""
-    if rule.only_condition and not rule.only_condition & facts.conditions:
+def judged(rule: Rule, told: Told) -> Fired | Undecided | None:
+    """Fired, Undecided when something that it needs is not known, or None."""
+    if rule.only_condition and not rule.only_condition & told.facts.conditions:
         return None
-    if rule.unless_condition & facts.conditions:
+    if rule.unless_condition & told.facts.conditions:
         return None
-    verdict = judge(rule.when, findings, facts, now, question, by_step=by_step)
+    verdict = judge(rule.when, told)
     if verdict.holds is None:
         return Undecided(rule.id)
     if not verdict.holds:
@@ -60,11 +39,17 @@ def judged(
 
 
 def decide(tables: Tables, findings: Sequence[Finding], facts: Facts, now: datetime, question: Question | None = None) -> Decision:
-    """Every rule of the tables that fires, most urgent first, and the rules that could not be judged."""
+    """Every rule of the tables that fires, most urgent first, and the rules that could not be judged.
+
+    `now` must be aware (ValueError otherwise).
+    """
+    told = Told(findings, facts, now, question)
     fired: list[Fired] = []
     unknown: list[str] = []
     for rule in tables.rules:
-        found = judged(rule, findings, facts, now, question)
+        if rule.when.needs is not None and rule.when.needs.isdisjoint(told.keys):
+            continue  # most rules, of most replies
+        found = judged(rule, told)
         if isinstance(found, Fired):
             fired.append(found)
         elif isinstance(found, Undecided):

@@ -2,51 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
 
-from service.domain.facts import Facts
-from service.domain.reading import Finding, FindingKind, Question
-from service.triage.conditions import Condition
+from service.domain.reading import Finding, FindingKind
+from service.triage.condition import KIND_OF, Condition
 from service.triage.expression import MEASURES, judge_expression
 from service.triage.readings import holds_all, judge_value, reading_of
 from service.triage.reports import judge_missed_doses_in, judge_missed_in_a_row, judge_symptom_again, judge_total, missed_in_a_week
-from service.triage.verdict import NO, UNKNOWN, Told, Verdict, joined, number, plain_name
+from service.triage.told import Told
+from service.triage.verdict import NO, UNKNOWN, YES, Verdict, number, plain_name, together
 
 
-def judge(
-    condition: Condition,
-    findings: Sequence[Finding],
-    facts: Facts,
-    now: datetime,
-    question: Question | None = None,
-    *,
-    by_step: Mapping[str, Sequence[Finding]] | None = None,
-    raised: bool | None = None,
-) -> Verdict:
-    """The verdict on one condition. `now` must be aware (ValueError otherwise); the history is read up to it.
-
-    `facts` must not hold the findings a second time: hand over `facts.before(beginning of the check-in)` with all findings of one.
-    `by_step`: what was told to each answered step of the check-in, for conditions that name steps; without it those are unknown.
-    `raised`: whether the check-in has raised anything so far, for {raised: nothing}.
-    """
-    if now.tzinfo is None:
-        raise ValueError("now must be an aware datetime")
-    return _judge(condition, Told(findings, facts, now, question, by_step, raised))
-
-
-def _judge(condition: Condition, told: Told) -> Verdict:
+def judge(condition: Condition, told: Told) -> Verdict:
+    """The verdict on one condition; one that needs what was not told is false without a further look."""
+    if condition.needs is not None and condition.needs.isdisjoint(told.keys):
+        return NO
     subject = condition.subject
-    if subject in ("all_of", "any_of", "none_of"):
-        return joined(subject, [_judge(part, told) for part in condition.parts])
     if subject in _JUDGES:
         return _JUDGES[subject](condition, told)
     if subject in _OF_FACTS:
         return Verdict(_OF_FACTS[subject](condition, told))
-    kind = FindingKind(subject.removeprefix("kind:")) if subject.startswith("kind:") else _KINDS[subject]
-    hits = tuple(finding for finding in told.findings if finding.kind is kind and _fits(condition, finding))
+    hits = tuple(finding for finding in told.findings if finding.kind is KIND_OF[subject] and _fits(condition, finding))
     if not hits:
         return NO
     if condition.within is not None:
@@ -57,12 +35,35 @@ def _judge(condition: Condition, told: Told) -> Verdict:
     return Verdict(True, hits, figures)
 
 
+def _all_of(condition: Condition, told: Told) -> Verdict:
+    verdicts = []
+    for part in condition.parts:
+        verdict = judge(part, told)
+        if verdict.holds is False:
+            return NO
+        verdicts.append(verdict)
+    return UNKNOWN if any(verdict.holds is None for verdict in verdicts) else together(verdicts)
+
+
+def _any_of(condition: Condition, told: Told) -> Verdict:
+    verdicts = [judge(part, told) for part in condition.parts]
+    true = [verdict for verdict in verdicts if verdict.holds]
+    if true:
+        return together(true)
+    return UNKNOWN if any(verdict.holds is None for verdict in verdicts) else NO
+
+
+def _none_of(condition: Condition, told: Told) -> Verdict:
+    holds = [judge(part, told).holds for part in condition.parts]
+    return NO if True in holds else UNKNOWN if None in holds else YES
+
+
 def _fits(condition: Condition, finding: Finding) -> bool:
-    qualifiers = frozenset(finding.qualifiers)
     if not condition.any_name and finding.name not in condition.names:
         return False
     if finding.assertion not in condition.assertions:
         return False
+    qualifiers = frozenset(finding.qualifiers)
     if not condition.wanted <= qualifiers or condition.unwanted & qualifiers:
         return False
     if condition.wanted_any and not condition.wanted_any & qualifiers:
@@ -75,7 +76,7 @@ def _fits(condition: Condition, finding: Finding) -> bool:
 def _of_step(condition: Condition, told: Told) -> Verdict:
     if told.by_step is None or condition.steps[0] not in told.by_step:
         return UNKNOWN
-    return _judge(condition.parts[0], replace(told, findings=told.by_step[condition.steps[0]]))
+    return judge(condition.parts[0], replace(told, findings=told.by_step[condition.steps[0]]))
 
 
 def _unanswered(condition: Condition, told: Told) -> Verdict:
@@ -110,14 +111,10 @@ def _expression(condition: Condition, told: Told) -> Verdict:
     return Verdict(holds, tuple(told.findings) if holds else ())
 
 
-_KINDS = {
-    "symptom": FindingKind.SYMPTOM,
-    "medication": FindingKind.MEDICATION,
-    "reason": FindingKind.MISSED_REASON,
-    "answer": FindingKind.ANSWER,
-    "choice": FindingKind.CHOICE,
-}
 _JUDGES: Mapping[str, Callable[[Condition, Told], Verdict]] = {
+    "all_of": _all_of,
+    "any_of": _any_of,
+    "none_of": _none_of,
     "value": judge_value,
     "missed_in_a_row": judge_missed_in_a_row,
     "missed_doses_in": judge_missed_doses_in,

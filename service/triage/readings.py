@@ -6,15 +6,17 @@ What needs earlier readings that are not there is unknown. A value that was not 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
 from operator import ge, gt, le, lt
 from statistics import fmean, median
 
-from service.domain.facts import Facts, PastValue, PersonalLimit
+from service.domain.facts import Facts, PersonalLimit
 from service.domain.reading import Finding, FindingKind, Measure
-from service.triage.conditions import PRESSURE_PARTS, Change, Condition
+from service.triage.condition import PRESSURE_PARTS, Change, Condition
+from service.triage.told import Told
 from service.triage.units import parse_amount, parse_difference
-from service.triage.verdict import NO, UNKNOWN, Told, Verdict, number, plain_name
+from service.triage.verdict import NO, UNKNOWN, Verdict, number, plain_name
 
 COMPARE: Mapping[str, Callable[[float, float], bool]] = {"at_least": ge, "above": gt, "below": lt, "at_most": le}
 UPWARD = frozenset({"at_least", "above"})
@@ -61,40 +63,37 @@ Readings = list[tuple[Finding, float]]
 
 def _one(condition: Condition, name: str, finding: Finding, value: float, told: Told) -> Verdict:
     """One reading against one test."""
-    figures = _figures(finding, name)
     if condition.change is not None:
-        threshold = _limited(condition.change.amount, condition, told.facts, upward=True, difference=True)
         change = _change(condition.change, name, value, told)
         if change is None:
             return NO if condition.if_known else UNKNOWN
-        return _verdict(change >= threshold, finding, figures | {"change": number(change), "threshold": number(threshold)})
+        threshold = _limited(condition.change.amount, condition, told.facts, upward=True, difference=True)
+        return _figured(finding, name, change=change, threshold=threshold) if change >= threshold else NO
     if condition.worse_by is not None:
         baseline = _baseline(name, told)
         if baseline is None:
             return UNKNOWN
         threshold = _limited(condition.worse_by, condition, told.facts, upward=True, difference=True)
         change = round(baseline - value if name in LOW_IS_WORSE else value - baseline, 2)
-        figures |= {"change": number(change), "baseline": number(baseline), "threshold": number(threshold)}
-        return _verdict(change >= threshold, finding, figures)
+        return _figured(finding, name, change=change, baseline=baseline, threshold=threshold) if change >= threshold else NO
     if condition.percent_of_best is not None:
         best = _best(name, told)
         if best is None:
             return UNKNOWN
         percent = _limited(condition.percent_of_best, condition, told.facts, upward=False)
-        figures |= {"best": number(best), "threshold": number(percent)}
-        return _verdict(value * 100 < percent * best, finding, figures)
+        return _figured(finding, name, best=best, threshold=percent) if value * 100 < percent * best else NO
     comparisons = _comparisons(condition, name, told.facts)
-    return _verdict(holds_all(comparisons, value), finding, figures | {"threshold": number(comparisons[0][1])})
+    return _figured(finding, name, threshold=comparisons[0][1]) if holds_all(comparisons, value) else NO
 
 
 def _mean(condition: Condition, name: str, readings: Readings, period: timedelta, told: Told) -> Verdict:
-    values = [*_earlier(name, told, told.since(period)), *(value for _, value in readings)]
+    values = [*told.earlier(name, told.since(period)), *(value for _, value in readings)]
     if len(values) < FEWEST:
         return UNKNOWN
     mean, comparisons = fmean(values), _comparisons(condition, name, told.facts)
-    finding = readings[-1][0]
-    figures = {"mean": number(round(mean, 1)), "count": str(len(values)), "threshold": number(comparisons[0][1])}
-    return _verdict(holds_all(comparisons, mean), finding, _figures(finding, name) | figures)
+    if not holds_all(comparisons, mean):
+        return NO
+    return _figured(readings[-1][0], name, mean=round(mean, 1), count=len(values), threshold=comparisons[0][1])
 
 
 def _repeated(condition: Condition, name: str, readings: Readings, period: timedelta, told: Told) -> Verdict:
@@ -102,24 +101,22 @@ def _repeated(condition: Condition, name: str, readings: Readings, period: timed
     now = [finding for finding, value in readings if holds_all(comparisons, value)]
     if not now:
         return NO
-    earlier = _earlier(name, told, told.since(period))
+    earlier = told.earlier(name, told.since(period))
     count = len(now) + sum(holds_all(comparisons, value) for value in earlier)
     if count >= condition.times:
-        figures = _figures(now[-1], name) | {"count": str(count), "threshold": number(comparisons[0][1])}
-        return Verdict(True, tuple(now), figures)
+        figured = _figured(now[-1], name, count=count, threshold=comparisons[0][1])
+        return replace(figured, findings=tuple(now))
     return NO if len(readings) + len(earlier) >= condition.times else UNKNOWN
 
 
-def _verdict(holds: bool, finding: Finding, figures: Mapping[str, str]) -> Verdict:
-    return Verdict(True, (finding,), figures) if holds else NO
-
-
-def _figures(finding: Finding, name: str) -> dict[str, str]:
-    quantity = finding.quantity
-    if quantity is None:
-        return {}
-    second = {"value_2": number(quantity.value_2)} if quantity.value_2 is not None else {}
-    return {"value": number(quantity.value), "unit": quantity.unit, "name": plain_name(name), **second}
+def _figured(finding: Finding, name: str, **compared: float) -> Verdict:
+    """That a reading fulfils its test, with the figures that it was compared by."""
+    figures = {"name": plain_name(name), **{figure: number(amount) for figure, amount in compared.items()}}
+    if quantity := finding.quantity:
+        figures |= {"value": number(quantity.value), "unit": quantity.unit}
+        if quantity.value_2 is not None:
+            figures["value_2"] = number(quantity.value_2)
+    return Verdict(True, (finding,), figures)
 
 
 def _comparisons(condition: Condition, name: str, facts: Facts) -> tuple[tuple[str, float], ...]:
@@ -154,7 +151,7 @@ def amount_of(limit: PersonalLimit | None, *, difference: bool = False) -> float
 
 def _change(change: Change, name: str, value: float, told: Told) -> float | None:
     """How much the value has risen (or fallen) against the period before now; None when it has no reading."""
-    earlier = _earlier(name, told, told.since(change.period))
+    earlier = told.earlier(name, told.since(change.period))
     if not earlier:
         return None
     return round(value - min(earlier), 1) if change.direction == "gain_over" else round(max(earlier) - value, 1)
@@ -164,7 +161,7 @@ def _baseline(name: str, told: Told) -> float | None:
     personal = amount_of(told.facts.limit(f"baseline_{name}"))
     if personal is not None:
         return personal
-    usual = _earlier(name, told, told.now - BASELINE)
+    usual = told.earlier(name, told.now - BASELINE)
     return median(usual) if len(usual) >= FEWEST else None
 
 
@@ -172,19 +169,5 @@ def _best(name: str, told: Told) -> float | None:
     personal = amount_of(told.facts.limit(f"best_{name}"))
     if personal is not None:
         return personal
-    earlier = _earlier(name, told, None)
+    earlier = told.earlier(name)
     return max(earlier) if len(earlier) >= FEWEST else None
-
-
-def _earlier(name: str, told: Told, since: datetime | None) -> list[float]:
-    """The readings of this name in the history, from `since` on and before now, oldest first."""
-    found = (_past(past, name) for past in told.facts.history if past.taken_at < told.now and (since is None or past.taken_at >= since))
-    return [value for value in found if value is not None]
-
-
-def _past(reading: PastValue, name: str) -> float | None:
-    if name in PRESSURE_PARTS:
-        if reading.measure is not Measure.BLOOD_PRESSURE:
-            return None
-        return reading.value if name == "systolic" else reading.value_2
-    return reading.value if str(reading.measure) == name else None

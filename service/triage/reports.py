@@ -7,9 +7,10 @@ from datetime import datetime, timedelta
 from itertools import groupby, takewhile
 
 from service.domain.reading import Finding, FindingKind, Measure
-from service.triage.conditions import Condition
+from service.triage.condition import Condition
 from service.triage.readings import COMPARE, UPWARD
-from service.triage.verdict import NO, UNKNOWN, Told, Verdict, number, plain_name
+from service.triage.told import Told
+from service.triage.verdict import NO, UNKNOWN, Verdict, number, plain_name
 
 MISSED = frozenset({"missed", "partly"})
 WEEK = timedelta(days=7)

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from service.domain.urgency import Urgency
-from service.triage.conditions import Condition, build_condition, speaks_of_raised, steps_named
+from service.triage.condition import Condition, speaks_of_raised, steps_named
+from service.triage.conditions import build_condition
 from service.triage.verdict import FIGURES
 from service.triage.written import ConditionError
 

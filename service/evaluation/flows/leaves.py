@@ -10,8 +10,7 @@ from service.domain.facts import Facts
 from service.domain.reading import Measure
 from service.engine.flow import Flow
 from service.engine.steps import AskStep
-from service.triage import Condition
-from service.triage.conditions import PRESSURE_PARTS
+from service.triage import PRESSURE_PARTS, Condition
 
 STEP_OF = {"temperature": 0.1, "inr": 0.1}
 """What patients report differs by this much at least; 1 where a measure is not here (1 lb, 1 mg/dL, 1 mmHg, 1 %, 1 count)."""

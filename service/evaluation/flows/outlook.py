@@ -10,7 +10,7 @@ from service.engine.branches import holds, told
 from service.engine.flow import Flow
 from service.engine.session import Session, Status
 from service.evaluation.flows.leaves import leaves
-from service.triage import Condition, judge
+from service.triage import Condition, Told, judge
 
 Rank = tuple[int, int, int]
 
@@ -32,14 +32,14 @@ def outlook(flow: Flow, session: Session, facts: Facts, now: datetime, *, coarse
     if coarse:
         return here
     closed = frozenset({*session.done, *session.given_up})
-    branches = tuple(holds(flow, step, session, facts, now) for step in flow.steps if step.only_if and step.key not in closed)
-    return (*here, closed, branches, tuple(_joined(flow, session, facts, now)))
+    known = told(flow, session, facts, now)
+    branches = tuple(holds(flow, step, known) for step in flow.steps if step.only_if and step.key not in closed)
+    return (*here, closed, branches, tuple(_joined(flow, session, known)))
 
 
-def _joined(flow: Flow, session: Session, facts: Facts, now: datetime) -> Iterator[Hashable]:
+def _joined(flow: Flow, session: Session, known: Told) -> Iterator[Hashable]:
     """What is fulfilled of red flags that need several things together, and the sums so far."""
-    by_step = told(flow, session, facts, now)
-    findings = session.findings()
+    by_step = known.by_step or {}
     for step in flow.questions:
         for flag in step.red_flags:
             rule = flow.rule(step, flag)
@@ -50,7 +50,7 @@ def _joined(flow: Flow, session: Session, facts: Facts, now: datetime) -> Iterat
                     scores = [f.quantity.value for key in part.steps for f in by_step.get(key, ()) if f.quantity is not None]
                     yield sum(scores), len(scores)
                 else:
-                    yield judge(part, findings, facts, now, by_step=by_step).holds
+                    yield judge(part, known).holds
 
 
 def _together(condition: Condition) -> tuple[Condition, ...]:

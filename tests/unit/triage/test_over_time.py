@@ -9,16 +9,18 @@ from typing import Any
 
 import pytest
 
+from service.domain.decision import Fired
 from service.domain.facts import Facts, PastDose, PastSymptom, PastValue, PersonalLimit
 from service.domain.reading import Assertion, Finding, FindingKind, Measure, Quantity
 from service.triage import (
     ConditionError,
     TablesError,
+    Told,
     build_condition,
     build_rule,
     build_tables,
-    evaluate,
     judge,
+    judged,
     steps_named,
     symptoms_named,
 )
@@ -51,7 +53,7 @@ def doses(*hours_and_status: tuple[float, str]) -> tuple[PastDose, ...]:
 def verdict(
     when: dict[str, Any], findings: list[Finding], facts: Facts | None = None, by_step: Mapping[str, list[Finding]] | None = None
 ) -> Any:
-    return judge(build_condition(when), findings, facts or Facts(), NOW, by_step=by_step).holds
+    return judge(build_condition(when), Told(findings, facts or Facts(), NOW, by_step=by_step)).holds
 
 
 TWICE_HIGH = {"value": "glucose", "above": "300 mg/dL", "times": 2, "within": "24 h"}
@@ -374,8 +376,8 @@ def test_a_reason_names_the_figures() -> None:
         "source": "test",
     }
     facts = Facts(history=tuple(PastValue(Measure.BLOOD_PRESSURE, 170, NOW - h * HOUR, 80) for h in (48, 24)))
-    fired = evaluate(build_rule(row, file="flow.yaml", version="1"), [value("blood_pressure", 161, 90)], facts, NOW)
-    assert fired is not None
+    fired = judged(build_rule(row, file="flow.yaml", version="1"), Told([value("blood_pressure", 161, 90)], facts, NOW))
+    assert isinstance(fired, Fired)
     assert fired.reason == "Mean 167 of 3 readings, limit 160, now 161/90"
 
 

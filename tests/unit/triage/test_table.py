@@ -7,9 +7,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from service.content import load_tables
+from service.domain.decision import Fired
 from service.domain.facts import Facts, PastValue, PersonalLimit
 from service.domain.reading import Assertion, Expects, Finding, FindingKind, Measure, Quantity, Question
-from service.triage import TablesError, build_rule, build_tables, decide, evaluate, parse_amount, parse_period
+from service.triage import TablesError, Told, build_rule, build_tables, decide, judged, parse_amount, parse_period
 
 TABLES = load_tables()
 NOW = datetime(2026, 3, 8, 14, 0, tzinfo=UTC)
@@ -138,10 +139,10 @@ def test_a_flow_uses_the_same_operators_and_its_reason_names_the_figures() -> No
     }
     rule = build_rule(row, file="flow.yaml", version="1")
     past = (PastValue(Measure.WEIGHT, 180, NOW - timedelta(hours=20)),)
-    fired = evaluate(rule, [value("weight", 184)], Facts(history=past), NOW)
-    assert fired is not None
+    fired = judged(rule, Told([value("weight", 184)], Facts(history=past), NOW))
+    assert isinstance(fired, Fired)
     assert (fired.reason, fired.spans) == ("Up 4 lb to 184", ((0, 3),))
-    assert evaluate(rule, [value("weight", 182)], Facts(history=past), NOW) is None
+    assert judged(rule, Told([value("weight", 182)], Facts(history=past), NOW)) is None
 
 
 @pytest.mark.parametrize(
