@@ -105,7 +105,19 @@ def test_only_changes_that_no_reading_can_tell_apart_are_left_out() -> None:
     assert found["mood.never: scale above 4 instead of 3"].excluded == "no value from 0 to 3 is judged otherwise"
     assert found["glucose.never: glucose above 599 instead of 600"].excluded == ""
     assert found["glucose.never: glucose above 601 instead of 600"].excluded == "no value from 20 to 600 is judged otherwise"
-    assert not any(mutant.excluded for mutant in mutants(KINDS))
+
+
+def test_a_re_check_asked_oftener_than_its_wait_is_left_out_and_one_asked_less_often_is_not() -> None:
+    found = told(KINDS)
+    wider, narrower = (f"again: only_if glucose below {number} mg/dL instead of 70 mg/dL" for number in (71, 69))
+    assert {what for what, mutant in found.items() if mutant.excluded} == {wider}
+    assert "comes only after its wait" in found[wider].excluded
+    assert found[narrower].excluded == ""
+    data = KINDS.to_json()
+    for step in data["steps"]:
+        if step["key"] == "rest":
+            step["only_if"] = [{"step": "glucose", "value": "glucose", "below": "80 mg/dL"}]
+    assert not any(mutant.excluded for mutant in mutants(Flow.from_json(data)))
 
 
 def test_cases_notice_and_the_lack_of_cases_is_noticed() -> None:

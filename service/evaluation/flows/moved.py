@@ -128,23 +128,38 @@ def _days_beside(value: Any) -> Iterator[str]:
 def why_unnoticed(flow: Flow, move: Move) -> str:
     """Why nobody could notice the move, "" when somebody could.
 
-    The rule: a single reading (score, count, sum, day) that is compared with a fixed number, and no reading that can be told is on
+    One rule: a single reading (score, count, sum, day) that is compared with a fixed number, and no reading that can be told is on
     the one side of the old number and on the other of the new one. What can be told is what the reader takes for plausible, the
     question's own range, 0 to 3 of each item of a questionnaire, and the days until the check-ins stop. Means, changes, personal
     baselines and expressions are never left out.
     """
+    try:
+        judged = _judged(flow, move)
+    except ConditionError:
+        return "it cannot be written"
+    if not judged or any(before is not after for _, before, after in judged):
+        return ""
+    return f"no value from {judged[0][0]:g} to {judged[-1][0]:g} is judged otherwise"
+
+
+def only_widens(flow: Flow, move: Move) -> bool:
+    """True when the whole condition still holds for every reading for which it held before the move."""
+    judged = _judged(flow, move)
+    return bool(judged) and "none_of" not in move.path and all(after or not before for _, before, after in judged)
+
+
+def _judged(flow: Flow, move: Move) -> list[tuple[float, bool, bool]]:
+    """Each value that can be told, whether the test holds for it as it stands, and once moved; nothing where it is no such test.
+
+    ConditionError when the moved condition cannot be written.
+    """
     leaf = {name: value for name, value in move.leaf.items() if name != "step"}
     values = _tellable(flow, leaf, move.step)
     if values is None or move.path[-1] not in _COMPARED:
-        return ""
+        return []
     inner = {"day": {**leaf["day"], move.path[-1]: move.new}} if "day" in leaf else {move.path[-1]: move.new}
-    try:
-        old, new = build_condition(leaf).comparisons, build_condition({**leaf, **inner}).comparisons
-    except ConditionError:
-        return "it cannot be written"
-    if any(holds_all(old, value) is not holds_all(new, value) for value in values):
-        return ""
-    return f"no value from {values[0]:g} to {values[-1]:g} is judged otherwise"
+    old, new = build_condition(leaf).comparisons, build_condition({**leaf, **inner}).comparisons
+    return [(value, holds_all(old, value), holds_all(new, value)) for value in values]
 
 
 def _tellable(flow: Flow, leaf: Mapping[str, Any], step: str) -> Sequence[float] | None:

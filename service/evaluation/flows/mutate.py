@@ -15,7 +15,7 @@ from service.domain.reading import Finding, Question, Reading, Reply
 from service.engine.cases import Case, Ears, play
 from service.engine.flow import Flow
 from service.engine.place import Path
-from service.evaluation.flows.moved import moves, why_unnoticed
+from service.evaluation.flows.moved import Move, moves, only_widens, why_unnoticed
 
 _CONFIRM_STEP = 1.0
 """Of the difference from which on a value is asked again: one of what its scale shows."""
@@ -97,7 +97,8 @@ def mutants(flow: Flow) -> Iterator[Mutant]:
                     steps[each] = deepcopy(steps[each])
                     _put(steps[each]["only_if"][place], move.path, move.new)
                 what = f"{step['key']}: only_if {move.words}"
-                yield Mutant(("steps", step["key"], "only_if"), what, _flow(data, steps), why_unnoticed(flow, move), step["key"])
+                why = why_unnoticed(flow, move) or (_kept_back(flow, data, number, condition, move) if len(together) == 1 else "")
+                yield Mutant(("steps", step["key"], "only_if"), what, _flow(data, steps), why, step["key"])
     if data.get("quicken"):
         for move in moves(data["quicken"]["when"]):
             quicken = deepcopy(data["quicken"])
@@ -136,6 +137,13 @@ def _written_once(steps: Sequence[Mapping[str, Any]], number: int, place: int) -
         if all(steps[each]["only_if"][: place + 1] == steps[number]["only_if"][: place + 1] for each in run):
             return run
     return [number]
+
+
+def _kept_back(flow: Flow, data: Mapping[str, Any], number: int, condition: Any, move: Move) -> str:
+    """Why a re-check that would be asked oftener is not: it comes only after its wait, which has the same condition; else ""."""
+    step = data["steps"][number]
+    same = step.get("recheck") and condition in data["steps"][number - 1]["only_if"]
+    return "a re-check comes only after its wait, which has the same condition" if same and only_widens(flow, move) else ""
 
 
 def run_mutants(flow: Flow, cases: Sequence[Case], ears: Ears) -> Outcome:
