@@ -25,11 +25,11 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from service.domain.script import Script, build_script
 from service.domain.wording import Wording, WordingError, build_wording
 from service.engine import Education, Flow, FlowError, Library, parse_education, parse_flow, parse_subflow
+from service.engine.between import problems_between
 from service.engine.cases import Case, read_cases
 from service.engine.place import Path as FlowPath
 from service.engine.place import Place
 from service.engine.reference import education_schema, flow_schema
-from service.engine.steps import FollowUpStep
 from service.evaluation.flows.texts import ReadingLevel
 from service.replies import Lexicon, LexiconError, build_lexicon
 from service.triage import Tables, TablesError, build_tables, symptoms_named
@@ -224,7 +224,8 @@ def read_flows(root: Path | None = None, wording: Wording | None = None) -> Flow
         if flow is not None:
             flows[key] = flow
     if not errors:
-        errors += _follow_ups(flows)
+        for key, problem in problems_between(flows):
+            errors += located(key, [problem], root)
     return FlowFiles(flows, tuple(raw), tuple(errors))
 
 
@@ -259,19 +260,6 @@ def _read(read: Callable[[], _Read], file: str, errors: list[ContentError]) -> _
     except _MISFIT as error:
         errors.append(_misfit(file, error))
     return None
-
-
-def _follow_ups(flows: Mapping[str, Flow]) -> Iterator[ContentError]:
-    for key, flow in flows.items():
-        for step in flow.steps:
-            if not isinstance(step, FollowUpStep):
-                continue
-            if step.follow_up.of.partition("/")[0] != key.partition("/")[0]:
-                yield ContentError(f"{key}.yaml", f"steps.{step.key}.follow_up.of", "name a check-in of the same programme")
-            elif step.follow_up.of not in flows:
-                near = get_close_matches(step.follow_up.of, sorted(flows), n=1)
-                hint = f'; did you mean "{near[0]}"?' if near else ""
-                yield ContentError(f"{key}.yaml", f"steps.{step.key}.follow_up.of", f'there is no check-in "{step.follow_up.of}"{hint}')
 
 
 @dataclass(frozen=True, slots=True)

@@ -200,6 +200,7 @@ def known(facts: Facts) -> dict[str, Any]:
         "history": [[past.measure, past.value, past.value_2, past.taken_at.isoformat()] for past in facts.history],
         "doses": [[dose.status, sorted(dose.drugs), dose.taken_at.isoformat()] for dose in facts.doses],
         "symptoms": [[symptom.name, symptom.at.isoformat()] for symptom in facts.symptoms],
+        "recorded": [[kept.name, kept.answer, kept.value, kept.at.isoformat()] for kept in facts.recorded],
         "day": facts.day,
         "silent_check_ins": facts.silent_check_ins,
         "minutes_until_unstaffed": facts.minutes_until_unstaffed,

@@ -46,7 +46,7 @@ from service.domain.call import CallStatus
 from service.domain.communication import Purpose
 from service.domain.coverage import SEARCH_DAYS, Coverage, Shift
 from service.domain.escalation import Kind, Reached, State
-from service.domain.facts import PastDose, PastSymptom, PastValue, PersonalLimit
+from service.domain.facts import PastAnswer, PastDose, PastSymptom, PastValue, PersonalLimit
 from service.domain.patient import (
     Enrollment,
     OpenItem,
@@ -104,6 +104,7 @@ async def load_contexts(connection: AsyncConnection, patient_ids: Sequence[UUID]
             doses=tuple(PastDose(one.name, one.taken_at, drugs_in(one.detail)) for one in reported[row.id, "medication"]),
             symptoms=tuple(PastSymptom(one.name, one.taken_at) for one in reported[row.id, "symptom"]),
             educated=tuple(f"{one.name}/{one.detail}" for one in reported[row.id, "education"]),
+            recorded=tuple(PastAnswer(one.name, one.detail, one.taken_at, one.value) for one in reported[row.id, "answer"]),
             detail_consent=bool(lists[row.id, "detail"]),
             enrollments=tuple(_enrollment(one, lists[row.id, "silent"], lists[row.id, "cadence"]) for one in lists[row.id, "enrollment"]),
             session=sessions.get(row.id),

@@ -111,8 +111,9 @@ def _keep(changes: Changes, organization_id: UUID, patient_id: UUID, check_in_id
 async def load_reported(
     connection: AsyncConnection, ids: Sequence[UUID], since: datetime, most: int
 ) -> dict[tuple[UUID, str], list[Row[Any]]]:
-    """What each patient has told of themselves since then, oldest first, by patient and kind (value, medication, symptom, education).
+    """What each patient has told of themselves since then, oldest first, by patient and kind.
 
+    Kinds: value, medication, symptom, education, answer (what a flow has kept under a name).
     Of each patient and kind the newest `most`: one patient's many values take nothing from another's.
     """
     found: dict[tuple[UUID, str], list[Row[Any]]] = defaultdict(list)
@@ -136,7 +137,7 @@ def _history(dialect: str) -> Select[Any]:
             listed(dialect, told.patient_id, "ids"),
             told.taken_at > bindparam("since", type_=Instant()),
             told.assertion == Assertion.PRESENT,
-            or_(told.kind.in_(["medication", "symptom", "education"]), told.value.is_not(None)),
+            or_(told.kind.in_(["medication", "symptom", "education", "answer"]), told.value.is_not(None)),
         )
         .subquery()
     )

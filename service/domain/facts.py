@@ -38,6 +38,16 @@ class PastSymptom:
 
 
 @dataclass(frozen=True, slots=True)
+class PastAnswer:
+    """An answer that a flow has kept under a name: the option, yes or no, or the number with its measure as `answer`."""
+
+    name: str
+    answer: str
+    at: datetime
+    value: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class PersonalLimit:
     """A threshold for this patient by a named clinician; `name` is a limit name such as weight_gain_24h."""
 
@@ -50,7 +60,7 @@ class PersonalLimit:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Bounded history and settings of one patient (at most 90 days, 200 each of values, doses, symptoms)."""
+    """Bounded history and settings of one patient (at most 90 days, 200 each of values, doses, symptoms, kept answers)."""
 
     language: str = "en"
     conditions: frozenset[str] = frozenset()
@@ -64,6 +74,8 @@ class Facts:
     """Oldest first."""
     symptoms: tuple[PastSymptom, ...] = ()
     """Oldest first."""
+    recorded: tuple[PastAnswer, ...] = ()
+    """What flows have kept under a name, oldest first."""
     day: int | None = None
     """Day of the enrollment on the patient's calendar, the first is 1; None outside of one."""
     silent_check_ins: int | None = None
@@ -97,7 +109,12 @@ class Facts:
             history=tuple(past for past in self.history if past.taken_at < instant),
             doses=tuple(dose for dose in self.doses if dose.taken_at < instant),
             symptoms=tuple(symptom for symptom in self.symptoms if symptom.at < instant),
+            recorded=tuple(kept for kept in self.recorded if kept.at < instant),
         )
+
+    def last_recorded(self, name: str, before: datetime) -> PastAnswer | None:
+        """The newest answer kept under this name before that instant, None without one."""
+        return next((kept for kept in reversed(self.recorded) if kept.name == name and kept.at < before), None)
 
     def limit(self, name: str) -> PersonalLimit | None:
         """The personal limit of this name, None when the programme default applies."""

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from service.domain.coverage import Coverage
 from service.domain.escalation import Reached
-from service.domain.facts import Facts, PastDose, PastSymptom, PastValue, PersonalLimit
+from service.domain.facts import Facts, PastAnswer, PastDose, PastSymptom, PastValue, PersonalLimit
 from service.domain.schedule import to_local
 from service.domain.urgency import Urgency
 
@@ -148,6 +148,7 @@ class PatientContext:
     doses: tuple[PastDose, ...] = ()
     symptoms: tuple[PastSymptom, ...] = ()
     educated: tuple[str, ...] = ()
+    recorded: tuple[PastAnswer, ...] = ()
     detail_consent: bool = False
     enrollments: tuple[Enrollment, ...] = ()
     session: WaitingSession | None = None
@@ -182,6 +183,7 @@ class PatientContext:
             doses=self.doses,
             symptoms=self.symptoms,
             educated=self.educated,
+            recorded=self.recorded,
             day=enrollment.day(to_local(now, self.zone).date()) if enrollment else None,
             silent_check_ins=enrollment.silent_check_ins if enrollment else None,
             limits=self.limits,

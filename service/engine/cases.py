@@ -22,7 +22,7 @@ from service.replies import Lexicon, read
 from service.triage import Tables, decide
 
 HAPPENINGS = ("patient", "voice", "keys", "silence", "wait")
-EXPECTED = ("flags", "urgency", "asks", "ends", "says", "says_not", "hands_over", "follows_up", "quickens")
+EXPECTED = ("flags", "urgency", "asks", "ends", "says", "says_not", "hands_over", "follows_up", "quickens", "keeps")
 MOST_CASES = 500
 MOST_TURNS = 80
 
@@ -178,6 +178,8 @@ def _compare(talk: Talk, turn: Mapping[str, Any], answer: str, ears: Ears) -> li
         hold("hands_over", sorted(talk.handed_over), sorted(_names(turn["hands_over"])))
     if "follows_up" in turn:
         hold("follows_up", talk.followed_up, _names(turn["follows_up"]))
+    if "keeps" in turn:
+        hold("keeps", sorted(talk.kept), sorted(_names(turn["keeps"])))
     if "quickens" in turn:
         hold("quickens", any(isinstance(event, CadenceQuickened) for event in talk.events), turn["quickens"])
     if "asks" in turn:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from service.domain.facts import Facts, PastDose, PastSymptom, PastValue, PersonalLimit
+from service.domain.facts import Facts, PastAnswer, PastDose, PastSymptom, PastValue, PersonalLimit
 from service.domain.reading import Measure
 from service.engine.play import MORNING
 from service.triage import parse_amount, parse_period
@@ -15,7 +15,7 @@ from service.triage import parse_amount, parse_period
 WORDS = frozenset(
     {
         *("weights", "readings", "doses", "symptoms", "limits", "conditions", "takes", "high_risk", "high_alert", "day", "silent"),
-        *("language", "detail", "staffed", "unstaffed_in", "educated"),
+        *("language", "detail", "staffed", "unstaffed_in", "educated", "recorded"),
     }
 )
 _PROMISES = {"en": "within 1 hour", "es": "en 1 hora"}
@@ -51,6 +51,12 @@ def facts_of(given: Mapping[str, Any], programme: str) -> Facts:
         day=int(given["day"]) if "day" in given else None,
         silent_check_ins=int(given.get("silent", 0)),
         educated=tuple(_list(given.get("educated", []))),
+        recorded=tuple(
+            sorted(
+                (_kept(name, ago, kept) for name, each in _mapping(given, "recorded").items() for ago, kept in _entries(each, name)),
+                key=lambda kept: kept.at,
+            )
+        ),
         limits=tuple(_limit(name, written) for name, written in _mapping(given, "limits").items()),
         detail_consent=_flag(given, "detail", True),
         first_name="Ana",
@@ -87,6 +93,12 @@ def _dose(ago: str, told: Any) -> PastDose:
     if status not in _DOSES:
         raise ValueError(f'a dose is {", ".join(sorted(_DOSES))}, with its kind behind it if need be ("missed insulin"); not "{told}"')
     return PastDose(status, _at(ago), frozenset(drugs.split()))
+
+
+def _kept(name: str, ago: str, kept: Any) -> PastAnswer:
+    if isinstance(kept, bool):
+        return PastAnswer(name, "yes" if kept else "no", _at(ago))
+    return PastAnswer(name, name, _at(ago), float(kept)) if isinstance(kept, int | float) else PastAnswer(name, str(kept), _at(ago))
 
 
 def _limit(name: str, written: Any) -> PersonalLimit:

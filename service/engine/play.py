@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from service.domain.event import (
+    AnswerKept,
     Event,
     FollowUpPlanned,
     MessageSaid,
@@ -117,6 +118,11 @@ class Talk:
     def followed_up(self) -> list[str]:
         """The flows of which the last turn planned an extra check-in."""
         return [event.flow for event in self.events if isinstance(event, FollowUpPlanned)]
+
+    @property
+    def kept(self) -> list[str]:
+        """The names under which the last turn kept something."""
+        return [event.name for event in self.events if isinstance(event, AnswerKept)]
 
     @property
     def ended(self) -> str:

@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 
 from service.domain.decision import Fired
 from service.domain.event import (
-    AnswerKept,
     EducationGiven,
     Event,
     FollowUpPlanned,
@@ -19,12 +18,12 @@ from service.domain.event import (
     WaitSet,
 )
 from service.domain.facts import Facts
-from service.domain.reading import FindingKind
 from service.domain.texts import fill
 from service.domain.urgency import Urgency, highest
 from service.domain.wording import patient_values
 from service.engine.branches import holds, may_come, next_step, not_judged, put_off, told
 from service.engine.flow import Flow, Lesson
+from service.engine.records import answer_kept
 from service.engine.red_flags import NOT_KNOWN, answer_text
 from service.engine.session import UNKNOWN, Outcome, Session, Status
 from service.engine.steps import AskStep, EducateStep, FollowUpStep, HandOverStep, RecordStep, Step, TellStep, WaitStep
@@ -94,8 +93,7 @@ def _passed(flow: Flow, session: Session, step: Step, facts: Facts, answered: Ur
         case FollowUpStep():
             return [FollowUpPlanned(step.key, step.follow_up.of, step.follow_up.after)]
         case RecordStep():
-            found = [f for f in session.findings(step.record.from_) if f.kind is not FindingKind.SYMPTOM]
-            return [AnswerKept(step.key, step.record.name, found[-1])] if found else []
+            return [*answer_kept(session, step)]
     raise TypeError(f"{step.key} waits for the patient")
 
 

@@ -29,8 +29,8 @@ def reference_problems(flow: Written) -> Iterator[Problem]:
                 yield from _condition(condition, (*here, "only_if"), earlier, None)
         except ConditionError as error:
             yield (*here, "only_if"), str(error)
-        if isinstance(step, RecordStep) and step.record.from_ not in earlier:
-            yield (*here, "record", "from"), f'"{step.record.from_}" is no earlier question; {nearest(step.record.from_, earlier)}'
+        if isinstance(step, RecordStep):
+            yield from _kept(step, earlier)
         if isinstance(step, AskStep):
             earlier[step.key] = step
     questions = {step.key: step for step in flow.questions}
@@ -59,6 +59,17 @@ def reference_problems(flow: Written) -> Iterator[Problem]:
                 yield from _condition(quicken, ("quicken", "when"), questions, None)
         except ConditionError as error:
             yield ("quicken", "when"), str(error)
+
+
+def _kept(step: RecordStep, earlier: dict[str, AskStep]) -> Iterator[Problem]:
+    """What a record names: earlier questions, and for a total those that give a number."""
+    word = "total" if step.record.total else "from"
+    here: Path = ("steps", step.key, "record", word)
+    for key in step.record.steps:
+        if key not in earlier:
+            yield here, f'"{key}" is no earlier question; {nearest(key, earlier)}'
+        elif step.record.total and earlier[key].expects not in _SCORED:
+            yield here, f'"{key}" gives no number to add up; total takes steps that expect {", ".join(sorted(_SCORED))}'
 
 
 def _condition(condition: Condition, place: Path, steps: dict[str, AskStep], own: AskStep | None) -> Iterator[Problem]:

@@ -127,8 +127,8 @@ class Shaper:
             shaped["red_flags"] = self._flags(key, shaped["red_flags"], at, scope)
         elif kind == "hand_over" and isinstance(shaped["hand_over"], Mapping):
             shaped["hand_over"] = self._answered(key, shaped["hand_over"], (*at, "hand_over"), scope)
-        elif kind == "record" and isinstance(shaped["record"], Mapping) and "from" in shaped["record"]:
-            shaped["record"] = {**shaped["record"], "from": f"{scope.prefix}{shaped['record']['from']}"}
+        elif kind == "record" and isinstance(shaped["record"], Mapping):
+            shaped["record"] = _kept(shaped["record"], scope.prefix)
         elif kind == "educate":
             self._educate(str(shaped["educate"]), at)
         return shaped
@@ -180,6 +180,16 @@ def _detail_words(written: Any, place: Place) -> dict[str, tuple[str, ...]]:
     if not isinstance(written, Mapping) or not all(isinstance(words, list) for words in written.values()):
         raise place.error(("detail_words",), "write en: and es: with a list of words each")
     return {str(language): tuple(str(word).lower() for word in words) for language, words in written.items()}
+
+
+def _kept(written: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    """What a record of a subflow keeps: its steps stand behind the name of the step that runs it."""
+    shaped = {str(name): value for name, value in written.items()}
+    if "from" in shaped:
+        shaped["from"] = f"{prefix}{shaped['from']}"
+    if isinstance(shaped.get("total"), list):
+        shaped["total"] = [f"{prefix}{step}" for step in shaped["total"]]
+    return shaped
 
 
 def _prefixed(written: Any, prefix: str) -> Any:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from service.domain.reading import Expects
 from service.domain.urgency import Urgency
@@ -19,6 +19,7 @@ NAME = r"^[a-z][a-z0-9_]*$"
 FLOW_KEY = r"^[a-z][a-z0-9_]*/[a-z][a-z0-9_]*$"
 SHORTEST_WAIT_MINUTES, LONGEST_WAIT_MINUTES = 15, 240
 MOST_DAYS_AHEAD = 30
+MOST_SUMMED = 40
 
 
 def _waitable(minutes: int) -> int:
@@ -197,12 +198,25 @@ class FollowUpStep(_Step):
 
 
 class Record(Model):
-    """Keeps the answer to an earlier step under a name."""
+    """Keeps the answer to an earlier step, or the sum of several, under a name. Later check-ins know it as `recorded`."""
 
     name: str = Field(pattern=NAME, max_length=24)
     """The name in the patient's record."""
-    from_: str = Field(alias="from", pattern=KEY)
+    from_: str = Field(default="", alias="from", pattern=rf"^$|{KEY}")
     """The step whose answer is kept."""
+    total: tuple[Annotated[str, Field(pattern=KEY)], ...] = Field(default=(), max_length=MOST_SUMMED)
+    """Instead of from: the steps whose scores are added up; nothing is kept while one of them has no answer."""
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if bool(self.from_) == bool(self.total):
+            raise ValueError("write from: with one step, or total: with a list of steps")
+        return self
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """The steps that it keeps something of."""
+        return self.total or (self.from_,)
 
 
 class RecordStep(_Step):

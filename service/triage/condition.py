@@ -48,6 +48,9 @@ class Condition:
     change: Change | None = None
     worse_by: float | None = None
     percent_of_best: float | None = None
+    percent_over: float | None = None
+    compared_with: str = ""
+    """Under which name the value is kept (or limited) that this one is compared with."""
     mean_over: timedelta | None = None
     times: int = 1
     within: timedelta | None = None

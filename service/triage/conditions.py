@@ -14,7 +14,9 @@
     worse_than_baseline: 4                at least that much on the bad side of the patient's usual value (limit baseline_<value>, else
                                           the median of 14 days; fewer than 3 readings: unknown)
     below_percent_of_best: 50             of the limit best_<value>, else of the highest reading; fewer than 3: unknown
-    if_known: true                        with gain_over or loss_over: without a reading of that period false, not unknown
+    percent_over: {percent: 4, of: dry_weight}   more than that much above the limit of that name, else above what was last recorded so
+    if_known: true                        with gain_over, loss_over, percent_over or above_recorded: with nothing to compare with it is
+                                          false, not unknown
     limit: weight_gain_24h                a personal limit of that name stands in for the amount
 {medication: missed}                      taken | missed | partly | unsure, or a list; with: insulin as above
 {missed: insulin}                         the same as medication missed or partly, with that drug; * is any
@@ -28,12 +30,15 @@
 {condition: copd}                         on the problem list; {high_alert: true}; {high_risk: true}; {takes: insulin}
 {day: {at_least: 3}}                      day of the enrollment, the first is 1; at_most as well
 {gone_silent: 2}                          that many check-ins before this one had no answer
+{recorded: whereabouts, answer: hospital} what an earlier check-in last kept under that name (record:); never kept: unknown
+    at_least / above / below / at_most    of a number or sum that was kept; within: 30 d   kept in that time
 {any_of: [...]}  {all_of: [...]}  {none_of: [...]}
 {cel: "value.glucose > 250.0 && missed_7d >= 2"}    last resort, see expression.py
 In a flow only:
 {step: any_lows, answer: yes}             any condition, on what was told to that earlier step; an unanswered step: unknown
 {step: any_lows, unanswered: true}        that step has no answer
 {total: [phq_1, phq_2], at_least: 3}      the sum of the answers to those steps
+    above_recorded: phq_total             with total or value and at_least or above: so much above what was last recorded under that name
 In only_if alone:
 {raised: nothing}                         no red flag and no hand-over of this check-in so far, no more than routine by shared/urgency.yaml;
                                           what could not be judged for want of earlier readings does not count
@@ -49,7 +54,20 @@ from typing import Any
 from service.domain.reading import Assertion, FindingKind, Measure
 from service.triage.condition import ANY, PRESSURE_PARTS, Change, Condition
 from service.triage.expression import check_expression, symptoms_in
-from service.triage.written import COMPARISONS, ConditionError, amount, comparisons, difference, names, period, step_key, whole
+from service.triage.written import (
+    COMPARISONS,
+    ConditionError,
+    amount,
+    check_if_known,
+    compared_with,
+    comparisons,
+    difference,
+    names,
+    period,
+    record_name,
+    step_key,
+    whole,
+)
 
 MOST_DEPTH = 4
 MOST_PARTS = 40
@@ -57,18 +75,19 @@ MOST_TIMES = 30
 MOST_DAYS = 400
 SUBJECTS = (
     "symptom", "value", "medication", "missed", "missed_in_a_row", "missed_doses_in", "reason", "kind", "answer", "choice", "asked",
-    "asked_about", "condition", "high_alert", "high_risk", "takes", "day", "gone_silent", "total", "cel", "raised",
+    "asked_about", "condition", "high_alert", "high_risk", "takes", "day", "gone_silent", "recorded", "total", "cel", "raised",
     "any_of", "all_of", "none_of",
 )  # fmt: skip
-_TESTS = ("gain_over", "loss_over", "worse_than_baseline", "below_percent_of_best")
+_TESTS = ("gain_over", "loss_over", "worse_than_baseline", "below_percent_of_best", "percent_over")
 _ALLOWED: dict[str, frozenset[str]] = {
     "symptom": frozenset({"with", "with_any", "without", "assertion", "times", "within", *COMPARISONS}),
-    "value": frozenset({*COMPARISONS, *_TESTS, "times", "within", "mean_over", "limit", "if_known"}),
+    "value": frozenset({*COMPARISONS, *_TESTS, "times", "within", "mean_over", "limit", "if_known", "above_recorded"}),
     "medication": frozenset({"with", "with_any", "without"}),
     "missed_in_a_row": frozenset({"with"}),
     "missed_doses_in": frozenset({"with"}),
     "kind": frozenset({"name", "with", "with_any", "without"}),
-    "total": frozenset(COMPARISONS),
+    "recorded": frozenset({*COMPARISONS, "answer", "within"}),
+    "total": frozenset({*COMPARISONS, "above_recorded", "if_known"}),
 }
 UNIT_OF = {
     "weight": "lb", "glucose": "mg/dL", "spo2": "%", "temperature": "degF", "systolic": "mmHg", "diastolic": "mmHg",
@@ -85,7 +104,7 @@ def build_condition(written: Any, depth: int = 0) -> Condition:
         raise ConditionError("write one condition, for example {symptom: chest_pain}")
     if "step" in written:
         return _of_step(written, depth)
-    subjects = [key for key in SUBJECTS if key in written and not (key == "missed" and "medication" in written)]
+    subjects = [key for key in SUBJECTS if key in written and not _qualifies(key, written)]
     if len(subjects) != 1:
         raise ConditionError(f"needs exactly one of {', '.join(SUBJECTS)}; join several with all_of or any_of")
     subject = subjects[0]
@@ -109,6 +128,11 @@ def build_condition(written: Any, depth: int = 0) -> Condition:
     return _qualified(written, Condition(subject, names=named))
 
 
+def _qualifies(key: str, written: Mapping[str, Any]) -> bool:
+    """A subject that only says more about another one: {recorded: whereabouts, answer: hospital}."""
+    return (key == "missed" and "medication" in written) or (key == "answer" and "recorded" in written)
+
+
 def _of_step(written: Mapping[str, Any], depth: int) -> Condition:
     step = step_key(written["step"])
     inner = {key: value for key, value in written.items() if key != "step"}
@@ -118,6 +142,8 @@ def _of_step(written: Mapping[str, Any], depth: int) -> Condition:
         return Condition("unanswered", steps=(step,))
     if "total" in inner:
         raise ConditionError("total names its steps itself; leave step out")
+    if "recorded" in inner:
+        raise ConditionError("recorded speaks of earlier check-ins; leave step out")
     if "raised" in inner:
         raise ConditionError("raised speaks of the whole check-in; leave step out")
     if not inner:
@@ -170,7 +196,8 @@ def _repeated(written: Mapping[str, Any]) -> tuple[int, timedelta | None]:
 
 def _value(written: Mapping[str, Any], name: str) -> Condition:
     unit = UNIT_OF.get(name, "")
-    compared = comparisons(written, unit)
+    record = compared_with(written)
+    compared = comparisons(written, unit, difference if record else amount)
     tests = [test for test in _TESTS if test in written]
     if len(tests) + bool(compared) != 1:
         raise ConditionError(f"value needs one test: a comparison (at_least, above, below, at_most), or one of {', '.join(_TESTS)}")
@@ -179,9 +206,11 @@ def _value(written: Mapping[str, Any], name: str) -> Condition:
         raise ConditionError(f"times and mean_over go with a comparison, not with {tests[0]}")
     if within is not None and "mean_over" in written:
         raise ConditionError("write either times and within, or mean_over")
+    if record and (within is not None or "mean_over" in written or "limit" in written):
+        raise ConditionError("above_recorded goes with a comparison alone; leave times, mean_over and limit out")
     change = _change(written[tests[0]], tests[0], unit) if tests and tests[0] in ("gain_over", "loss_over") else None
-    if "if_known" in written and (change is None or written["if_known"] is not True):
-        raise ConditionError("if_known: true goes with gain_over or loss_over; leave it out elsewhere")
+    percent, of = _percent_over(written["percent_over"]) if "percent_over" in written else (None, "")
+    if_known = check_if_known(written, bool(change or record or of))
     worse_by = difference(written["worse_than_baseline"], unit) if "worse_than_baseline" in written else None
     if (worse_by is not None and worse_by <= 0) or (change is not None and change.amount <= 0):
         raise ConditionError(f"{tests[0]}: write how much as a number above 0, for example 4")
@@ -192,10 +221,12 @@ def _value(written: Mapping[str, Any], name: str) -> Condition:
         change=change,
         worse_by=worse_by,
         percent_of_best=_percent(written["below_percent_of_best"], name) if "below_percent_of_best" in written else None,
+        percent_over=percent,
+        compared_with=record or of,
         mean_over=period(written["mean_over"], "mean_over") if "mean_over" in written else None,
         times=times,
         within=within,
-        if_known="if_known" in written,
+        if_known=if_known,
         limit=str(written.get("limit") or ""),
     )
 
@@ -213,6 +244,24 @@ def _percent(written: Any, name: str) -> float:
     if not 0 < percent <= 100:
         raise ConditionError("below_percent_of_best: write a percentage from 1 to 100")
     return percent
+
+
+def _percent_over(written: Any) -> tuple[float, str]:
+    if not isinstance(written, Mapping) or set(written) != {"percent", "of"}:
+        raise ConditionError("percent_over needs percent and of, for example {percent: 4, of: dry_weight}")
+    percent = amount(written["percent"], "%")
+    if not 0 < percent <= 100:
+        raise ConditionError("percent_over: write a percentage from 1 to 100")
+    return percent, record_name(written["of"], "of")
+
+
+def _recorded(written: Mapping[str, Any]) -> Condition:
+    wanted, compared = names(written.get("answer")), comparisons(written, None)
+    if bool(wanted) == bool(compared):
+        raise ConditionError("recorded needs what was kept: answer, or a comparison (at_least, above, below, at_most) of a number")
+    within = period(written["within"], "within") if "within" in written else None
+    name = record_name(written["recorded"], "recorded")
+    return Condition("recorded", frozenset({name}), wanted=wanted, comparisons=compared, within=within)
 
 
 def _missed_in_a_row(written: Mapping[str, Any]) -> Condition:
@@ -241,7 +290,14 @@ def _total(written: Mapping[str, Any]) -> Condition:
         raise ConditionError(f"total needs a list of 2 to {MOST_PARTS} different steps, for example [phq_1, phq_2]")
     if not compared:
         raise ConditionError("total needs a comparison: at_least, above, below or at_most")
-    return Condition("total", steps=tuple(step_key(step) for step in steps), comparisons=compared)
+    record = compared_with(written)
+    return Condition(
+        "total",
+        steps=tuple(step_key(step) for step in steps),
+        comparisons=compared,
+        compared_with=record,
+        if_known=check_if_known(written, bool(record)),
+    )
 
 
 def _raised(written: Mapping[str, Any]) -> Condition:
@@ -263,6 +319,7 @@ _OF_NUMBERS: dict[str, Callable[[Mapping[str, Any]], Condition]] = {
     "missed_doses_in": _missed_doses_in,
     "day": _day,
     "gone_silent": lambda written: Condition("gone_silent", times=whole(written["gone_silent"], "gone_silent", 1, MOST_TIMES)),
+    "recorded": _recorded,
     "total": _total,
     "cel": _cel,
     "raised": _raised,

@@ -10,6 +10,7 @@ from service.domain.reading import Finding, FindingKind
 from service.triage.condition import KIND_OF, Condition
 from service.triage.expression import MEASURES, judge_expression
 from service.triage.readings import holds_all, judge_value, reading_of
+from service.triage.records import judge_recorded
 from service.triage.reports import judge_missed_doses_in, judge_missed_in_a_row, judge_symptom_again, judge_total, missed_in_a_week
 from service.triage.told import Told
 from service.triage.verdict import NO, UNKNOWN, YES, Verdict, number, plain_name, together
@@ -118,6 +119,7 @@ _JUDGES: Mapping[str, Callable[[Condition, Told], Verdict]] = {
     "value": judge_value,
     "missed_in_a_row": judge_missed_in_a_row,
     "missed_doses_in": judge_missed_doses_in,
+    "recorded": judge_recorded,
     "total": judge_total,
     "step": _of_step,
     "unanswered": _unanswered,

@@ -82,8 +82,32 @@ def _one(condition: Condition, name: str, finding: Finding, value: float, told: 
             return UNKNOWN
         percent = _limited(condition.percent_of_best, condition, told.facts, upward=False)
         return _figured(finding, name, best=best, threshold=percent) if value * 100 < percent * best else NO
+    if condition.compared_with:
+        return _against_kept(condition, finding, name, value, told)
     comparisons = _comparisons(condition, name, told.facts)
     return _figured(finding, name, threshold=comparisons[0][1]) if holds_all(comparisons, value) else NO
+
+
+def _against_kept(condition: Condition, finding: Finding, name: str, value: float, told: Told) -> Verdict:
+    """One reading against a number that was kept (or entered as a limit) under a name."""
+    base = kept(condition, told)
+    if base is None:
+        return NO if condition.if_known else UNKNOWN
+    change = round(value - base, 2)
+    percent = condition.percent_over
+    threshold = percent if percent is not None else condition.comparisons[0][1]
+    holds = value * 100 > base * (100 + percent) if percent is not None else holds_all(condition.comparisons, change)
+    return _figured(finding, name, change=change, baseline=base, threshold=threshold) if holds else NO
+
+
+def kept(condition: Condition, told: Told) -> float | None:
+    """The number that a value or a total is compared with: for percent_over the patient's limit of that name, else what was last kept."""
+    if condition.percent_over is not None:
+        personal = amount_of(told.facts.limit(condition.compared_with))
+        if personal is not None:
+            return personal
+    last = told.facts.last_recorded(condition.compared_with, told.now)
+    return last.value if last is not None else None
 
 
 def _mean(condition: Condition, name: str, readings: Readings, period: timedelta, told: Told) -> Verdict:

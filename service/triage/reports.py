@@ -8,7 +8,7 @@ from itertools import groupby, takewhile
 
 from service.domain.reading import Finding, FindingKind, Measure
 from service.triage.condition import Condition
-from service.triage.readings import COMPARE, UPWARD
+from service.triage.readings import COMPARE, UPWARD, kept
 from service.triage.told import Told
 from service.triage.verdict import NO, UNKNOWN, Verdict, number, plain_name
 
@@ -68,11 +68,18 @@ def judge_symptom_again(condition: Condition, hits: tuple[Finding, ...], told: T
 
 
 def judge_total(condition: Condition, told: Told) -> Verdict:
-    """The sum of the scores of the steps; with some of them open it is unknown, unless those that are there decide."""
+    """The sum of the scores of the steps; with some of them open it is unknown, unless those that are there decide.
+
+    With `above_recorded` it is how far the sum lies above the one that was last kept under that name.
+    """
     if told.by_step is None:
         return UNKNOWN
-    scores = [score for step in condition.steps if (score := _score(told.by_step.get(step, ()))) is not None]
-    total = sum(finding.quantity.value for finding in scores if finding.quantity is not None)
+    before = kept(condition, told) if condition.compared_with else 0.0
+    if before is None:
+        return NO if condition.if_known else UNKNOWN
+    scores = [score for step in condition.steps if (score := score_of(told.by_step.get(step, ()))) is not None]
+    sum_now = sum(finding.quantity.value for finding in scores if finding.quantity is not None)
+    total = sum_now - before
     complete = len(scores) == len(condition.steps)
     held: list[bool | None] = []
     for comparison, amount in condition.comparisons:
@@ -81,11 +88,13 @@ def judge_total(condition: Condition, told: Told) -> Verdict:
         held.append(holds if decided else None)
     if False in held:
         return NO
-    figures = {"total": number(total), "value": number(total), "threshold": number(condition.comparisons[0][1])}
+    figures = {"total": number(sum_now), "value": number(sum_now), "threshold": number(condition.comparisons[0][1])}
+    if condition.compared_with:
+        figures |= {"change": number(total), "baseline": number(before)}
     return UNKNOWN if None in held else Verdict(True, tuple(scores), figures)
 
 
-def _score(findings: Sequence[Finding]) -> Finding | None:
+def score_of(findings: Sequence[Finding]) -> Finding | None:
     """The newest score or count of one step."""
     scores = (Measure.SCALE, Measure.COUNT)
     return next((f for f in reversed(findings) if f.kind is FindingKind.VALUE and f.name in scores and f.quantity and f.present), None)

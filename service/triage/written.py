@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -12,6 +12,7 @@ from service.triage.units import parse_amount, parse_difference, parse_period
 COMPARISONS = ("at_least", "above", "below", "at_most")
 STEP_KEY = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*){0,3}")
 """A step, or one of a subflow that runs in its place (`lows.confirm`)."""
+RECORD_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
 
 class ConditionError(ValueError):
@@ -59,9 +60,37 @@ def step_key(written: Any) -> str:
     return written
 
 
-def comparisons(written: Mapping[str, Any], unit: str | None) -> tuple[tuple[str, float], ...]:
-    """The comparisons that stand in a condition, each with its amount in the stored unit."""
-    return tuple((comparison, amount(written[comparison], unit)) for comparison in COMPARISONS if comparison in written)
+def comparisons(
+    written: Mapping[str, Any], unit: str | None, measured: Callable[[Any, str | None], float] = amount
+) -> tuple[tuple[str, float], ...]:
+    """The comparisons that stand in a condition, each with its amount (or `difference`) in the stored unit."""
+    return tuple((comparison, measured(written[comparison], unit)) for comparison in COMPARISONS if comparison in written)
+
+
+def record_name(written: Any, what: str) -> str:
+    """The name under which a flow keeps an answer. ConditionError names `what`."""
+    if not isinstance(written, str) or not RECORD_NAME.fullmatch(written):
+        raise ConditionError(f"{what}: write the name that a record: step gives, in lower case letters and _")
+    return written
+
+
+def compared_with(written: Mapping[str, Any]) -> str:
+    """The record that a value or a total is compared with, "" for none. ConditionError where that does not go together."""
+    if "above_recorded" not in written:
+        return ""
+    compared = [name for name in COMPARISONS if name in written]
+    if len(compared) != 1 or compared[0] not in ("at_least", "above"):
+        raise ConditionError("above_recorded needs at_least or above beside it, for example at_least: 5")
+    if difference(written[compared[0]], None) <= 0:
+        raise ConditionError("above_recorded: write how much as a number above 0, for example at_least: 5")
+    return record_name(written["above_recorded"], "above_recorded")
+
+
+def check_if_known(written: Mapping[str, Any], may: bool) -> bool:
+    """Whether a condition says if_known: true. ConditionError where it does not go with it (`may`) or says anything else."""
+    if "if_known" in written and (not may or written["if_known"] is not True):
+        raise ConditionError("if_known: true goes with gain_over, loss_over, percent_over or above_recorded; leave it out elsewhere")
+    return "if_known" in written
 
 
 def _measured(parse: Any, written: Any, unit: str | None) -> float:

@@ -15,7 +15,7 @@ from service.db.escalation import concerns, escalations
 from service.db.observation import observations
 from service.domain.event import CadenceQuickened, FollowUpPlanned
 from service.domain.urgency import Urgency
-from tests.actions.house import MONDAY, House
+from tests.actions.house import MONDAY, House, content
 from tests.flows.model import KINDS
 
 CHI = "+12025550103"
@@ -51,6 +51,24 @@ async def test_an_answer_is_kept_under_the_name_that_the_flow_gives_it(house: Ho
     assert (kept.name, kept.detail, kept.check_in_id) == ("kit", "at_home", check_in.id)
     assert await house.rows(concerns) == []
     assert check_in.status == "answered"
+
+
+async def test_the_next_check_in_knows_what_the_last_one_kept(house: House) -> None:
+    flow = content().flows["depression/phq"]
+    enrollment = await house.enroll(house.clinic.chi, flow)
+    for scores in ("120000000", "120000011", "120001111"):
+        await house.check_in(house.clinic.chi, flow, enrollment)
+        await answer(house, *scores[:-1])
+        await answer(house, scores[-1])
+        await answer(house, "no" if scores[-1] == "0" else "yes", "no")
+        house.clock.time += timedelta(days=14)
+    kept = await house.rows(observations, observations.c.kind == "answer", observations.c.name == "phq_total")
+    assert [(row.detail, row.value) for row in kept] == [("total", 3), ("total", 5), ("total", 7)]
+    await house.check_in(house.clinic.chi, flow, enrollment)
+    await answer(house, *"120222111")
+    risen = [row for row in await house.rows(concerns) if row.rule == "depression/phq.phq_9.risen"]
+    assert [row.reason for row in risen] == ["PHQ-9 total of 12, up 5 from 7 the last time"]
+    assert risen[0].facts["recorded"][-1][:3] == ["phq_total", "total", 7]
 
 
 async def test_a_lesson_is_remembered_and_the_next_one_comes_next(house: House) -> None:

@@ -16,7 +16,7 @@ from service.db.contexts import MAXIMUM_VALUES, load_contexts
 from service.db.database import Database
 from service.db.observation import observations
 from service.db.schema import new_id
-from service.domain.facts import PastDose, PastSymptom
+from service.domain.facts import PastAnswer, PastDose, PastSymptom
 from service.domain.patient import PatientContext
 from tests.seed import KEYRING, Clinic, Person, seed_clinic
 
@@ -92,6 +92,21 @@ async def test_doses_symptoms_and_values_come_oldest_first_and_are_the_patients_
     assert facts.doses == (PastDose("taken", NOW - 2 * DAY), PastDose("missed", NOW - DAY, frozenset({"insulin", "water_pill"})))
     assert facts.symptoms == (PastSymptom("cough", NOW - DAY),)
     assert [past.value for past in facts.history] == [180, 181]
+
+
+async def test_what_flows_kept_comes_back_under_its_name(ward: Ward) -> None:
+    chi = ward.clinic.chi
+    await ward.told(
+        chi,
+        {"kind": "answer", "name": "whereabouts", "detail": "hospital", "taken_at": NOW - 3 * DAY},
+        {"kind": "answer", "name": "phq_total", "detail": "total", "value": 9.0, "unit": "{score}", "taken_at": NOW - DAY},
+        {"kind": "answer", "name": "whereabouts", "detail": "home", "taken_at": NOW - 91 * DAY},
+        {"kind": "value", "name": "scale", "value": 3.0, "taken_at": NOW - DAY},
+    )
+    await ward.told(ward.clinic.ana, {"kind": "answer", "name": "whereabouts", "detail": "away", "taken_at": NOW - DAY})
+    facts = (await ward.load(chi, ward.clinic.ana))[chi.id].facts(NOW)
+    assert facts.recorded == (PastAnswer("whereabouts", "hospital", NOW - 3 * DAY), PastAnswer("phq_total", "total", NOW - DAY, 9.0))
+    assert [past.value for past in facts.history] == [3.0], "a sum that was kept is no reading"
 
 
 async def test_one_kind_of_history_takes_nothing_from_another(ward: Ward) -> None:

@@ -11,6 +11,8 @@ from service.domain.reading import Measure
 from service.engine.flow import Flow
 from service.engine.steps import AskStep
 from service.triage import PRESSURE_PARTS, Condition
+from service.triage.readings import kept
+from service.triage.told import Told
 
 STEP_OF = {"temperature": 0.1, "inr": 0.1}
 """What patients report differs by this much at least; 1 where a measure is not here (1 lb, 1 mg/dL, 1 mmHg, 1 %, 1 count)."""
@@ -63,6 +65,10 @@ def threshold_values(condition: Condition, facts: Facts, now: datetime) -> set[f
         gained = condition.change.direction == "gain_over"
         recent = [min(earlier), earlier[-1]] if gained else [max(earlier), earlier[-1]]
         found |= {value + amount if gained else value - amount for value in recent for amount in amounts}
+    if condition.compared_with and (base := kept(condition, Told((), facts, now))) is not None:
+        found = {base + amount for amount in found}
+        if condition.percent_over is not None:
+            found.add(round(base * (1 + condition.percent_over / 100)))
     if condition.worse_by is not None:
         usual = facts.limit(f"baseline_{name}")
         base = usual.amount if usual is not None else median(earlier) if earlier else None

@@ -145,7 +145,7 @@ def test_it_needs_a_flag_over_a_longer_period_that_says_when_it_cannot_be_judged
 
 
 def test_if_known_elsewhere_is_a_mistake() -> None:
-    with pytest.raises(FlowError, match="goes with gain_over or loss_over"):
+    with pytest.raises(FlowError, match="goes with gain_over, loss_over"):
         parsed(PLAIN.replace("{medication: unsure}", "{value: weight, above: 300 lb, if_known: true}", 1))
 
 
