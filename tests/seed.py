@@ -1,4 +1,4 @@
-"""The cast of every test: one clinic, two teams, four members of staff, seven patients; all invented.
+"""The cast of every test: one clinic, two teams, five members of staff, seven patients; all invented.
 
 database = Database.open(database_url, KEYRING)
 clinic = await seed_clinic(database, now)
@@ -70,6 +70,7 @@ class Clinic:
     omar: Member
     sol: Member
     ada: Member
+    cleo: Member
     ana: Person
     ben: Person
     chi: Person
@@ -134,6 +135,7 @@ async def seed_clinic(database: Database, now: datetime, *, provider: str = "twi
                 ("Omar", Role.NURSE, (team_b,)),
                 ("Sol", Role.SUPERVISOR, (team_a, team_b)),
                 ("Ada", Role.ADMINISTRATOR, ()),
+                ("Cleo", Role.CLINICIAN, ()),
             )
         }
         shared = await seed_phone(connection, organization_id, now, "+12025550106")
@@ -169,6 +171,7 @@ async def seed_clinic(database: Database, now: datetime, *, provider: str = "twi
         members["Omar"],
         members["Sol"],
         members["Ada"],
+        members["Cleo"],
         **people,
     )
 

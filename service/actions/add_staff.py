@@ -12,7 +12,7 @@ from service.actions.passwords import hash_password, why_not_acceptable
 from service.actions.refusal import Refused
 from service.db import audit, clinic
 from service.db.database import Database
-from service.domain.staff import Role
+from service.domain.staff import IN_A_TEAM, Role
 
 LONGEST_EMAIL = 254
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
@@ -39,7 +39,7 @@ async def add_staff(
         raise Refused("The e-mail address cannot be read: write it as nora@example.org.")
     if not 1 <= len(name) <= 200:
         raise Refused("The name has 1 to 200 letters.")
-    if role is not Role.ADMINISTRATOR and not team_names:
+    if role in IN_A_TEAM and not team_names:
         raise Refused("A nurse or supervisor works in a team: name one.")
     if why := why_not_acceptable(password):
         raise Refused(why)

@@ -6,22 +6,38 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.actions.refusal import Refused
 from service.db import audit, flows
 from service.db.database import Database
-from service.db.flows import Approval, Version
+from service.db.flows import Approval, Place, Version
+from service.domain.staff import Permission, Staff
 from service.engine import Flow
 from service.engine.cases import Case, Ears, play
 from service.engine.play import handed_over, named
 from service.engine.steps import HandOverStep
 
 SHORTEST_HASH = 8
+SHORTEST_REASON, LONGEST_REASON = 3, 500
+"""Letters of the reason for which an approval is withdrawn."""
 MOST_TOLD = 5
 """Reasons that one refusal lists."""
 SAYS_NOTHING = frozenset({"?", "unknown", "none", "todo", "tbd", "to do", "n/a", "source"})
 """Texts that stand where a source should."""
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """The version that new check-ins get, whole."""
+
+    flow: Flow
+    published_at: datetime
+    approvals: tuple[Approval, ...]
+    """Those that stand; none in a demo, where drafts run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,23 +63,23 @@ class FlowState:
         return tuple(approval.clinician for approval in self.approvals if approval.stands)
 
 
-async def publish_flow(database: Database, organization_id: UUID, flow: Flow, now: datetime) -> UUID:
-    """Stores the flow's content as it is now, unless this very content is stored already; the version's id."""
-    programme, _, name = flow.key.partition("/")
+async def publish_flow(database: Database, organization_id: UUID, flow: Flow, now: datetime, *, by: Staff | None = None) -> UUID:
+    """Stores the flow's content as it is now, unless this very content is stored already; the version's id.
+
+    `by` is who did it, None for the command line. Raises Refused when they may not.
+    """
+    if by is not None:
+        _allowed(by, Permission.PUBLISH_FLOWS, "publish")
     async with database.transaction() as connection:
-        version_id = await flows.publish(
-            connection,
-            organization_id,
-            programme=programme,
-            flow=name,
-            content_hash=flow.version,
-            content=flow.to_json(),
-            now=now,
-        )
-        entry = audit.entry(
-            organization_id, now, "flow_published", object_kind="flow_version", object_id=version_id, detail={"flow": flow.key}
-        )
-        await audit.append(connection, [entry])
+        return await _publish(connection, organization_id, flow, now, by)
+
+
+async def _publish(connection: AsyncConnection, organization_id: UUID, flow: Flow, now: datetime, by: Staff | None) -> UUID:
+    programme, _, name = flow.key.partition("/")
+    version_id = await flows.publish(
+        connection, organization_id, programme=programme, flow=name, content_hash=flow.version, content=flow.to_json(), now=now
+    )
+    await audit.append(connection, [_entry(organization_id, now, "flow_published", flow.key, version_id, by)])
     return version_id
 
 
@@ -73,33 +89,32 @@ async def approve_flow(
     flow: Flow,
     *,
     version: str,
-    clinician: str,
+    clinician: Staff,
     cases: Sequence[Case],
     ears: Ears,
     now: datetime,
+    publish: bool = False,
 ) -> UUID:
-    """A named clinician approves the content that `version` (the hash, or its first 8 letters and more) names; the version's id.
+    """A clinician approves, by name, the content that `version` (the hash, or its first 8 letters and more) names; the version's id.
 
-    `cases` are those beside the file; they are played by `ears` first. Raises Refused when `version` is not the flow's content
-    now, when it is not published or not fit to be approved (see `unfit`), or nobody is named.
+    `cases` are those beside the file; they are played by `ears` first. `publish`: it is published in the same transaction.
+    Raises Refused when `version` is not the flow's content now, when it is not published or not fit to be approved (see
+    `unfit`), or when this member of staff is no clinician.
     """
-    clinician = _named(clinician, "Approval")
+    _allowed(clinician, Permission.APPROVE_FLOWS, "approve")
     if len(version) < SHORTEST_HASH or not flow.version.startswith(version.lower()):
-        raise Refused(
-            "This is not the version that the file holds now: read the file, then approve the version that `rounds flows list` shows."
-        )
+        raise Refused("This is not the version that the file holds now: read it, then approve the version that `rounds flows list` shows.")
     if wrong := await asyncio.to_thread(unfit, flow, cases, ears, now.date()):  # seconds of reading: replies come in meanwhile
         more = f" (and {len(wrong) - MOST_TOLD} more)" if len(wrong) > MOST_TOLD else ""
         raise Refused(f"This version cannot be approved: {'; '.join(wrong[:MOST_TOLD])}{more}. `rounds flows check {flow.key}` tells all.")
     async with database.transaction() as connection:
         version_id = await flows.published_as(connection, organization_id, flow.version)
+        if version_id is None and publish:
+            version_id = await _publish(connection, organization_id, flow, now, clinician)
         if version_id is None:
-            raise Refused("This version is not published: run `rounds flows publish` first.")
-        await flows.approve(connection, organization_id, version_id, clinician, now)
-        entry = audit.entry(
-            organization_id, now, "flow_approved", object_kind="flow_version", object_id=version_id, detail={"flow": flow.key}
-        )
-        await audit.append(connection, [entry])
+            raise Refused("This version is not published: publish it first (`rounds flows publish`).")
+        await flows.approve(connection, organization_id, version_id, clinician.name, now)
+        await audit.append(connection, [_entry(organization_id, now, "flow_approved", flow.key, version_id, clinician)])
     return version_id
 
 
@@ -124,40 +139,53 @@ def unfit(flow: Flow, cases: Sequence[Case], ears: Ears, today: date) -> list[st
     return wrong
 
 
-async def withdraw_approval(database: Database, organization_id: UUID, key: str, *, clinician: str, reason: str, now: datetime) -> int:
-    """A named clinician takes the approval of a flow back: no new check-in of it starts, those under way go on.
+async def withdraw_approval(database: Database, organization_id: UUID, key: str, *, clinician: Staff, reason: str, now: datetime) -> int:
+    """A clinician takes the approval of a flow back, by name: no new check-in of it starts, those under way go on.
 
-    All approvals of the flow that stand are withdrawn; of how many versions. Raises Refused when there is none, or when nobody
-    or no reason is named.
+    All approvals of the flow that stand are withdrawn; of how many versions. Raises Refused when there is none, when no reason
+    is told, or when this member of staff is no clinician.
     """
-    clinician = _named(clinician, "Withdrawal")
+    _allowed(clinician, Permission.APPROVE_FLOWS, "withdraw")
     reason = " ".join(reason.split())
-    if not 3 <= len(reason) <= 500:
-        raise Refused("Withdrawal needs a reason of 3 to 500 letters: write why.")
+    if not SHORTEST_REASON <= len(reason) <= LONGEST_REASON:
+        raise Refused(f"Withdrawal needs a reason of {SHORTEST_REASON} to {LONGEST_REASON} letters: write why.")
     programme, _, name = key.partition("/")
     async with database.transaction() as connection:
-        versions = await flows.withdraw(connection, (organization_id, programme, name), clinician, reason, now)
+        versions = await flows.withdraw(connection, (organization_id, programme, name), clinician.name, reason, now)
         if not versions:
             raise Refused(f"No approval of {key} stands: there is nothing to withdraw.")
-        detail = {"flow": key}
         await audit.append(
             connection,
-            [
-                audit.entry(organization_id, now, "flow_approval_withdrawn", object_kind="flow_version", object_id=id, detail=detail)
-                for id in sorted(versions)
-            ],
+            [_entry(organization_id, now, "flow_approval_withdrawn", key, version_id, clinician) for version_id in sorted(versions)],
         )
     return len(versions)
 
 
-async def flow_states(database: Database, organization_id: UUID, files: Mapping[str, Flow], *, is_demo: bool = False) -> list[FlowState]:
+async def flow_states(database: Database, organization_id: UUID, files: Mapping[str, Flow]) -> list[FlowState]:
     """Every flow file with its state, by key; in a demo drafts run."""
     async with database.reading() as connection:
         versions = await flows.versions(connection, organization_id)
         approvals = await flows.approvals(connection, organization_id)
-        drafts_too = frozenset({organization_id} if is_demo else ())
-        running = set((await flows.newest_runnable(connection, [organization_id], drafts_too=drafts_too)).values())
+        running = set((await _runnable(connection, organization_id)).values())
     return [_state(flow, versions, approvals, running) for flow in sorted(files.values(), key=lambda flow: flow.key)]
+
+
+async def running_version(database: Database, organization_id: UUID, key: str) -> Running | None:
+    """The version of this flow that new check-ins get, with its content; None when none start."""
+    programme, _, name = key.partition("/")
+    async with database.reading() as connection:
+        version_id = (await _runnable(connection, organization_id)).get((organization_id, programme, name))
+        if version_id is None:
+            return None
+        content = (await flows.contents_of(connection, [version_id]))[version_id]
+        [version] = [each for each in await flows.versions(connection, organization_id) if each.id == version_id]
+        approvals = [each for each in await flows.approvals(connection, organization_id) if each.version_id == version_id and each.stands]
+    return Running(Flow.from_json(content), version.published_at, tuple(approvals))
+
+
+async def _runnable(connection: AsyncConnection, organization_id: UUID) -> dict[Place, UUID]:
+    demos = await flows.demos_among(connection, [organization_id])
+    return await flows.newest_runnable(connection, [organization_id], drafts_too=demos)
 
 
 def _state(flow: Flow, versions: Sequence[Version], approvals: Sequence[Approval], running: set[UUID]) -> FlowState:
@@ -175,9 +203,20 @@ def _state(flow: Flow, versions: Sequence[Version], approvals: Sequence[Approval
     )
 
 
-def _named(clinician: str, what: str) -> str:
-    """The name without needless blanks. Raises Refused."""
-    clinician = " ".join(clinician.split())
-    if not 2 <= len(clinician) <= 200:
-        raise Refused(f"{what} names a clinician: write the name.")
-    return clinician
+def _allowed(staff: Staff, permission: Permission, what: str) -> None:
+    """Raises Refused unless this member of staff may."""
+    if not staff.may(permission):
+        who = "a clinician" if permission is Permission.APPROVE_FLOWS else "a clinician or an administrator"
+        raise Refused(f"To {what} a check-in is for {who}: ask one of your clinic to do it.")
+
+
+def _entry(organization_id: UUID, now: datetime, action: str, key: str, version_id: UUID, by: Staff | None) -> dict[str, Any]:
+    return audit.entry(
+        organization_id,
+        now,
+        action,
+        staff_id=by.id if by is not None else None,
+        object_kind="flow_version",
+        object_id=version_id,
+        detail={"flow": key},
+    )

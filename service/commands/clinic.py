@@ -78,7 +78,8 @@ def _add_staff_parser(commands: Any) -> None:
         commands,
         "staff",
         "add somebody who signs in",
-        f"Adds a member of staff. Asks for a password ({SHORTEST} to {LONGEST} characters) unless it comes on standard input.",
+        "Adds a member of staff: nurses and supervisors work the queue of their teams, a clinician approves check-ins, an administrator "
+        f"publishes them. Asks for a password ({SHORTEST} to {LONGEST} characters) unless it comes on standard input.",
     )
     add.add_argument("--email", required=True)
     add.add_argument("--name", required=True)

@@ -5,13 +5,16 @@ from __future__ import annotations
 import argparse
 from collections import Counter
 from typing import Any
+from uuid import UUID
 
 from service.actions.knowledge import Knowledge
 from service.actions.move_sessions import MOST_AT_ONCE, Outcome, move_sessions
 from service.actions.publish_flow import FlowState, approve_flow, flow_states, publish_flow, withdraw_approval
 from service.commands.surroundings import CLOCK, UserError, add_organization_option, opened, organization, settings
 from service.content import load_cases, load_content, load_flows, load_lexicon, load_tables, load_wording
+from service.db.database import Database
 from service.db.staff import member_named
+from service.domain.staff import Staff
 from service.engine import Flow
 from service.engine.cases import Ears
 
@@ -44,7 +47,7 @@ def add_version_parsers(inner: Any) -> None:
     )
     approve.add_argument("flow", metavar="FLOW", help="such as heart_failure/daily")
     approve.add_argument("--version", required=True, metavar="HASH", help="the version as `rounds flows list` shows it")
-    approve.add_argument("--clinician", required=True, metavar="NAME", help="who has read and approved it, such as Dr. Sol Serrano")
+    approve.add_argument("--clinician", required=True, metavar="NAME", help="the clinician who has read it: name or e-mail address")
     add_organization_option(approve)
     approve.set_defaults(run=approve_version)
     withdraw = inner.add_parser(
@@ -54,7 +57,7 @@ def add_version_parsers(inner: Any) -> None:
         "go on.",
     )
     withdraw.add_argument("flow", metavar="FLOW", help="such as heart_failure/daily")
-    withdraw.add_argument("--clinician", required=True, metavar="NAME", help="who withdraws it")
+    withdraw.add_argument("--clinician", required=True, metavar="NAME", help="the clinician who withdraws it: name or e-mail address")
     withdraw.add_argument("--reason", required=True, metavar="TEXT", help="why")
     add_organization_option(withdraw)
     withdraw.set_defaults(run=withdraw_flow)
@@ -83,7 +86,7 @@ async def list_flows(arguments: argparse.Namespace) -> None:
     files = load_flows()
     async with opened(settings()) as database:
         owner = await organization(database, arguments.organization)
-        for state in await flow_states(database, owner.id, files, is_demo=owner.is_demo):
+        for state in await flow_states(database, owner.id, files):
             for line in state_lines(state):
                 print(line)
 
@@ -135,7 +138,7 @@ async def approve_version(arguments: argparse.Namespace) -> None:
             owner.id,
             flow,
             version=arguments.version,
-            clinician=arguments.clinician,
+            clinician=await _member(database, owner.id, arguments.clinician, "--clinician"),
             cases=load_cases(flow.key),
             ears=ears,
             now=CLOCK.now(),
@@ -147,7 +150,8 @@ async def withdraw_flow(arguments: argparse.Namespace) -> None:
     """Records the withdrawal."""
     async with opened(settings()) as database:
         owner = await organization(database, arguments.organization)
-        await withdraw_approval(database, owner.id, arguments.flow, clinician=arguments.clinician, reason=arguments.reason, now=CLOCK.now())
+        clinician = await _member(database, owner.id, arguments.clinician, "--clinician")
+        await withdraw_approval(database, owner.id, arguments.flow, clinician=clinician, reason=arguments.reason, now=CLOCK.now())
     print(f"{arguments.flow}  approval withdrawn: no new check-in starts, those under way go on")
 
 
@@ -157,12 +161,7 @@ async def move_check_ins(arguments: argparse.Namespace) -> None:
     knowledge = Knowledge(content.lexicon, content.tables, content.wording, config.public_base_url)
     async with opened(config) as database:
         owner = await organization(database, arguments.organization)
-        by = None
-        if not arguments.preview:
-            async with database.reading() as connection:
-                by = await member_named(connection, owner.id, arguments.by)
-            if by is None:
-                raise UserError("--by names no member of staff, or several: write the e-mail address")
+        by = None if arguments.preview else (await _member(database, owner.id, arguments.by, "--by")).id
         outcomes = await move_sessions(
             database,
             knowledge,
@@ -202,6 +201,14 @@ def _sum(outcomes: list[Outcome], *, preview: bool) -> str:
     more = f" At most {MOST_AT_ONCE} at once: run it again for the others." if len(outcomes) >= MOST_AT_ONCE else ""
     done, are = ("would move", "would be raised") if preview else ("moved", "raised")
     return f"{len(went)} {done}, {len(outcomes) - len(went)} as before; {raised} {are}.{more}"
+
+
+async def _member(database: Database, organization_id: UUID, who: str, option: str) -> Staff:
+    async with database.reading() as connection:
+        found = await member_named(connection, organization_id, who)
+    if found is None:
+        raise UserError(f"{option} names no member of staff, or several: write the e-mail address (`rounds staff add` adds somebody)")
+    return found
 
 
 def _flow(key: str, files: Any) -> Flow:

@@ -15,6 +15,7 @@ from service.db.check_in import enrollments, flow_approvals, flow_sessions, flow
 from service.db.database import insert_missing
 from service.db.encryption import Encrypted
 from service.db.escalation import concerns, escalations
+from service.db.organization import organizations
 from service.db.schema import Instant, id_column, metadata, new_id, organization_column, reference
 from service.domain.escalation import Kind, State
 
@@ -174,6 +175,12 @@ async def newest_runnable(
         .order_by(since, flow_versions.c.id)
     )
     return {(row.organization_id, row.programme, row.flow): row.id for row in (await connection.execute(statement)).all()}
+
+
+async def demos_among(connection: AsyncConnection, organization_ids: Iterable[UUID]) -> frozenset[UUID]:
+    """Those of these organizations that are demos, where drafts run."""
+    statement = select(organizations.c.id).where(organizations.c.id.in_(list(organization_ids)), organizations.c.is_demo == 1)
+    return frozenset((await connection.scalars(statement)).all())
 
 
 async def places_in_use(connection: AsyncConnection) -> set[Place]:

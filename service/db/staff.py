@@ -199,11 +199,14 @@ async def staff_name(connection: AsyncConnection, staff_id: UUID | None) -> str:
     return await connection.scalar(select(staff.c.name).where(staff.c.id == staff_id)) or ""
 
 
-async def member_named(connection: AsyncConnection, organization_id: UUID, who: str) -> UUID | None:
+async def member_named(connection: AsyncConnection, organization_id: UUID, who: str) -> Staff | None:
     """The one member of an organization's staff with this address or this name who is not disabled; None for nobody and for several."""
-    statement = select(staff.c.id, staff.c.name, staff.c.email).where(
+    statement = select(staff.c.id, staff.c.name, staff.c.email, staff.c.role).where(
         staff.c.organization_id == organization_id, staff.c.disabled_at.is_(None)
     )
     wanted = " ".join(who.split()).lower()
-    found = [row.id for row in (await connection.execute(statement)).all() if wanted in (row.name.lower(), row.email.lower())]
-    return found[0] if len(found) == 1 else None
+    found = [row for row in (await connection.execute(statement)).all() if wanted in (row.name.lower(), row.email.lower())]
+    if len(found) != 1:
+        return None
+    teams = await connection.scalars(select(staff_teams.c.team_id).where(staff_teams.c.staff_id == found[0].id).limit(MAX_TEAMS))
+    return Staff(found[0].id, organization_id, found[0].name, Role(found[0].role), tuple(teams.all()))

@@ -63,7 +63,10 @@ STAFF = (
     Member("Nora Nowak", "nora@example.org", Role.NURSE, (TEAM_A,), "nurse of team A: has the items of all but Eva"),
     Member("Omar Osei", "omar@example.org", Role.NURSE, (TEAM_B,), "nurse of team B: has Eva, and never sees team A"),
     Member("Sol Serrano", "sol@example.org", Role.SUPERVISOR, (TEAM_A, TEAM_B), "supervisor of both teams"),
-    Member("Ada Adeyemi", "ada@example.org", Role.ADMINISTRATOR, (), "administrator: sees no patients"),
+    Member(
+        "Dr. Cleo Costa", "cleo@example.org", Role.CLINICIAN, (), "clinician: reads, publishes and approves check-ins; sees no patients"
+    ),
+    Member("Ada Adeyemi", "ada@example.org", Role.ADMINISTRATOR, (), "administrator: sees no patients, may publish but not approve"),
 )
 
 PATIENTS = (

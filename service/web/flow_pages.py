@@ -1,4 +1,4 @@
-"""The flows on pages: every one with its state, each one to be read as a whole, and its approval by a named person."""
+"""The flows on pages: every one with its state, each to be read as a whole; published, approved and withdrawn by the signed-in person."""
 
 from __future__ import annotations
 
@@ -8,15 +8,26 @@ from uuid import UUID
 from aiohttp import web
 from markupsafe import Markup
 
-from service.actions.publish_flow import FlowState, approve_flow, flow_states
+from service.actions.publish_flow import (
+    LONGEST_REASON,
+    SHORTEST_REASON,
+    FlowState,
+    approve_flow,
+    flow_states,
+    publish_flow,
+    running_version,
+    withdraw_approval,
+)
 from service.actions.refusal import Refused
 from service.domain.staff import Permission
 from service.evaluation.flows.graph import as_svg, as_text
 from service.evaluation.flows.readable import Flow, Shelf, cadence_words, readable_cases, readable_steps, red_flags_of
+from service.evaluation.flows.side_by_side import differences
 from service.web.keys import CLOCK, DATABASE, WEB_SESSION
 from service.web.render import page, say
 
 SHELF = web.AppKey("SHELF", Shelf)
+CHANGED = "The flow has changed since this page was opened. Read it again below, then go on with the version that you see."
 
 
 async def show_flows(request: web.Request) -> web.Response:
@@ -35,32 +46,53 @@ async def show_flow(request: web.Request) -> web.Response:
     return await _flow_page(request, _flow(request))
 
 
+async def publish(request: web.Request) -> web.Response:
+    """POST /flows/{programme}/{flow}/publish: stores exactly the version that the page has shown."""
+    flow, staff = _flow(request), request[WEB_SESSION].staff
+    if (await request.post()).get("version") != flow.version:
+        return await _flow_page(request, flow, error=CHANGED, status=409)
+    await publish_flow(request.app[DATABASE], staff.organization_id, flow, request.app[CLOCK].now(), by=staff)
+    await say(request, f"You have published {flow.title}, version {flow.version[:12]}.")
+    raise web.HTTPSeeOther(f"/flows/{flow.key}")
+
+
 async def approve(request: web.Request) -> web.Response:
-    """POST /flows/{programme}/{flow}/approve: the signed-in person approves exactly the version that the page has shown."""
+    """POST /flows/{programme}/{flow}/approve: the signed-in clinician approves exactly the version that the page has shown."""
     flow, shelf, staff = _flow(request), request.app[SHELF], request[WEB_SESSION].staff
     form = await request.post()
     if form.get("read") != "yes":
         return await _flow_page(request, flow, error="Tick that you have read this version, then approve it.", status=422)
-    version = str(form.get("version") or "")
-    if version != flow.version:
-        wrong = "The flow has changed since this page was opened. Read it again below, then approve the version that you see."
-        return await _flow_page(request, flow, error=wrong, status=409)
+    if form.get("version") != flow.version:
+        return await _flow_page(request, flow, error=CHANGED, status=409)
     cases = await asyncio.to_thread(shelf.cases, flow.key)
-    now = request.app[CLOCK].now()
     try:
         await approve_flow(
             request.app[DATABASE],
             staff.organization_id,
             flow,
-            version=version,
-            clinician=staff.name,
+            version=flow.version,
+            clinician=staff,
             cases=cases,
             ears=shelf.ears,
-            now=now,
+            now=request.app[CLOCK].now(),
+            publish=True,
         )
     except Refused as refused:
         return await _flow_page(request, flow, error=str(refused), status=409)
     await say(request, f"You have approved {flow.title}, version {flow.version[:12]}.")
+    raise web.HTTPSeeOther(f"/flows/{flow.key}")
+
+
+async def withdraw(request: web.Request) -> web.Response:
+    """POST /flows/{programme}/{flow}/withdraw: the signed-in clinician takes every approval of the flow back, and says why."""
+    flow, staff = _flow(request), request[WEB_SESSION].staff
+    reason = str((await request.post()).get("reason") or "")
+    now = request.app[CLOCK].now()
+    try:
+        await withdraw_approval(request.app[DATABASE], staff.organization_id, flow.key, clinician=staff, reason=reason, now=now)
+    except Refused as refused:
+        return await _flow_page(request, flow, error=str(refused), reason=reason, status=409)
+    await say(request, f"You have withdrawn the approval of {flow.title}. No new check-in of it starts; those under way go on.")
     raise web.HTTPSeeOther(f"/flows/{flow.key}")
 
 
@@ -71,9 +103,10 @@ def _flow(request: web.Request) -> Flow:
     return flow
 
 
-async def _flow_page(request: web.Request, flow: Flow, *, error: str = "", status: int = 200) -> web.Response:
+async def _flow_page(request: web.Request, flow: Flow, *, error: str = "", reason: str = "", status: int = 200) -> web.Response:
     staff = request[WEB_SESSION].staff
     state = await _state(request, flow, staff.organization_id)
+    running = await running_version(request.app[DATABASE], staff.organization_id, flow.key)
     cases = await asyncio.to_thread(request.app[SHELF].cases, flow.key)
     context = {
         "flow": flow,
@@ -84,7 +117,12 @@ async def _flow_page(request: web.Request, flow: Flow, *, error: str = "", statu
         "cases": readable_cases(cases),
         "drawing": Markup(as_svg(flow)),  # noqa: S704 - every text in it is escaped where it is drawn
         "drawing_text": as_text(flow),
-        "may_approve": staff.may(Permission.ADMINISTER),
+        "running": running,
+        "differences": differences(running.flow, flow) if running is not None else (),
+        "may_publish": staff.may(Permission.PUBLISH_FLOWS),
+        "may_approve": staff.may(Permission.APPROVE_FLOWS),
+        "reason": reason,
+        "reason_letters": (SHORTEST_REASON, LONGEST_REASON),
         "today": request.app[CLOCK].now().date(),
         "error": error,
     }

@@ -54,6 +54,8 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/replies", reply_pages.explain, Permission.SIGNED_IN),
     Route("GET", "/flows", flow_pages.show_flows, Permission.SIGNED_IN),
     Route("GET", f"/flows/{FLOW}", flow_pages.show_flow, Permission.SIGNED_IN),
-    Route("POST", f"/flows/{FLOW}/approve", flow_pages.approve, Permission.ADMINISTER),
+    Route("POST", f"/flows/{FLOW}/publish", flow_pages.publish, Permission.PUBLISH_FLOWS),
+    Route("POST", f"/flows/{FLOW}/approve", flow_pages.approve, Permission.APPROVE_FLOWS),
+    Route("POST", f"/flows/{FLOW}/withdraw", flow_pages.withdraw, Permission.APPROVE_FLOWS),
     Route("POST", "/texts", item_pages.count_texts, Permission.WORK_QUEUE),
 )

@@ -19,8 +19,9 @@ MOST_EMAIL = 254
 
 async def home(request: web.Request) -> web.Response:
     """GET /: where this member of staff works."""
-    session = request[WEB_SESSION]
-    raise web.HTTPSeeOther("/queue" if session.staff.may(Permission.WORK_QUEUE) else "/welcome")
+    staff = request[WEB_SESSION].staff
+    places = ((Permission.WORK_QUEUE, "/queue"), (Permission.APPROVE_FLOWS, "/flows"))
+    raise web.HTTPSeeOther(next((place for permission, place in places if staff.may(permission)), "/welcome"))
 
 
 async def welcome(request: web.Request) -> web.Response:

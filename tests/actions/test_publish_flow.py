@@ -13,7 +13,7 @@ import pytest
 from service.actions.do_due_work import do_due_work
 from service.actions.notice_reviews import AGAIN_AFTER, notice_reviews
 from service.actions.plan_check_ins import plan_check_ins
-from service.actions.publish_flow import FlowState, approve_flow, flow_states, publish_flow, unfit, withdraw_approval
+from service.actions.publish_flow import FlowState, approve_flow, flow_states, publish_flow, running_version, unfit, withdraw_approval
 from service.actions.refusal import Refused
 from service.content import load_cases
 from service.db import flows
@@ -22,6 +22,7 @@ from service.db.check_in import check_ins, enrollments, flow_sessions
 from service.db.communication import communications
 from service.db.escalation import concerns, escalations
 from service.domain.communication import Lane
+from service.domain.staff import Role, Staff
 from service.engine import Flow
 from service.engine.cases import Case, Ears
 from service.jobs.work import handlers
@@ -55,14 +56,18 @@ async def world(database_url: str) -> AsyncIterator[World]:
     await world.database.close()
 
 
+def clinician(world: World, name: str = "Dr. Sample", role: Role = Role.CLINICIAN) -> Staff:
+    return Staff(world.clinic.cleo.id, world.clinic.organization_id, name, role, ())
+
+
 async def approve(world: World, flow: Flow, **more: Any) -> None:
     cases = more.pop("cases", small()[1])
-    named = {"version": flow.version, "clinician": "Dr. Sample", **more}
+    named = {"version": flow.version, "clinician": clinician(world), **more}
     await approve_flow(world.database, world.clinic.organization_id, flow, cases=cases, ears=ears(), now=world.now, **named)
 
 
 async def withdraw(world: World, **more: Any) -> int:
-    named = {"clinician": "Dr. Other", "reason": "The limit is wrong", **more}
+    named = {"clinician": clinician(world, "Dr. Other"), "reason": "The limit is wrong", **more}
     return await withdraw_approval(world.database, world.clinic.organization_id, KEY, now=world.now, **named)
 
 
@@ -106,9 +111,9 @@ async def test_approval_is_a_record_by_name_on_the_exact_content(world: World) -
     with pytest.raises(Refused, match="not published"):
         await approve(world, flow)
     await publish_flow(world.database, world.clinic.organization_id, flow, world.now)
-    for clinician in ("", " ", "x"):
-        with pytest.raises(Refused, match="names a clinician"):
-            await approve(world, flow, clinician=clinician)
+    for role in set(Role) - {Role.CLINICIAN}:
+        with pytest.raises(Refused, match="for a clinician"):
+            await approve(world, flow, clinician=clinician(world, role=role))
     for version in (flow.version[:7], "0" * 64, shipped().version):
         with pytest.raises(Refused, match="not the version that the file holds"):
             await approve(world, flow, version=version)
@@ -121,6 +126,47 @@ async def test_approval_is_a_record_by_name_on_the_exact_content(world: World) -
     assert (found.approved_by, found.runs, found.published) == (("Dr. Sample",), flow.version, True)
     other = await state(world, shipped())
     assert (other.approved_by, other.runs, other.published) == ((), flow.version, False), "another letter is another version"
+
+
+async def test_publishing_is_for_clinicians_and_administrators_and_lets_nothing_run(world: World) -> None:
+    flow = small()[0]
+    for role in (Role.NURSE, Role.SUPERVISOR):
+        with pytest.raises(Refused, match="for a clinician or an administrator"):
+            await publish_flow(world.database, world.clinic.organization_id, flow, world.now, by=clinician(world, role=role))
+    assert await world.rows(audit_events) == []
+    for role in (Role.ADMINISTRATOR, Role.CLINICIAN):
+        await publish_flow(world.database, world.clinic.organization_id, flow, world.now, by=clinician(world, role=role))
+    assert [line.staff_id for line in await world.rows(audit_events)] == [world.clinic.cleo.id] * 2
+    found = await state(world, flow)
+    assert (found.published, found.runs) == (True, "")
+
+
+async def test_publishing_with_the_approval_is_both_or_neither(world: World) -> None:
+    flow, cases = small()
+    wrong = replace(cases[0], talk=({"patient": "180", "urgency": "emergency"},))
+    with pytest.raises(Refused, match="does not come out"):
+        await approve(world, flow, cases=(wrong,), publish=True)
+    assert not (await state(world, flow)).published
+    await approve(world, flow, publish=True)
+    assert (await state(world, flow)).runs == flow.version
+
+
+async def test_the_version_that_runs_is_read_back_whole(world: World) -> None:
+    older, newer = small()[0], shipped()
+    assert await running_version(world.database, world.clinic.organization_id, KEY) is None
+    await approve(world, older, publish=True)
+    await publish_flow(world.database, world.clinic.organization_id, newer, world.now)
+    running = await running_version(world.database, world.clinic.organization_id, KEY)
+    assert running is not None
+    assert (running.flow, running.flow.version) == (older, older.version), "published is not approved"
+    assert [approval.clinician for approval in running.approvals] == ["Dr. Sample"]
+    await world.demo()
+    world.clock.forward(minutes=1)
+    await publish_flow(world.database, world.clinic.organization_id, shipped(), world.now)
+    assert await withdraw(world) == 1
+    running = await running_version(world.database, world.clinic.organization_id, KEY)
+    assert running is not None
+    assert running.approvals == (), "in a demo drafts run"
 
 
 async def test_a_withdrawn_approval_starts_nothing_new_and_what_runs_goes_on(world: World) -> None:
@@ -150,11 +196,13 @@ async def test_a_withdrawn_approval_starts_nothing_new_and_what_runs_goes_on(wor
         world.now - timedelta(days=1),
     )
     [line] = await world.rows(audit_events, audit_events.c.action == "flow_approval_withdrawn")
-    assert line.detail == {"flow": KEY}
+    assert (line.detail, line.staff_id) == ({"flow": KEY}, world.clinic.cleo.id)
     with pytest.raises(Refused, match="nothing to withdraw"):
         await withdraw(world)
     with pytest.raises(Refused, match="reason"):
         await withdraw(world, reason=" ")
+    with pytest.raises(Refused, match="for a clinician"):
+        await withdraw(world, clinician=clinician(world, role=Role.ADMINISTRATOR))
 
 
 async def test_no_earlier_version_comes_back_by_itself_and_the_one_approved_last_runs(world: World) -> None:

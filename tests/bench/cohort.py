@@ -25,6 +25,7 @@ from service.db.observation import observations
 from service.db.schema import new_id
 from service.domain.coverage import Shift
 from service.domain.registration import NewConsent, NewMedication, NewPatient
+from service.domain.staff import Role, Staff
 from service.engine.cases import Ears
 from tests.bench.load import Writer
 
@@ -70,9 +71,10 @@ async def seed(database: Database, content: Content, knowledge: Knowledge, waves
     await add_team(database, organization_id, name="Team A", on_call_phone="+12025550191", hours=hours, now=before)
     flow = content.flows[FLOW]
     await publish_flow(database, organization_id, flow, before)
+    clinician = Staff(new_id(before), organization_id, "Sol Sanders RN", Role.CLINICIAN, ())
     ears = Ears(content.lexicon, content.tables, content.wording)
     await approve_flow(
-        database, organization_id, flow, version=flow.version, clinician="Sol Sanders RN", cases=load_cases(FLOW), ears=ears, now=before
+        database, organization_id, flow, version=flow.version, clinician=clinician, cases=load_cases(FLOW), ears=ears, now=before
     )
     numbers = _numbers()
     patients = [(line, _patient(line, next(numbers))) for line in range(waves * each)]

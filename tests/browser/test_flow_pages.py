@@ -61,7 +61,7 @@ async def test_flows_are_read_at_every_width(
 
 async def test_a_flow_is_read_and_approved_by_keyboard_without_javascript(open_page: OpenPage, flows_base: str, clinic: Clinic) -> None:
     page = await open_page(javascript=False)
-    await sign_in(page, flows_base, clinic.ada)
+    await sign_in(page, flows_base, clinic.cleo)
     await page.goto(f"{flows_base}/flows/heart_failure/daily")
     case = page.locator("details.case").first
     await case.locator("summary").focus()
@@ -73,4 +73,9 @@ async def test_a_flow_is_read_and_approved_by_keyboard_without_javascript(open_p
     await page.keyboard.press("Tab")
     await page.keyboard.press("Enter")
     await expect(page.get_by_role("status")).to_contain_text("You have approved")
-    await expect(page.locator("#approval")).to_contain_text("Approved by Ada")
+    await expect(page.locator("#approval")).to_contain_text("Approved by Cleo")
+    await page.get_by_text("Withdraw the approval").first.click()
+    await page.get_by_label("Why").fill("The limit is wrong")
+    await page.get_by_role("button", name="Withdraw the approval").click()
+    await expect(page.get_by_role("status")).to_contain_text("You have withdrawn")
+    await expect(page.locator("#approval")).to_contain_text("No new check-in of this flow starts")

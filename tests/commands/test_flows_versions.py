@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 
 import pytest
@@ -14,7 +15,21 @@ Run = Callable[..., Ended]
 FLOW = "weekly/how_are_you"
 
 
-def test_a_flow_is_published_approved_and_withdrawn_and_the_list_says_so(a_clinic: Run) -> None:
+@pytest.fixture
+def clinicians(a_clinic: Run, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """`run`, in a clinic with two clinicians and an administrator."""
+    for name, email, role in (
+        ("Dr. Sample", "sample@example.org", "clinician"),
+        ("Dr. Other", "other@example.org", "clinician"),
+        ("Ada Adeyemi", "ada@example.org", "administrator"),
+    ):
+        monkeypatch.setattr("sys.stdin", io.StringIO("seven green bicycles\n"))
+        assert a_clinic("staff", "add", "--email", email, "--name", name, "--role", role, "--password-stdin").code == 0
+    return a_clinic
+
+
+def test_a_flow_is_published_approved_and_withdrawn_and_the_list_says_so(clinicians: Run) -> None:
+    a_clinic = clinicians
     version = load_flows()[FLOW].version
 
     def listed() -> str:
@@ -33,7 +48,9 @@ def test_a_flow_is_published_approved_and_withdrawn_and_the_list_says_so(a_clini
     approved = a_clinic("flows", "approve", FLOW, "--version", version[:SHOWN], "--clinician", "Dr. Sample")
     assert approved == Ended(0, f"{FLOW}  {version[:SHOWN]}  approved\n", "")
     assert "approved by Dr. Sample on 20" in listed()
-    withdrawn = a_clinic("flows", "withdraw", FLOW, "--clinician", "Dr. Other", "--reason", "wrong limit")
+    not_theirs = a_clinic("flows", "withdraw", FLOW, "--clinician", "Ada Adeyemi", "--reason", "wrong limit")
+    assert (not_theirs.code != 0, "for a clinician" in not_theirs.err) == (True, True)
+    withdrawn = a_clinic("flows", "withdraw", FLOW, "--clinician", "other@example.org", "--reason", "wrong limit")
     assert withdrawn.code == 0
     assert "approval withdrawn by Dr. Other on 20" in listed()
     nobody = a_clinic("flows", "move", FLOW, "--to", version, "--preview")
@@ -48,15 +65,18 @@ def test_a_flow_is_published_approved_and_withdrawn_and_the_list_says_so(a_clini
         (("move", FLOW, "--to", "0" * 12), "one of the arguments --preview --by is required"),
         (("move", FLOW, "--to", "0" * 12, "--preview", "--by", "Nora"), "not allowed with argument"),
         (("withdraw", FLOW, "--clinician", "Dr. Other", "--reason", "wrong limit"), "nothing to withdraw"),
+        (("withdraw", FLOW, "--clinician", "Dr. Nobody", "--reason", "wrong limit"), "--clinician names no member of staff"),
+        (("approve", FLOW, "--version", "0" * 12, "--clinician", "Ada Adeyemi"), "for a clinician"),
     ],
 )
-def test_what_cannot_be_done_says_why(a_clinic: Run, arguments: tuple[str, ...], said: str) -> None:
-    ended = a_clinic("flows", *arguments)
+def test_what_cannot_be_done_says_why(clinicians: Run, arguments: tuple[str, ...], said: str) -> None:
+    ended = clinicians("flows", *arguments)
     assert ended.code != 0
     assert said in ended.err
 
 
-def test_a_move_with_nobody_under_way_says_so(a_clinic: Run) -> None:
+def test_a_move_with_nobody_under_way_says_so(clinicians: Run) -> None:
+    a_clinic = clinicians
     version = load_flows()[FLOW].version
     a_clinic("flows", "publish", FLOW)
     assert a_clinic("flows", "approve", FLOW, "--version", version, "--clinician", "Dr. Sample").code == 0

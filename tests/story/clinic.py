@@ -16,9 +16,10 @@ from service.actions.import_patients import import_patients
 from service.actions.publish_flow import approve_flow, publish_flow
 from service.content import load_cases, load_flows, load_lexicon, load_tables, load_wording
 from service.db.database import Database
+from service.db.schema import new_id
 from service.domain.coverage import Shift
 from service.domain.registration import NewConsent, NewMedication, NewPatient
-from service.domain.staff import Role
+from service.domain.staff import Role, Staff
 from service.engine.cases import Ears
 
 ZONE = "America/New_York"
@@ -65,8 +66,9 @@ async def set_up(database: Database, people: dict[str, str] = CAST) -> SetUp:
     wording = load_wording()
     flow, ears = load_flows(wording=wording)[FLOW], Ears(load_lexicon(), load_tables(), wording)
     await publish_flow(database, organization_id, flow, now)
+    clinician = Staff(new_id(now), organization_id, "Dr. Sample", Role.CLINICIAN, ())
     await approve_flow(
-        database, organization_id, flow, version=flow.version, clinician="Dr. Sample", cases=load_cases(FLOW), ears=ears, now=now
+        database, organization_id, flow, version=flow.version, clinician=clinician, cases=load_cases(FLOW), ears=ears, now=now
     )
     return SetUp(organization_id, tuple((f"R{place}", number) for place, number in enumerate(people.values())))
 

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import select
 
-from service.actions.publish_flow import flow_states, publish_flow, withdraw_approval
+from service.actions.publish_flow import flow_states, publish_flow
+from service.db import flows
 from service.db.audit import audit_events
 from service.db.database import Database
+from service.domain.staff import Role, Staff
+from service.engine import Flow
 from service.evaluation.flows.readable import Shelf, cadence_words, readable_cases, readable_steps
-from tests.seed import Clinic
+from tests.seed import Clinic, Member
 from tests.web.conftest import NOW, HandClock, NewBrowser, shelf_of
 
 PAGE = "/flows/weekly/how_are_you"
@@ -27,6 +31,13 @@ def shelf() -> Shelf:
 async def approvals(database: Database, clinic: Clinic, shelf: Shelf) -> list[str]:
     """Whose approvals of the flow stand."""
     return [name for state in await flow_states(database, clinic.organization_id, shelf.flows) for name in state.approved_by]
+
+
+async def done(database: Database, member: Member) -> list[str]:
+    """What the audit trail says that this member of staff did to flows."""
+    statement = select(audit_events.c.action).where(audit_events.c.staff_id == member.id, audit_events.c.object_kind == "flow_version")
+    async with database.reading() as connection:
+        return sorted((await connection.scalars(statement)).all())
 
 
 async def test_every_flow_is_listed_with_its_state(browse: NewBrowser, clinic: Clinic, database: Database, shelf: Shelf) -> None:
@@ -98,53 +109,122 @@ async def test_an_unknown_flow_is_not_found(browse: NewBrowser, clinic: Clinic) 
         assert (await nora.get(path))[0] == 404
 
 
-async def test_an_administrator_approves_the_version_that_was_shown(
+async def test_a_clinician_publishes_approves_and_withdraws_on_the_page(
+    browse: NewBrowser, clinic: Clinic, database: Database, shelf: Shelf
+) -> None:
+    cleo = await browse(clinic.cleo)
+    assert (await cleo.get("/"))[2].headers["Location"] == "/flows"
+    _, text, _ = await cleo.get(PAGE)
+    assert "Publish and approve this version" in text
+    assert "No new check-in of this flow starts." in text
+    [shown] = re.findall(r'name="version" value="([0-9a-f]{64})"', text)
+    status, _, response = await cleo.post(FORM, {"version": shown, "read": "yes"}, page=PAGE)
+    assert (status, response.headers["Location"]) == (303, PAGE)
+    assert await approvals(database, clinic, shelf) == [clinic.cleo.name]
+    _, text, _ = await cleo.get(PAGE)
+    assert f"Approved by {clinic.cleo.name}" in text
+    assert "You have approved this version." in text
+    assert "approve this version</button>" not in text.lower()
+    assert "New check-ins run on this very version." in text
+    assert await done(database, clinic.cleo) == ["flow_approved", "flow_published"]
+    status, text, _ = await cleo.post(PAGE + "/withdraw", {"reason": " x "}, page=PAGE)
+    assert (status, "needs a reason" in text, "<details open" in text or 'class="withdraw" open' in text) == (409, True, True)
+    status, _, _ = await cleo.post(PAGE + "/withdraw", {"reason": "The limit is wrong"}, page=PAGE)
+    assert status == 303
+    assert await approvals(database, clinic, shelf) == []
+    _, text, _ = await cleo.get(PAGE)
+    assert f"Approval withdrawn by {clinic.cleo.name}" in text
+    assert "The limit is wrong" in text
+    assert ">Approve this version<" in text
+    assert "Withdraw the approval" not in text
+    assert await done(database, clinic.cleo) == ["flow_approval_withdrawn", "flow_approved", "flow_published"]
+
+
+async def test_an_administrator_publishes_and_does_not_approve(
     browse: NewBrowser, clinic: Clinic, database: Database, shelf: Shelf
 ) -> None:
     flow = shelf.flows["weekly/how_are_you"]
     ada = await browse(clinic.ada)
     _, text, _ = await ada.get(PAGE)
-    assert "Approve this version" not in text  # a draft is published first
-    await publish_flow(database, clinic.organization_id, flow, NOW)
+    assert "Publish this version" in text
+    assert "approve this version" not in text.lower()
+    good = {"version": flow.version, "read": "yes"}
+    assert (await ada.post(FORM, good, page=PAGE))[0] == 404
+    assert (await ada.post(PAGE + "/withdraw", {"reason": "The limit is wrong"}, page=PAGE))[0] == 404
+    status, text, _ = await ada.post(PAGE + "/publish", {"version": "0" * 64}, page=PAGE)
+    assert (status, "has changed" in text) == (409, True)
+    assert await done(database, clinic.ada) == []
+    assert (await ada.post(PAGE + "/publish", {"version": flow.version}, page=PAGE))[0] == 303
+    assert await done(database, clinic.ada) == ["flow_published"]
     _, text, _ = await ada.get(PAGE)
-    [shown] = re.findall(r'name="version" value="([0-9a-f]{64})"', text)
-    status, _, response = await ada.post(FORM, {"version": shown, "read": "yes"}, page=PAGE)
-    assert (status, response.headers["Location"]) == (303, PAGE)
-    assert await approvals(database, clinic, shelf) == [clinic.ada.name]
-    _, text, _ = await ada.get(PAGE)
-    assert f"Approved by {clinic.ada.name}" in text
-    assert "Approve this version" not in text
-    async with database.reading() as connection:
-        kinds = list(await connection.scalars(select(audit_events.c.action)))
-    assert kinds.count("flow_approved") == 1
-    await withdraw_approval(database, clinic.organization_id, flow.key, clinician="Dr. Sol", reason="A wrong limit", now=NOW)
-    _, text, _ = await ada.get(PAGE)
-    assert "Approval withdrawn by Dr. Sol" in text
-    assert "Approve this version" in text
+    assert "Published, not clinically approved" in text
+    assert "Publish this version" not in text
+    assert "A clinician of your clinic approves flows" in text
+    assert await approvals(database, clinic, shelf) == []
 
 
 async def test_nothing_else_is_approved(browse: NewBrowser, clinic: Clinic, database: Database, shelf: Shelf, clock: HandClock) -> None:
     flow = shelf.flows["weekly/how_are_you"]
-    ada, sol = await browse(clinic.ada), await browse(clinic.sol)
+    cleo, sol, nora = await browse(clinic.cleo), await browse(clinic.sol), await browse(clinic.nora)
     good = {"version": flow.version, "read": "yes"}
-    status, text, _ = await ada.post(FORM, good, page=PAGE)
-    assert (status, "not published" in text) == (409, True)
-    await publish_flow(database, clinic.organization_id, flow, NOW)
     for form, expected, told in (
         ({**good, "version": "0" * 64}, 409, "has changed"),
         ({**good, "version": flow.version[:12]}, 409, "has changed"),
         ({"read": "yes"}, 409, "has changed"),
         ({"version": flow.version}, 422, "Tick that you have read"),
+        ({**good, "clinician": "Dr. Somebody Else", "read": "no"}, 422, "Tick that you have read"),
     ):
-        status, text, _ = await ada.post(FORM, form, page=PAGE)
+        status, text, _ = await cleo.post(FORM, form, page=PAGE)
         assert (status, told in text) == (expected, True)
-    assert (await ada.post(FORM, good, token="0" * 64))[0] == 403
-    assert (await ada.post(FORM, good, page=PAGE, headers={"Sec-Fetch-Site": "cross-site"}))[0] == 403
-    assert (await sol.post(FORM, good, page=PAGE))[0] == 404
+    assert (await cleo.post(FORM, good, token="0" * 64))[0] == 403
+    assert (await cleo.post(FORM, good, page=PAGE, headers={"Sec-Fetch-Site": "cross-site"}))[0] == 403
+    for other in (sol, nora):
+        for path, sent in ((FORM, good), (PAGE + "/publish", good), (PAGE + "/withdraw", {"reason": "The limit is wrong"})):
+            assert (await other.post(path, sent, page=PAGE))[0] == 404
     _, text, _ = await sol.get(PAGE)
-    assert "An administrator of your clinic approves flows" in text
+    assert "A clinician of your clinic approves flows" in text
+    status, text, _ = await cleo.post(PAGE + "/withdraw", {"reason": "The limit is wrong"}, page=PAGE)
+    assert (status, "nothing to withdraw" in text) == (409, True)
     clock.advance(days=1000)
-    ada = await browse(clinic.ada)
-    status, text, _ = await ada.post(FORM, good, page=PAGE)
+    cleo = await browse(clinic.cleo)
+    status, text, _ = await cleo.post(FORM, good, page=PAGE)
     assert (status, "review date has passed" in text) == (409, True)
-    assert await approvals(database, clinic, shelf) == []
+    [state] = await flow_states(database, clinic.organization_id, {flow.key: flow})
+    assert (state.published, state.approvals) == (False, ()), "a refusal publishes nothing either"
+
+
+async def test_the_name_of_an_approval_is_that_of_the_signed_in_person(
+    browse: NewBrowser, clinic: Clinic, database: Database, shelf: Shelf
+) -> None:
+    cleo = await browse(clinic.cleo)
+    form = {"version": shelf.flows["weekly/how_are_you"].version, "read": "yes", "clinician": "Dr. Else", "name": "Dr. Else"}
+    assert (await cleo.post(FORM, form, page=PAGE))[0] == 303
+    assert await approvals(database, clinic, shelf) == [clinic.cleo.name]
+
+
+async def test_a_new_draft_stands_beside_the_version_that_runs(
+    browse: NewBrowser, clinic: Clinic, database: Database, shelf: Shelf
+) -> None:
+    flow = shelf.flows["weekly/how_are_you"]
+    data = flow.to_json()
+    first = data["steps"][0]["ask"]
+    data["steps"][0]["ask"] = {**first, "es": {**first["es"], "plain": "¿Se siente <b>bien</b>?"}}
+    data["title"] = "An older title"
+    older = Flow.from_json(data)
+    clinician = Staff(clinic.cleo.id, clinic.organization_id, "Dr. Sample", Role.CLINICIAN, ())
+    now = NOW - timedelta(days=1)
+    await publish_flow(database, clinic.organization_id, older, now)
+    async with database.transaction() as connection:
+        version_id = await flows.published_as(connection, clinic.organization_id, older.version)
+        assert version_id is not None
+        await flows.approve(connection, clinic.organization_id, version_id, clinician.name, now)
+    nora = await browse(clinic.nora)
+    _, text, _ = await nora.get(PAGE)
+    assert "2 parts differ" in text
+    assert "<del>An older title</del>" in text
+    assert f"<ins>{flow.title}</ins>" in text
+    assert "<del>¿Se siente &lt;b&gt;bien&lt;/b&gt;?</del>" in text
+    assert f"<ins>{first['es']['plain']}</ins>" in text
+    assert "approved by Dr. Sample" in text
+    _, listed, _ = await nora.get("/flows")
+    assert "An earlier version runs" in listed

@@ -67,7 +67,7 @@ async def test_a_visitor_is_sent_to_sign_in_from_everywhere(browse: NewBrowser, 
 async def test_each_role_reaches_what_its_permissions_say_and_nothing_else(
     browse: NewBrowser, clinic: Clinic, database: Database, role: Role
 ) -> None:
-    member = {Role.NURSE: clinic.nora, Role.SUPERVISOR: clinic.sol, Role.ADMINISTRATOR: clinic.ada}[role]
+    member = {Role.NURSE: clinic.nora, Role.SUPERVISOR: clinic.sol, Role.ADMINISTRATOR: clinic.ada, Role.CLINICIAN: clinic.cleo}[role]
     known = Staff(member.id, clinic.organization_id, member.name, role, member.team_ids)
     for route in ROUTES:
         if route.path == "/sign-out" or route.path.endswith("/live") or route.path.startswith("/static"):

@@ -10,7 +10,7 @@ from typing import Any
 from service.domain.urgency import Urgency
 from service.engine.cases import HAPPENINGS, Case, Ears
 from service.engine.flow import Flow
-from service.engine.steps import AskStep, EducateStep, FollowUpStep, HandOverStep, Step, TellStep, WaitStep
+from service.engine.steps import AskStep, EducateStep, FollowUpStep, HandOverStep, Option, Step, TellStep, WaitStep
 from service.engine.written import Localized, Text
 from service.evaluation.flows.words import condition_words
 
@@ -31,7 +31,6 @@ _FOLLOWS = {
     "hands_over": "calls a nurse",
     "follows_up": "plans a check-in",
     "quickens": "comes more often",
-    "keeps": "records",
 }
 
 
@@ -187,15 +186,20 @@ def _step(flow: Flow, step: Step) -> ReadableStep:
             remarks = [f"One more check-in ({step.follow_up.of}) in {step.follow_up.after} days."]
         case _:
             kind = "Keeps"
-            what = "The sum of" if step.record.total else "The answer to"
-            remarks = [f"{what} {_listed([_name(key) for key in step.record.steps])}, as {_name(step.record.name)}."]
+            remarks = [f"The answer to {_name(step.record.from_)}, as {_name(step.record.name)}."]
     return ReadableStep(step.key, kind, only_if, tuple(said), tuple(remarks), flags)
 
 
 def _remarks(step: AskStep) -> Iterable[str]:
     yield f"Answer: {_name(step.expects)}."
     if step.choices:
-        yield "Choices: " + ", ".join(f"{number} {_name(choice.value)}" for number, choice in enumerate(step.choices, 1)) + "."
+        yield "Choices: " + ", ".join(f"{number} {_choice(choice)}" for number, choice in enumerate(step.choices, 1)) + "."
+    if step.also_answered_by:
+        yield f"Also answered by a {_name(step.also_answered_by)} told in other words."
+    if step.confirm is not None:
+        yield f"A value {step.confirm.change_over.value:g} {step.confirm.change_over.unit} or more away from the last one is asked again."
+    if step.late is not None:
+        yield f"An answer counts for {_span(step.late)} after the question."
     if step.range is not None:
         yield f"A number outside {step.range[0]} to {step.range[1]} is asked again, then a nurse looks."
     if step.can_raise_emergency:
@@ -204,6 +208,16 @@ def _remarks(step: AskStep) -> Iterable[str]:
         yield "A safety re-check: no answer in 30 minutes raises the urgency by one class."
     if step.unclear is not None:
         yield f"Not understood twice: a nurse looks, {_name(step.unclear.urgency)}."
+
+
+def _choice(choice: Option) -> str:
+    words = " / ".join(", ".join(each) for each in choice.words.values() if each)
+    return f"{_name(choice.value)} ({words})" if words else _name(choice.value)
+
+
+def _span(minutes: int) -> str:
+    hours, rest = divmod(minutes, 60)
+    return f"{hours} h" if not rest else f"{minutes} minutes"
 
 
 def _said(flow: Flow, label: str, written: Localized) -> Said:
