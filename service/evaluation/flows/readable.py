@@ -31,6 +31,7 @@ _FOLLOWS = {
     "hands_over": "calls a nurse",
     "follows_up": "plans a check-in",
     "quickens": "comes more often",
+    "keeps": "records",
 }
 
 
@@ -186,7 +187,8 @@ def _step(flow: Flow, step: Step) -> ReadableStep:
             remarks = [f"One more check-in ({step.follow_up.of}) in {step.follow_up.after} days."]
         case _:
             kind = "Keeps"
-            remarks = [f"The answer to {_name(step.record.from_)}, as {_name(step.record.name)}."]
+            what = "The sum of" if step.record.total else "The answer to"
+            remarks = [f"{what} {_listed([_name(key) for key in step.record.steps])}, as {_name(step.record.name)}."]
     return ReadableStep(step.key, kind, only_if, tuple(said), tuple(remarks), flags)
 
 

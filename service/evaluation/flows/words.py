@@ -59,6 +59,8 @@ def _subject(subject: str, value: Any) -> str:
             return f"{value} check-ins without an answer before"
         case "total":
             return "sum of " + " + ".join(_plain(each) for each in value)
+        case "recorded":
+            return f"last recorded {_plain(value)}:"
         case "raised":
             return f"{value} raised so far"
         case "cel":
@@ -76,8 +78,16 @@ def _tests(written: Mapping[str, Any]) -> str:
         parts.append(f"worse than the patient's usual by {written['worse_than_baseline']}")
     if "below_percent_of_best" in written:
         parts.append(f"below {written['below_percent_of_best']} % of the patient's best")
+    if "answer" in written:
+        parts.append(_plain(written["answer"]))
+    if "above_recorded" in written:
+        parts.append(f"more than the last recorded {_plain(written['above_recorded'])}")
+    if isinstance(over := written.get("percent_over"), Mapping):
+        parts.append(f"more than {over['percent']} % over the patient's {_plain(over['of'])}")
     if "times" in written:
         parts.append(f"{written['times']} times within {written['within']}")
+    elif "within" in written:
+        parts.append(f"within {written['within']}")
     if "mean_over" in written:
         parts.append(f"on average over {written['mean_over']}")
     parts += [
