@@ -12,7 +12,6 @@ from uuid import UUID
 from sqlalchemy import Table, insert, select, update
 
 from service.actions.knowledge import Knowledge
-from service.content import load_flows, load_wording
 from service.db import flows
 from service.db.check_in import enrollments
 from service.db.communication import communications
@@ -23,6 +22,7 @@ from service.db.schema import new_id
 from service.domain.communication import Lane, Purpose, Status
 from service.jobs.work import Surroundings
 from service.telephony.port import Accepted, OutgoingText, RemoteText
+from tests.actions.house import content
 from tests.seed import KEYRING, Clinic, Person, seed_clinic
 
 MONDAY = datetime(2026, 11, 23, 15, 0, tzinfo=UTC)  # 10:00 in New York
@@ -87,8 +87,7 @@ class World:
 
     def __init__(self, database: Database, clinic: Clinic, clock: StoppedClock) -> None:
         self.database, self.clinic, self.clock = database, clinic, clock
-        wording = load_wording()
-        self.flows = load_flows(wording=wording)
+        wording, self.flows = content().wording, content().flows
         # The jobs read no replies: a use of the vocabulary or the urgency table here would be a mistake, and fails.
         unread: Any = None
         self.knowledge = Knowledge(unread, unread, wording, "http://localhost:8080")
