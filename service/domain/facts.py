@@ -116,6 +116,10 @@ class Facts:
         """The newest answer kept under this name before that instant, None without one."""
         return next((kept for kept in reversed(self.recorded) if kept.name == name and kept.at < before), None)
 
+    def in_language(self, language: str) -> Facts:
+        """The same for texts in this language."""
+        return self if self.language == language else replace(self, language=language)
+
     def limit(self, name: str) -> PersonalLimit | None:
         """The personal limit of this name, None when the programme default applies."""
         return next((limit for limit in self.limits if limit.name == name), None)

@@ -26,7 +26,7 @@ from service.engine.proceed import MAX_TURNS, Turn, ask, end, go_on, raised, sti
 from service.engine.red_flags import Flagged, answer_text, evaluate_flags, needs_confirming
 from service.engine.session import MAX_KEPT, Kept, Outcome, Session
 from service.engine.steps import AskStep, WaitStep
-from service.triage import judge
+from service.triage import Told, judge
 
 MAX_FINDINGS = 50
 """Findings of one reply that are looked at (universal triage has seen them all)."""
@@ -45,23 +45,23 @@ def hear(
     found = event.findings[:MAX_FINDINGS]
     findings = tuple(finding for finding in found if not implausible(step, finding))
     missing = event.missing or ("implausible" if len(findings) < len(found) else "")
-    session = replace(session, turns=session.turns + 1, kept=tuple(_of_an_earlier_reply(kept) for kept in session.kept))
+    turns, before = session.turns + 1, [_of_an_earlier_reply(kept) for kept in session.kept]
     if found and all(finding.kind in NOT_AN_ANSWER for finding in found):
+        session = replace(session, turns=turns, kept=tuple(before))
         return still_waiting(session) if session.turns < MAX_TURNS else too_long(flow, session, facts, now)
     noted = [(belongs_to(flow, step.key, finding), finding) for finding in recorded(findings)]
     events: list[Event] = [ObservationRecorded(key, finding) for key, finding in noted]
     confirmed = session.confirming and _says_yes(findings)
     answered = confirmed or answers_open(step, findings, missing)
-    session = _keep(session, noted)
-    session = replace(session, done=(*session.done, *_newly_done(flow, session, step, findings, answered)))
-    if answered and waiting:
-        session = replace(session, done=(*session.done, open_step.key))
+    done = (*session.done, *_newly_done(flow, session, step, findings, answered), *([open_step.key] if answered and waiting else []))
+    session = replace(session, turns=turns, kept=_keep(before, noted), done=done)
 
-    flags = _of_this_reply(evaluate_flags(flow, session, facts, now, question))
+    known = told(flow, session, facts, now)
+    flags = _of_this_reply(evaluate_flags(flow, session, known, question))
     red = [RedFlagFound(key, fired) for _, key, fired in flags]
     session = raised(session, red, event.urgency)
     events += red
-    session, quickened = _quickened(flow, session, facts, now)
+    session, quickened = _quickened(flow, session, known)
     events += quickened
     urgency = highest([*(fired.urgency for _, _, fired in flags), *([event.urgency] if event.urgency else [])])
     said = _safety_answer(flow, session, event, [fired for _, _, fired in flags], facts)
@@ -86,7 +86,7 @@ def hear(
         what = "confirmed" if confirming else "understood"
         return _to_a_nurse(flow, session, step, what, facts, now, events, quiet=quiet, answered=safe)
     text = step.confirm.ask if confirming and step.confirm is not None else step.ask_again
-    return ask(flow, replace(session, tries=session.tries + 1, confirming=confirming), step, text, facts, now, events)
+    return ask(flow, session, step, text, facts, now, events, tries=session.tries + 1, confirming=confirming)
 
 
 def _late(
@@ -133,11 +133,11 @@ def _to_a_nurse(
     return go_on(flow, session, facts, now, [*events, red, *said], quiet=True, answered=answered)
 
 
-def _quickened(flow: Flow, session: Session, facts: Facts, now: datetime) -> tuple[Session, list[Event]]:
+def _quickened(flow: Flow, session: Session, known: Told) -> tuple[Session, list[Event]]:
     condition = flow.quicken_when
     if condition is None or flow.quicken is None or session.quickened:
         return session, []
-    if not judge(condition, told(flow, session, facts, now)).holds:
+    if not judge(condition, known).holds:
         return session, []
     return replace(session, quickened=True), [CadenceQuickened(flow.quicken.phase, flow.quicken.for_)]
 
@@ -151,14 +151,14 @@ def _of_an_earlier_reply(kept: Kept) -> Kept:
     return kept if kept.finding.span == NO_SPAN else replace(kept, finding=replace(kept.finding, span=NO_SPAN))
 
 
-def _keep(session: Session, noted: Sequence[tuple[str, Finding]]) -> Session:
+def _keep(before: Sequence[Kept], noted: Sequence[tuple[str, Finding]]) -> tuple[Kept, ...]:
     """A newer value or answer replaces the older one of the same step and sort; symptoms add up."""
-    kept = list(session.kept)
+    kept = [*before]
     for key, finding in noted:
         if finding.kind is not FindingKind.SYMPTOM:
             kept = [old for old in kept if (old.step, old.finding.kind) != (key, finding.kind) or _another_value(old.finding, finding)]
         kept.append(Kept(key, finding))
-    return replace(session, kept=tuple(kept[-MAX_KEPT:]))
+    return tuple(kept[-MAX_KEPT:])
 
 
 def _another_value(old: Finding, new: Finding) -> bool:
@@ -167,9 +167,10 @@ def _another_value(old: Finding, new: Finding) -> bool:
 
 def _newly_done(flow: Flow, session: Session, step: AskStep, findings: Sequence[Finding], answered: bool) -> list[str]:
     closed = {*session.done, *session.given_up, step.key}
+    owned = [(None if finding.kind is FindingKind.SYMPTOM else belongs_to(flow, step.key, finding), finding) for finding in findings]
     others = []
     for other in flow.questions:
-        own = [f for f in findings if f.kind is FindingKind.SYMPTOM or belongs_to(flow, step.key, f) == other.key]
+        own = [finding for owner, finding in owned if owner in (None, other.key)]
         if other.key not in closed and not other.recheck and answers_unasked(other, own):
             others.append(other.key)
     return ([step.key] if answered and step.key not in session.done else []) + others

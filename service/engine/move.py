@@ -131,7 +131,10 @@ def _urgencies(flow: Flow) -> dict[str, Urgency]:
 
 def _judged(flow: Flow, session: Session, facts: Facts, now: datetime) -> tuple[Session, tuple[Event, ...]]:
     """What was told, judged by this version: its red flags, what it would have handed over by now, and the answer to the worst of it."""
-    found = [RedFlagFound(step, replace(fired, spans=())) for _, step, fired in evaluate_flags(flow, session, facts, now, None)]
+    found = [
+        RedFlagFound(step, replace(fired, spans=()))
+        for _, step, fired in evaluate_flags(flow, session, told(flow, session, facts, now), None)
+    ]
     session = raised(session, found)
     events: list[Event] = [*found]
     for step in _passed(flow, session):

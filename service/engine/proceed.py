@@ -59,7 +59,7 @@ def go_on(
             case None:
                 break
             case AskStep():
-                return ask(flow, replace(session, tries=0, confirming=False), step, step.ask, facts, now, events)
+                return ask(flow, session, step, step.ask, facts, now, events)
             case WaitStep():
                 until = now + timedelta(minutes=step.wait)
                 session = replace(session, step=step.key, asked_at=now, wait_until=until, reminders=0, tries=0, confirming=False)
@@ -159,10 +159,21 @@ def _not_judged(flow: Flow, session: Session, facts: Facts, now: datetime) -> li
     return [RedFlagFound(steps[0].key, fired)]
 
 
-def ask(flow: Flow, session: Session, step: AskStep, text: Localized, facts: Facts, now: datetime, events: Sequence[Event] = ()) -> Turn:
-    """Asks a question in this form and waits for the answer."""
+def ask(
+    flow: Flow,
+    session: Session,
+    step: AskStep,
+    text: Localized,
+    facts: Facts,
+    now: datetime,
+    events: Sequence[Event] = (),
+    *,
+    tries: int = 0,
+    confirming: bool = False,
+) -> Turn:
+    """Asks a question in this form and waits for the answer; `tries` replies before did not answer it."""
     until = now + (RECHECK_WAIT if step.recheck else timedelta(minutes=flow.silence.remind_after))
-    session = replace(session, step=step.key, asked_at=now, wait_until=until, reminders=0)
+    session = replace(session, step=step.key, asked_at=now, wait_until=until, reminders=0, tries=tries, confirming=confirming)
     asked = QuestionAsked(step.key, render(flow, text, session, facts), session.language, step.expects, recheck=step.recheck)
     return session, (*events, asked, WaitSet(step.key, until))
 
@@ -223,6 +234,8 @@ def too_long(flow: Flow, session: Session, facts: Facts, now: datetime, events: 
 def raised(session: Session, events: Sequence[Event], universal: Urgency | None = None) -> Session:
     """The session with the red flags of these events among those that have fired, and its highest urgency."""
     fired = [event.fired for event in events if isinstance(event, RedFlagFound)]
+    if not fired and universal is None:
+        return session
     known = [Urgency(session.urgency)] if session.urgency else []
     top = highest([*known, *(each.urgency for each in fired), *([universal] if universal else [])])
     new = tuple(each.rule for each in fired if each.rule not in session.fired)
@@ -231,6 +244,5 @@ def raised(session: Session, events: Sequence[Event], universal: Urgency | None 
 
 def render(flow: Flow, text: Localized, session: Session, facts: Facts) -> str:
     """A text of the flow for this patient. MissingValue when a value is lacking."""
-    spoken = replace(facts, language=session.language)
-    values = patient_values(spoken, None, flow.wording.raw("call_emergency", session.language))
+    values = patient_values(facts.in_language(session.language), None, flow.wording.raw("call_emergency", session.language))
     return fill(text[session.language].pick(facts.detail_consent), values, f"{flow.key} {session.step}")

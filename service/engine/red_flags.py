@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
 
 from service.domain.decision import Fired
 from service.domain.facts import Facts
@@ -11,7 +10,7 @@ from service.domain.reading import Finding, FindingKind, Measure, Question
 from service.domain.texts import placeholders
 from service.domain.urgency import Urgency
 from service.engine.answers import VALUE_OF, concerns
-from service.engine.branches import holds, told
+from service.engine.branches import holds
 from service.engine.flow import Flow
 from service.engine.session import UNKNOWN, Session
 from service.engine.steps import AskStep
@@ -28,24 +27,23 @@ _NUMBERS_OF_ITS_STEP = frozenset({"scale", "count"})
 _MEASURE_OF_NAME = {str(measure): measure for measure in Measure}
 
 
-def evaluate_flags(flow: Flow, session: Session, facts: Facts, now: datetime, question: Question | None) -> list[Flagged]:
-    """The red flags that fire now and have not fired before in this session, most urgent first.
+def evaluate_flags(flow: Flow, session: Session, known: Told, question: Question | None) -> list[Flagged]:
+    """The red flags that fire now and have not fired before in this session, most urgent first; `known` is what was told in it (`told`).
 
     A flag that compares with a reading that is not there is unknown, never false: once its question is answered a routine
     item says so, once a step, unless another flag of the step has fired. See `_is_judged` for the flags of questions not asked yet.
     """
     fired: list[Flagged] = []
-    known = told(flow, session, facts, now)
     for step in flow.questions:
+        rules = [(flag, rule) for flag in step.red_flags if (rule := flow.rule(step, flag)).id not in session.fired]
+        if not any(rule.when.may_hold(known.keys) for _, rule in rules):
+            continue
         findings = _findings_for(step, session)
         if not findings or not _is_judged(flow, step, session, known):
             continue
-        here = replace(known, findings=findings, question=question)
+        here = known.about(findings, question)
         unknown: list[str] = []
-        for flag in step.red_flags:
-            rule = flow.rule(step, flag)
-            if rule.id in session.fired:
-                continue
+        for flag, rule in rules:
             found = judged(rule, here)
             if isinstance(found, Fired):
                 fired.append((rule.id, step.key, replace(found, answer=flag.answer)))
@@ -60,7 +58,7 @@ def evaluate_flags(flow: Flow, session: Session, facts: Facts, now: datetime, qu
 
 def answer_text(flow: Flow, key: str, session: Session, facts: Facts, urgency: Urgency | None) -> str:
     """A shared text or a flow's own answer, filled; the honest out-of-hours text while nobody can keep its promise."""
-    spoken = replace(facts, language=session.language)
+    spoken = facts.in_language(session.language)
     own = "." in key
     if own and not facts.staffed and "promise" in placeholders(flow.wording.raw(key, session.language)):
         key = "out_of_hours"

@@ -146,6 +146,10 @@ class Session:
         )
 
 
+_KINDS = {kind.value: kind for kind in FindingKind}
+_ASSERTIONS = {assertion.value: assertion for assertion in Assertion}
+
+
 def finding_to_json(finding: Finding) -> dict[str, Any]:
     """A finding as plain JSON values."""
     quantity = finding.quantity
@@ -165,11 +169,11 @@ def finding_from_json(data: Mapping[str, Any]) -> Finding:
     quantity = data["quantity"]
     start, end = data["span"]
     return Finding(
-        kind=FindingKind(data["kind"]),
+        kind=_KINDS[data["kind"]],
         name=data["name"],
         rule=data["rule"],
         span=(start, end),
-        assertion=Assertion(data["assertion"]),
+        assertion=_ASSERTIONS[data["assertion"]],
         quantity=None if quantity is None else Quantity(*quantity),
         qualifiers=tuple(data["qualifiers"]),
     )

@@ -71,6 +71,10 @@ class Condition:
         """True when every name fits."""
         return not self.names or ANY in self.names
 
+    def may_hold(self, keys: frozenset[Key]) -> bool:
+        """False when it needs findings and none of these is among them: then it is false whatever else is known."""
+        return self.needs is None or not self.needs.isdisjoint(keys)
+
 
 def keys_of(findings: Iterable[Finding]) -> frozenset[Key]:
     """Kind and name of each finding, and its kind with ANY name: what `Condition.needs` is held against."""

@@ -47,7 +47,7 @@ def decide(tables: Tables, findings: Sequence[Finding], facts: Facts, now: datet
     fired: list[Fired] = []
     unknown: list[str] = []
     for rule in tables.rules:
-        if rule.when.needs is not None and rule.when.needs.isdisjoint(told.keys):
+        if not rule.when.may_hold(told.keys):
             continue  # most rules, of most replies
         found = judged(rule, told)
         if isinstance(found, Fired):

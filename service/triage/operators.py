@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 
 from service.domain.reading import Finding, FindingKind
 from service.triage.condition import KIND_OF, Condition
 from service.triage.expression import MEASURES, judge_expression
-from service.triage.readings import holds_all, judge_value, reading_of
+from service.triage.readings import holds_all, judge_value
 from service.triage.records import judge_recorded
 from service.triage.reports import judge_missed_doses_in, judge_missed_in_a_row, judge_symptom_again, judge_total, missed_in_a_week
 from service.triage.told import Told
@@ -18,7 +17,7 @@ from service.triage.verdict import NO, UNKNOWN, YES, Verdict, number, plain_name
 
 def judge(condition: Condition, told: Told) -> Verdict:
     """The verdict on one condition; one that needs what was not told is false without a further look."""
-    if condition.needs is not None and condition.needs.isdisjoint(told.keys):
+    if not condition.may_hold(told.keys):
         return NO
     subject = condition.subject
     if subject in _JUDGES:
@@ -77,7 +76,7 @@ def _fits(condition: Condition, finding: Finding) -> bool:
 def _of_step(condition: Condition, told: Told) -> Verdict:
     if told.by_step is None or condition.steps[0] not in told.by_step:
         return UNKNOWN
-    return judge(condition.parts[0], replace(told, findings=told.by_step[condition.steps[0]]))
+    return judge(condition.parts[0], told.about(told.by_step[condition.steps[0]], told.question))
 
 
 def _unanswered(condition: Condition, told: Told) -> Verdict:
@@ -100,7 +99,7 @@ def _raised(_: Condition, told: Told) -> Verdict:
 
 
 def _expression(condition: Condition, told: Told) -> Verdict:
-    values = {name: value for name in MEASURES for finding in told.findings if (value := reading_of(finding, name)) is not None}
+    values = {name: value for name in MEASURES for _, value in told.readings(name)}
     known: dict[str, Any] = {
         "value": values,
         "symptoms": [finding.name for finding in told.findings if finding.kind is FindingKind.SYMPTOM and finding.present],

@@ -12,9 +12,9 @@ from operator import ge, gt, le, lt
 from statistics import fmean, median
 
 from service.domain.facts import Facts, PersonalLimit
-from service.domain.reading import Finding, FindingKind, Measure
-from service.triage.condition import PRESSURE_PARTS, Change, Condition
-from service.triage.told import Told
+from service.domain.reading import Finding, Measure
+from service.triage.condition import Change, Condition
+from service.triage.told import Read, Told
 from service.triage.units import parse_amount, parse_difference
 from service.triage.verdict import NO, UNKNOWN, Verdict, number, plain_name
 
@@ -30,7 +30,7 @@ BASELINE = timedelta(days=14)
 def judge_value(condition: Condition, told: Told) -> Verdict:
     """The verdict on {value: ...}."""
     name = next(iter(condition.names))
-    readings = [(finding, value) for finding in told.findings if (value := reading_of(finding, name)) is not None]
+    readings = told.readings(name)
     if not readings:
         return NO
     if condition.mean_over is not None:
@@ -42,23 +42,9 @@ def judge_value(condition: Condition, told: Told) -> Verdict:
     return true or (UNKNOWN if any(verdict.holds is None for verdict in verdicts) else NO)
 
 
-def reading_of(finding: Finding, name: str) -> float | None:
-    """The finding's reading of this name, None when it is none (or not the patient's, or not of now)."""
-    if finding.kind is not FindingKind.VALUE or finding.quantity is None or not finding.present:
-        return None
-    if name in PRESSURE_PARTS:
-        if finding.name != Measure.BLOOD_PRESSURE:
-            return None
-        return finding.quantity.value if name == "systolic" else finding.quantity.value_2
-    return finding.quantity.value if finding.name == name else None
-
-
 def holds_all(comparisons: tuple[tuple[str, float], ...], value: float) -> bool:
     """Whether the value fulfils every comparison."""
     return all(COMPARE[name](value, amount) for name, amount in comparisons)
-
-
-Readings = list[tuple[Finding, float]]
 
 
 def _one(condition: Condition, name: str, finding: Finding, value: float, told: Told) -> Verdict:
@@ -110,7 +96,7 @@ def kept(condition: Condition, told: Told) -> float | None:
     return last.value if last is not None else None
 
 
-def _mean(condition: Condition, name: str, readings: Readings, period: timedelta, told: Told) -> Verdict:
+def _mean(condition: Condition, name: str, readings: list[Read], period: timedelta, told: Told) -> Verdict:
     values = [*told.earlier(name, told.since(period)), *(value for _, value in readings)]
     if len(values) < FEWEST:
         return UNKNOWN
@@ -120,7 +106,7 @@ def _mean(condition: Condition, name: str, readings: Readings, period: timedelta
     return _figured(readings[-1][0], name, mean=round(mean, 1), count=len(values), threshold=comparisons[0][1])
 
 
-def _repeated(condition: Condition, name: str, readings: Readings, period: timedelta, told: Told) -> Verdict:
+def _repeated(condition: Condition, name: str, readings: list[Read], period: timedelta, told: Told) -> Verdict:
     comparisons = _comparisons(condition, name, told.facts)
     now = [finding for finding, value in readings if holds_all(comparisons, value)]
     if not now:

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import cached_property
 
 from service.domain.facts import Facts, PastValue
-from service.domain.reading import Finding, Measure, Question
+from service.domain.reading import Finding, FindingKind, Measure, Question
 from service.triage.condition import PRESSURE_PARTS, Key, keys_of
 
 MOST_SLACK = timedelta(hours=12)
+Read = tuple[Finding, float]
+"""A finding and its value in the stored unit."""
 Earlier = tuple[datetime, float]
 """When a reading was taken, and its value in the stored unit."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Told:
     """What was told just now, and all that is known beside it. Raises ValueError when `now` is not aware.
 
@@ -37,15 +38,22 @@ class Told:
     raised: bool | None = None
     """Whether the check-in has raised anything so far; None when that is not known."""
 
+    keys: frozenset[Key] = field(init=False, repr=False)
+    """What the findings are; a condition that needs others is false."""
+    _readings: dict[str, list[Read]] = field(init=False, repr=False, compare=False, default_factory=dict)
+    _earlier: dict[str, list[Earlier]] = field(init=False, repr=False, compare=False, default_factory=dict)
+
     def __post_init__(self) -> None:
         """Local times without a zone cannot be compared with those of the history."""
         if self.now.tzinfo is None:
             raise ValueError("now must be an aware datetime")
+        object.__setattr__(self, "keys", keys_of(self.findings))
 
-    @cached_property
-    def keys(self) -> frozenset[Key]:
-        """What the findings are; a condition that needs none of these is false."""
-        return keys_of(self.findings)
+    def about(self, findings: Sequence[Finding], question: Question | None = None) -> Told:
+        """The same, of these findings alone."""
+        other = Told(findings, self.facts, self.now, question, self.by_step, self.raised)
+        object.__setattr__(other, "_earlier", self._earlier)  # what was before is the same: it is looked up once
+        return other
 
     def since(self, period: timedelta) -> datetime:
         """From when on the history counts for "within `period`".
@@ -55,21 +63,34 @@ class Told:
         """
         return self.now - period - min(period / 2, MOST_SLACK)
 
+    def readings(self, name: str) -> list[Read]:
+        """The findings that are readings of this name, each with its value in the stored unit."""
+        if name not in self._readings:
+            found = ((finding, reading_of(finding, name)) for finding in self.findings)
+            self._readings[name] = [(finding, value) for finding, value in found if value is not None]
+        return self._readings[name]
+
     def earlier(self, name: str, since: datetime | None = None) -> list[float]:
         """The readings of this name in the history, from `since` on and before now, oldest first."""
         if name not in self._earlier:
-            found = ((past.taken_at, _past(past, name)) for past in self.facts.history if past.taken_at < self.now)
-            self._earlier[name] = [(taken_at, value) for taken_at, value in found if value is not None]
+            self._earlier[name] = _past(self.facts.history, name, self.now)
         return [value for taken_at, value in self._earlier[name] if since is None or taken_at >= since]
 
-    @cached_property
-    def _earlier(self) -> dict[str, list[Earlier]]:
-        return {}
 
-
-def _past(reading: PastValue, name: str) -> float | None:
+def reading_of(finding: Finding, name: str) -> float | None:
+    """The finding's reading of this name, None when it is none (or not the patient's, or not of now)."""
+    if finding.kind is not FindingKind.VALUE or finding.quantity is None or not finding.present:
+        return None
     if name in PRESSURE_PARTS:
-        if reading.measure is not Measure.BLOOD_PRESSURE:
+        if finding.name != Measure.BLOOD_PRESSURE:
             return None
-        return reading.value if name == "systolic" else reading.value_2
-    return reading.value if reading.measure == name else None
+        return finding.quantity.value if name == "systolic" else finding.quantity.value_2
+    return finding.quantity.value if finding.name == name else None
+
+
+def _past(history: Sequence[PastValue], name: str, now: datetime) -> list[Earlier]:
+    if name not in PRESSURE_PARTS:
+        return [(past.taken_at, past.value) for past in history if past.measure == name and past.taken_at < now]
+    pressures = [past for past in history if past.measure is Measure.BLOOD_PRESSURE and past.taken_at < now]
+    found = ((past.taken_at, past.value if name == "systolic" else past.value_2) for past in pressures)
+    return [(taken_at, value) for taken_at, value in found if value is not None]
