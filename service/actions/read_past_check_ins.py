@@ -1,0 +1,82 @@
+"""Reads check-ins of the past to go through them again: patients' records are read, so each batch is audited (law 10)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from service.actions.refusal import Refused
+from service.db import audit, flow_history, flows
+from service.db.database import Database
+from service.domain.past_check_in import PastCheckIn
+from service.domain.staff import Permission, Staff
+from service.engine import Flow
+
+BATCH = 50
+"""Check-ins that are read, and held in memory, together."""
+MOST = 50_000
+"""Check-ins of one reading."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The check-ins that are to be read, and how many there are in the period."""
+
+    organization_id: UUID
+    key: str
+    ids: tuple[UUID, ...]
+    there_are: int
+    staff_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Some of them, with the versions that they ran on."""
+
+    check_ins: Sequence[PastCheckIn]
+    own: Mapping[UUID, Flow]
+
+
+async def choose_past_check_ins(
+    database: Database, organization_id: UUID, key: str, *, since: datetime, until: datetime, limit: int, staff: Staff | None = None
+) -> Chosen:
+    """The newest `limit` check-ins of the flow that began in the period and are over.
+
+    `staff`: only patients of their teams; whoever sees no patients gets none. None: everybody's, for whoever runs the service.
+    """
+    if not 1 <= limit <= MOST:
+        raise Refused(f"Between 1 and {MOST:,} check-ins can be gone through at once.")
+    teams = None if staff is None else staff.team_ids if staff.may(Permission.WORK_QUEUE) else ()
+    programme, _, flow = key.partition("/")
+    place = (organization_id, programme, flow)
+    async with database.reading() as connection:
+        ids, there_are = await flow_history.choose(connection, place, since=since, until=until, limit=limit, team_ids=teams)
+    return Chosen(organization_id, key, tuple(ids), there_are, staff.id if staff else None)
+
+
+async def read_past_check_ins(database: Database, chosen: Chosen, now: datetime, *, batch: int = BATCH) -> AsyncIterator[Batch]:
+    """The chosen check-ins in batches; a line of audit for each patient of a batch is written before it is handed out."""
+    own: dict[UUID, Flow] = {}
+    for first in range(0, len(chosen.ids), batch):
+        async with database.reading() as connection:
+            found = await flow_history.load_past(connection, chosen.ids[first : first + batch])
+            missing = {past.version_id for past in found} - own.keys()
+            own |= {id: Flow.from_json(content) for id, content in (await flows.contents_of(connection, missing)).items()}
+        looked_at = Counter(past.patient_id for past in found)
+        lines = [
+            audit.entry(
+                chosen.organization_id,
+                now,
+                "check_ins_replayed",
+                staff_id=chosen.staff_id,
+                patient_id=patient_id,
+                detail={"flow": chosen.key, "check_ins": number},
+            )
+            for patient_id, number in sorted(looked_at.items())
+        ]
+        async with database.transaction() as connection:
+            await audit.append(connection, lines)
+        yield Batch(found, own)
