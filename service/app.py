@@ -55,8 +55,7 @@ def create_app(
 ) -> web.Application:
     """The whole service as one aiohttp application: pages, webhooks and jobs run while it runs.
 
-    Without `provider` and `receiver` texts and calls go through Twilio as the settings say; the demo passes its simulator,
-    which has no calls.
+    Without `provider` and `receiver` texts and calls go through Twilio as the settings say; the demo passes its simulator.
     Raises ContentError for a flow, lexicon or wording file that is wrong, and SettingsError when there is no provider.
     """
     clock = clock or SystemClock()

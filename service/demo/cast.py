@@ -57,6 +57,10 @@ class Person:
     flow: str = HEART_FAILURE
     days: int = 21
     """Days in the programme before the demo starts."""
+    texts: bool = True
+    """Has agreed to texts."""
+    calls: bool = False
+    """Has agreed to calls: alone, or where texts stay unanswered."""
 
 
 STAFF = (
@@ -71,7 +75,17 @@ STAFF = (
 
 PATIENTS = (
     Person("ana", "Ana Alvarez", "1951-04-12", "+12025550101", "Answers every day.", due=True, first_weight=168.0),
-    Person("ben", "Ben Brooks", "1946-09-30", "+12025550102", "Often silent.", due=True, first_weight=203.5, high_risk=True),
+    Person(
+        "ben",
+        "Ben Brooks",
+        "1946-09-30",
+        "+12025550102",
+        "Often silent: is called when his texts stay unanswered. Born in 1946.",
+        due=True,
+        first_weight=203.5,
+        high_risk=True,
+        calls=True,
+    ),
     Person("chi", "Chi Chen", "1958-01-23", "+12025550103", "Has reported red flags before.", due=True, first_weight=181.0, high_risk=True),
     Person("dov", "Dov Dayan", "1962-11-05", "+12025550104", "Has opted out, in his own words.", due=False, first_weight=176.0),
     Person(
@@ -79,11 +93,13 @@ PATIENTS = (
         "Eva Estrada",
         "1955-07-19",
         "+12025550105",
-        "Speaks Spanish; is in the care of team B.",
+        "Speaks Spanish and wants calls, no texts; is in the care of team B. Born in 1955.",
         due=True,
         first_weight=149.0,
         team=TEAM_B,
         language="es",
+        texts=False,
+        calls=True,
     ),
     Person(
         "fay",

@@ -32,8 +32,8 @@ WEIGHED, BREATHED, SWALLOWED = timedelta(minutes=40), timedelta(minutes=43), tim
 TREND = (0.0, 0.4, -0.2, 0.6, 0.2, -0.4, 0.0, 0.8, 0.2, -0.6)
 """How a weight moves from day to day around the first one (lb): a swing that means nothing."""
 _PROMPTLY = timedelta(seconds=2)
-ANSWERS = {"en": ("no", "yes"), "es": ("no", "si")}
-SAID = {"en": ("none, feeling fine", "yes took it"), "es": ("no, me siento bien", "si, ya la tome")}
+ANSWERS = {"en": ("no", "yes"), "es": ("no", "sí")}
+SAID = {"en": ("none, feeling fine", "yes took it"), "es": ("no, me siento bien", "sí, ya la tomé")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,7 +279,7 @@ class Diary:
                 "patient_id": self.kept.id,
                 "phone_id": self.kept.phone_id,
                 "direction": direction,
-                "channel": Channel.SMS,
+                "channel": Channel.SMS if self.kept.person.texts else Channel.VOICE,
                 "purpose": purpose,
                 "lane": Lane.ROUTINE,
                 "status": status,
@@ -298,7 +298,8 @@ class Diary:
         return id
 
     def _question(self, step: str) -> str:
-        text = self.flow.question(step).ask[self.flow.language(self.kept.person.language)].pick(True)
+        asked = self.flow.question(step)
+        text = (asked.ask if self.kept.person.texts else asked.say)[self.flow.language(self.kept.person.language)].pick(True)
         return fill(text, {"clinic": self.clinic})
 
     def _reminder(self) -> str:

@@ -14,18 +14,16 @@ from service.content import Content, load_content
 from service.db import clinic, migrate
 from service.db.database import Database
 from service.db.encryption import Keyring, new_key
-from service.db.talk import Said, opted_out_numbers, texts_since
+from service.db.talk import LiveCall, live_calls, opted_out_numbers, said_since
 from service.demo.cast import PASSWORD, SENDER, STAFF
+from service.demo.laid_out import lay_out, take_up
 from service.demo.phones import PhonesPage
 from service.demo.seed import seed
 from service.settings import Settings
-from service.telephony.port import Author, PhoneText
-from service.telephony.simulator import SimulatedPhones, Simulator, build
-from service.telephony.simulator.provider import STOP_WORDS
+from service.telephony.simulator import Simulator, build
 
 LAID_OUT = timedelta(days=6)
-"""How far back texts lie on the telephones when the demo starts."""
-HANDED_OVER = frozenset({"accepted", "sent", "delivered", "undelivered", "unknown"})
+"""How far back texts and calls lie on the telephones when the demo starts."""
 SEND_RATE = 50.0
 
 
@@ -50,9 +48,10 @@ class Demo:
             send_rate=SEND_RATE,
         )
         self.simulator: Simulator = build(public_base_url=address, sender=SENDER, now=self._clock.now)
+        self._live: list[LiveCall] = []
 
     async def prepare(self) -> None:
-        """Migrates and fills the database unless that was done before, and lays the newest texts on the telephones."""
+        """Migrates and fills the database unless that was done before, and lays the newest texts and calls on the telephones."""
         await migrate.upgrade(self._settings.database_url)
         database = Database.open(self._settings.database_url, self._settings.keyring)
         now = self._clock.now()
@@ -61,23 +60,31 @@ class Demo:
                 known = await clinic.list_organizations(connection)
             organization_id = known[0].id if known else await seed(database, self._content.flows, now)
             async with database.reading() as connection:
-                said = await texts_since(connection, organization_id, now - LAID_OUT)
+                said = await said_since(connection, organization_id, now - LAID_OUT)
                 silenced = await opted_out_numbers(connection, organization_id)
+                self._live = await live_calls(connection, organization_id)
         finally:
             await database.close()
-        lay_out(self.simulator.phones, said, silenced)
+        lay_out(self.simulator.phones, said, silenced, self._live)
 
     def app(self) -> web.Application:
-        """The whole service with the telephones' page."""
-        page = PhonesPage(self.simulator.phones)
-        return create_app(
+        """The whole service with the telephones' page; calls that were live when it ended go on once it has started."""
+        page = PhonesPage(self.simulator.phones, self.simulator.telephone)
+        app = create_app(
             self._settings,
             clock=self._clock,
             content=self._content,
             provider=self.simulator.provider,
             receiver=self.simulator.receiver,
+            telephone=self.simulator.telephone,
+            voice=self.simulator.voice,
             extra_routes=page.routes(),
         )
+        app.on_startup.append(self._take_up)
+        return app
+
+    async def _take_up(self, app: web.Application) -> None:
+        take_up(self.simulator, self._live)
 
     def _keyring(self) -> Keyring:
         """The folder's keys, made at the first start and readable by this user only."""
@@ -87,15 +94,3 @@ class Demo:
             path.write_text(json.dumps({"encryption_keys": f"demo:{new_key()}", "index_key": new_key()}), encoding="utf-8")
         keys = json.loads(path.read_text(encoding="utf-8"))
         return Keyring.parse(keys["encryption_keys"], keys["index_key"])
-
-
-def lay_out(phones: SimulatedPhones, said: list[Said], silenced: list[str]) -> None:
-    """Puts texts that were exchanged before onto the telephones, oldest first; blocks those that opted out by the carrier's own word."""
-    for one in said:
-        if one.direction == "in":
-            phones.put(one.number, PhoneText(str(one.id), Author.PATIENT, one.body, one.at, "received"))
-        elif one.status in HANDED_OVER:
-            phones.put(one.number, PhoneText(str(one.id), Author.SERVICE, one.body, one.at, one.status))
-    at_the_carrier = {one.number for one in said if one.direction == "in" and one.body.strip().upper() in STOP_WORDS}
-    for number in at_the_carrier.intersection(silenced):
-        phones.block(number, blocked=True)

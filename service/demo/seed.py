@@ -167,6 +167,7 @@ async def _patients(
 
 def _registration(person: Person, place: int, begin: datetime) -> NewPatient:
     given_on = to_local(begin, ZONE).date()
+    agreed = NewConsent(given_on, detail=True, per_day=3, source="paper form", wording_version="demo")
     return NewPatient(
         name=person.name,
         birth_date=given_on.fromisoformat(person.born),
@@ -175,7 +176,8 @@ def _registration(person: Person, place: int, begin: datetime) -> NewPatient:
         language=person.language,
         conditions=person.conditions,
         medications=person.medications,
-        consent=NewConsent(given_on, detail=True, per_day=3, source="paper form", wording_version="demo"),
+        consent=agreed if person.texts else None,
+        call_consent=agreed if person.calls else None,
         number_confirmed_on=given_on,
     )
 

@@ -192,6 +192,9 @@ class VoiceReceiver(Protocol):
     def parse_call_status(self, form: Mapping[str, str], call_id: UUID) -> CallUpdate | None:
         """The update, None when required fields are missing."""
 
+    def called_number(self, form: Mapping[str, str]) -> str:
+        """Our number that somebody calls (E.164), "" when the form names none."""
+
     def render(self, prompt: Prompt, next_url: str) -> tuple[str, str]:
         """(content type, body) of a prompt; what the caller answers comes to `next_url`."""
 
@@ -237,15 +240,56 @@ class PhoneText:
     state: str
 
 
+class HandsetState(StrEnum):
+    """How a call stands on a simulated phone."""
+
+    RINGING = "ringing"
+    TALKING = "talking"  # Rounds speaks, then listens
+    CONNECTING = "connecting"  # the clinic's telephone is ringing
+    CONNECTED = "connected"  # somebody at the clinic has answered
+    OVER = "over"
+
+
+@dataclass(frozen=True, slots=True)
+class CallLine:
+    """One thing said in a call. `how` is "" for words, pressed, mumbled (heard unsurely) or silent."""
+
+    author: Author
+    words: str
+    language: str = "en"
+    how: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneCall:
+    """One call on a simulated phone; `lines` oldest first."""
+
+    provider_id: str
+    at: datetime
+    state: HandsetState
+    outgoing: bool = False
+    """This phone has called the clinic."""
+    lines: Sequence[CallLine] = ()
+    listening: bool = False
+    """Keys and words are taken now."""
+    typed: str = ""
+    """Keys that wait for more, or for #."""
+    other: str = ""
+    """The number that the call is put through to (E.164)."""
+    outcome: str = ""
+    """Once it is over: ended, declined, engaged, voicemail, dead (the service could not be reached)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """One simulated phone as a page shows it; `texts` oldest first."""
+    """One simulated phone as a page shows it; `texts` and `calls` oldest first."""
 
     number: str
     switched_on: bool
     blocked: bool
     """True between STOP and START: the carrier lets nothing through."""
     texts: Sequence[PhoneText]
+    calls: Sequence[PhoneCall] = ()
 
 
 class ReplyLost(Exception):

@@ -108,7 +108,7 @@ async def take_status(request: web.Request) -> web.Response:
 async def take_call(request: web.Request) -> web.Response:
     """Somebody calls our number: the clinic's name and number, and nothing about anybody."""
     receiver, form = await _voice(request)
-    prompt = await request.app[CALLS].called(receiver.name, form.get("To", ""))
+    prompt = await request.app[CALLS].called(receiver.name, receiver.called_number(form))
     return _spoken(receiver, prompt, "")
 
 

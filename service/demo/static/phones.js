@@ -1,39 +1,93 @@
-// The telephones follow what happens; a text is sent without leaving the page. Without this script forms do the same.
+// The telephones follow what happens; texts, keys and words are sent without leaving the page. Without this script forms do the same.
 "use strict";
 (() => {
   const byId = (id) => document.getElementById(id);
   const phones = byId("phones");
-  const textsOf = (page) => [...page.querySelectorAll(".bubble-service")].map((bubble) => bubble.id);
-  let known = new Set(textsOf(phones));
+  const idsOf = (selector) => [...phones.querySelectorAll(selector)].map((each) => each.id);
+  const ownersOf = (ids) => [...new Set(ids.map((id) => byId(id).closest(".phone").querySelector("h2").textContent))].join(", ");
+  const say = (text) => { byId("say-status").textContent = text; };
+  let known = new Set(idsOf(".bubble"));
+  let waiting = "";
+  let ringing = new Set(idsOf(".phone-ringing"));
 
   function apply(page) {
     const fresh = page.getElementById("phones");
     if (!fresh) return;
-    // A new form token may have come with the page; what is being typed stays.
+    const here = document.activeElement?.closest(".phonecall")?.closest(".phone");
+    const fallen = () => !document.activeElement || document.activeElement === document.body;
+    // A new form token may have come with the page; what is being typed, and what was opened, stays.
     Idiomorph.morph(phones, fresh, {
-      callbacks: { beforeAttributeUpdated: (name, node) => !(name === "value" && node.name === "text") },
+      callbacks: {
+        beforeAttributeUpdated: (name, node) => !(name === "value" && ["text", "words"].includes(node.name)) && !(name === "open" && node.localName === "details"),
+      },
     });
-    const added = textsOf(phones).filter((id) => !known.has(id));
-    known = new Set(textsOf(phones));
-    const owners = new Set(added.map((id) => byId(id).closest(".phone").querySelector("h2").textContent));
-    if (owners.size) byId("say-status").textContent = `New text for ${[...owners].join(", ")}`;
+    // The button that had the focus may be gone: what is to be used next gets it, as soon as it is there.
+    if (here && fallen()) waiting = here.id;
+    else if (!fallen()) waiting = "";
+    const next = waiting && byId(waiting).querySelector(byId(waiting).querySelector(".phonecall") ? "[data-next]" : "input[name=text]");
+    if (next) { next.focus(); waiting = ""; }
+    const added = idsOf(".bubble").filter((id) => !known.has(id)).map(byId);
+    known = new Set(idsOf(".bubble"));
+    const texts = added.filter((bubble) => bubble.matches(".bubble-service:not(.call-line)")).map((bubble) => bubble.id);
+    const rings = idsOf(".phone-ringing").filter((id) => !ringing.has(id));
+    ringing = new Set(idsOf(".phone-ringing"));
+    if (rings.length) say(`The phone of ${ownersOf(rings)} is ringing`);
+    else if (texts.length) say(`New text for ${ownersOf(texts)}`);
+    added.filter((bubble) => bubble.matches(".phonecall .bubble-service")).forEach(readAloud);
+  }
+
+  // Off until somebody asks for it; only what is said in calls, in its own language.
+  const aloud = byId("aloud");
+  const speaks = () => aloud.getAttribute("aria-pressed") === "true";
+  byId("aloud-row").hidden = !window.speechSynthesis;
+  aloud.addEventListener("click", () => {
+    aloud.setAttribute("aria-pressed", String(!speaks()));
+    if (!speaks()) speechSynthesis.cancel();
+  });
+  function readAloud(bubble) {
+    if (!speaks()) return;
+    const words = bubble.querySelector(".said-words").cloneNode(true);
+    words.querySelector(".hidden-text").remove();
+    const utterance = new SpeechSynthesisUtterance(words.textContent.trim());
+    utterance.lang = words.lang === "es" ? "es-US" : "en-US";
+    speechSynthesis.speak(utterance);
+  }
+
+  // One after the other: keys must arrive in the order in which they were pressed.
+  let last = Promise.resolve();
+  function send(form, body) {
+    last = last.then(async () => {
+      const answer = await fetch(form.action, { method: "POST", body });
+      if (!answer.ok) throw new Error(answer.status);
+    });
+    const mine = last;
+    last = last.catch(() => {});
+    return mine;
   }
 
   phones.addEventListener("submit", async (event) => {
     const form = event.target;
     event.preventDefault();
     const body = new URLSearchParams(new FormData(form, event.submitter));
-    const field = form.querySelector("input[name=text]");
-    const typed = field && !body.get("quick");
+    const field = form.querySelector("input[name=text], input[name=words]");
+    const typed = field && !body.get("quick") && body.get("do") !== "silence";
     if (typed && !field.value.trim()) return field.focus();
+    const words = typed ? field.value : "";
     if (typed) field.value = "";
     try {
-      const answer = await fetch(form.action, { method: "POST", body });
-      if (!answer.ok) throw new Error(answer.status);
+      await send(form, body);
     } catch {
-      if (typed) field.value = body.get("text");
-      byId("say-status").textContent = "The text was not sent. Try again.";
+      if (typed) field.value = words;
+      say("It was not sent. Try again.");
     }
+  });
+
+  // The keyboard's digits are the telephone's keys while the focus is in a call and not in a field.
+  phones.addEventListener("keydown", (event) => {
+    const call = event.target.closest(".phonecall");
+    if (!call || event.target.matches("input") || event.ctrlKey || event.metaKey || event.altKey || !/^[0-9*#]$/.test(event.key)) return;
+    const button = [...call.querySelectorAll(".keys button")].find((each) => each.value === event.key);
+    if (button) { event.preventDefault(); button.click(); }
   });
 
   window.rounds.follow("phones", 0, apply);

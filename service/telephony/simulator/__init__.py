@@ -1,6 +1,7 @@
-"""Simulated phones for the demo: same port, same webhook paths and same outbox as a real provider."""
+"""Simulated phones for the demo: same port, same webhook paths, same outbox and calls as a real provider."""
 
 from service.telephony.simulator.build import Simulator, build
 from service.telephony.simulator.phones import SimulatedPhones
+from service.telephony.simulator.telephone import SimulatorTelephone
 
-__all__ = ["SimulatedPhones", "Simulator", "build"]
+__all__ = ["SimulatedPhones", "Simulator", "SimulatorTelephone", "build"]

@@ -11,6 +11,8 @@ from service.telephony.simulator.receiver import HEADER, sign
 
 _TIMEOUT = aiohttp.ClientTimeout(total=15, connect=5)
 _CONNECTIONS = 20
+ROOT = "/webhooks/simulator/"
+LARGEST_ANSWER = 64 * 1024
 
 
 class NotTaken(Exception):
@@ -27,9 +29,9 @@ class Line:
         self._secret = secret
         self._session: aiohttp.ClientSession | None = None
 
-    async def post(self, path: str, form: Mapping[str, str]) -> None:
-        """One webhook, `path` below /webhooks/simulator; raises NotTaken."""
-        whole_path = f"/webhooks/simulator/{path}"
+    async def post(self, path: str, form: Mapping[str, str]) -> str:
+        """One webhook, `path` below /webhooks/simulator; the body of its answer, at most 64 kB. Raises NotTaken."""
+        whole_path = ROOT + path
         body = urlencode(form).encode()
         headers = {
             "Content-Type": "application/x-www-form-urlencoded",
@@ -41,6 +43,7 @@ class Line:
             async with self._session.post(self._connect_to + whole_path, data=body, headers=headers, allow_redirects=False) as answer:
                 if answer.status not in (200, 204):
                     raise NotTaken(f"HTTP {answer.status}")
+                return (await answer.content.read(LARGEST_ANSWER)).decode("utf-8", "replace")
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise NotTaken(type(error).__name__) from None
 

@@ -1,4 +1,4 @@
-"""The simulated phones: what lies on each, in memory and bounded, and who is watching."""
+"""The simulated phones: the texts and calls on each, in memory and bounded, and who is watching."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
-from service.telephony.port import Conversation, PhoneText
+from service.telephony.port import Conversation, PhoneCall, PhoneText
 
 PHONES = 500
 TEXTS_A_PHONE = 200
+CALLS_A_PHONE = 10
 WATCHERS = 200
 LONGEST_REPLY = 1600
 """What a real provider joins into one inbound text."""
@@ -22,6 +23,7 @@ class _Phone:
     switched_on: bool = True
     blocked: bool = False
     texts: deque[PhoneText] = field(default_factory=lambda: deque(maxlen=TEXTS_A_PHONE))
+    calls: deque[PhoneCall] = field(default_factory=lambda: deque(maxlen=CALLS_A_PHONE))
 
 
 class TooManyWatchers(Exception):
@@ -50,7 +52,7 @@ class Watcher:
 
 
 class SimulatedPhones:
-    """All phones by number (E.164). At most 500 phones of 200 texts: the one untouched for longest goes first."""
+    """All phones by number (E.164). At most 500 phones of 200 texts and 10 calls: the one untouched for longest goes first."""
 
     def __init__(self, deliver_reply: Callable[[str, str], Awaitable[str]]) -> None:
         """`deliver_reply(number, text)` carries a reply to the service's own webhook and gives its message id."""
@@ -125,6 +127,17 @@ class SimulatedPhones:
                 self._tell(number)
                 return
 
+    def show(self, number: str, call: PhoneCall) -> None:
+        """Shows a call as it stands now, in the place of what was shown of it before."""
+        calls = self._phone(number).calls
+        places = [place for place, known in enumerate(calls) if known.provider_id == call.provider_id]
+        if places:
+            calls[places[0]] = call
+        else:
+            calls.append(call)
+        self._phones.move_to_end(number)
+        self._tell(number)
+
     def _phone(self, number: str) -> _Phone:
         phone = self._phones.get(number)
         if phone is None:
@@ -135,7 +148,7 @@ class SimulatedPhones:
 
     def _shown(self, number: str) -> Conversation:
         phone = self._phones.get(number) or _Phone()
-        return Conversation(number, phone.switched_on, phone.blocked, tuple(phone.texts))
+        return Conversation(number, phone.switched_on, phone.blocked, tuple(phone.texts), tuple(phone.calls))
 
     def _tell(self, number: str) -> None:
         for watcher in self._watchers:

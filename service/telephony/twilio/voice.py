@@ -94,6 +94,10 @@ class TwilioVoice:
             seconds=int(seconds) if seconds.isascii() and seconds.isdigit() and len(seconds) <= 6 else 0,
         )
 
+    def called_number(self, form: Mapping[str, str]) -> str:
+        """The number that somebody calls, "" when the form names none."""
+        return form.get("To", "")
+
     def render(self, prompt: Prompt, next_url: str) -> tuple[str, str]:
         """The prompt as TwiML. After a Gather without input the same address is asked, with no keys and no words."""
         response: Any = VoiceResponse()  # type: ignore[no-untyped-call]
