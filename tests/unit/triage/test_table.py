@@ -54,6 +54,34 @@ def test_each_boundary_of_a_blood_pressure(upper: float, lower: float, condition
     assert urgency(value("blood_pressure", upper, lower), condition) == expected
 
 
+@pytest.mark.parametrize(
+    ("name", "how", "condition", "expected"),
+    [
+        ("vision_changes", [], "", "urgent"),
+        ("vision_changes", ["sudden"], "", "emergency"),
+        ("vision_changes", [], "pregnancy", "emergency"),
+        ("vision_changes", [], "postpartum", "emergency"),
+        ("headache", [], "", "same_day"),
+        ("headache", ["severe"], "", "urgent"),
+        ("headache", ["severe", "sudden"], "", "emergency"),
+        ("headache", [], "pregnancy", "same_day"),
+        ("headache", ["severe"], "pregnancy", "emergency"),
+        ("headache", ["severe"], "postpartum", "emergency"),
+    ],
+)
+def test_a_sight_or_a_head_that_is_suddenly_bad(name: str, how: list[str], condition: str, expected: str) -> None:
+    assert urgency(Finding(FindingKind.SYMPTOM, name, "test", (0, 3), qualifiers=tuple(how)), condition) == expected
+
+
+@pytest.mark.parametrize("condition", ["pregnancy", "postpartum"])
+@pytest.mark.parametrize("other", ["vision_changes", "facial_swelling"])
+def test_two_signs_of_pre_eclampsia_are_an_emergency(condition: str, other: str) -> None:
+    signs = [Finding(FindingKind.SYMPTOM, name, "test", (0, 3)) for name in ("headache", other)]
+    decision = decide(TABLES, signs, Facts(conditions=frozenset({condition})), NOW, None)
+    assert str(decision.urgency) == "emergency"
+    assert any(fired.rule.startswith("preeclampsia_") for fired in decision.fired)
+
+
 @pytest.mark.parametrize(("score", "expected"), [(5, "none"), (6, "same_day"), (7, "same_day"), (8, "urgent")])
 def test_each_boundary_of_a_score(score: float, expected: str) -> None:
     assert urgency(value("scale", score), question=Question(Expects.SCALE_0_10)) == expected
