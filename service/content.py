@@ -24,7 +24,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from service.domain.script import Script, build_script
 from service.domain.wording import Wording, WordingError, build_wording
-from service.engine import Education, Flow, FlowError, Library, parse_education, parse_flow, parse_subflow
+from service.engine import Education, Flow, FlowError, Library, parse_education, parse_flow, parse_recheck, parse_subflow
 from service.engine.between import problems_between
 from service.engine.cases import Case, read_cases
 from service.engine.place import Path as FlowPath
@@ -209,12 +209,13 @@ def read_flows(root: Path | None = None, wording: Wording | None = None) -> Flow
     folder = (root if root is not None else content_root()) / "flows"
     words = wording if wording is not None else load_wording(root)
     errors: list[ContentError] = []
-    raw = {key: data for key, data in _parsed(sorted((folder / SHARED).glob("*.yaml")), errors) if _is_subflow(data)}
-    education = _education(folder, words, errors)
-    library = Library(raw, education)
+    shared = {key: (_kind(data), data) for key, data in _parsed(_flow_files((folder / SHARED).glob("*.yaml")), errors)}
+    raw = {key: data for key, (kind, data) in shared.items() if kind == "subflow"}
+    rechecks = {key: data for key, (kind, data) in shared.items() if kind == "recheck"}
+    library = Library(raw, _education(folder, words, errors), frozenset(rechecks))
     for key, data in raw.items():
         _read(partial(parse_subflow, data, f"{key}.yaml", words, library), f"{key}.yaml", errors)
-    paths = [p for p in sorted(folder.glob("*/*.yaml")) if p.parent.name != SHARED and not p.name.endswith(CASES) and p.name != EDUCATION]
+    paths = [path for path in _flow_files(folder.glob("*/*.yaml")) if path.parent.name != SHARED]
     if not 0 < len(paths) <= MOST_FLOWS:
         errors.append(ContentError("flows", "", f"needs 1 to {MOST_FLOWS} flows, found {len(paths)}"))
         paths = []
@@ -223,6 +224,10 @@ def read_flows(root: Path | None = None, wording: Wording | None = None) -> Flow
         flow = _read(partial(parse_flow, data, f"{key}.yaml", words, library), f"{key}.yaml", errors)
         if flow is not None:
             flows[key] = flow
+    for key, data in rechecks.items():
+        recheck = _read(partial(parse_recheck, data, f"{key}.yaml", words, library), f"{key}.yaml", errors)
+        if recheck is not None:
+            flows[key] = recheck
     if not errors:
         for key, problem in problems_between(flows):
             errors += located(key, [problem], root)
@@ -238,8 +243,16 @@ def _parsed(paths: Iterable[Path], errors: list[ContentError]) -> Iterator[tuple
             errors.append(ContentError(f"{key}.yaml", error.where, error.what))
 
 
-def _is_subflow(data: Any) -> bool:
-    return isinstance(data, Mapping) and data.get("kind") == "subflow"
+def _kind(data: Any) -> str:
+    """What a file in flows/shared/ is read as: a recheck, a subflow (which is told of a wrong kind:), or "" when it holds no steps."""
+    if not isinstance(data, Mapping) or "steps" not in data:
+        return ""
+    return "recheck" if data.get("kind") == "recheck" else "subflow"
+
+
+def _flow_files(paths: Iterable[Path]) -> list[Path]:
+    """Those that may hold a flow: neither cases nor education, in the order of their names."""
+    return sorted(path for path in paths if not path.name.endswith(CASES) and path.name != EDUCATION)
 
 
 def _education(folder: Path, wording: Wording, errors: list[ContentError]) -> Mapping[str, Education | None]:
@@ -284,6 +297,8 @@ def load_content(root: Path | None = None) -> Content:
         if rule.answer and rule.answer not in wording.texts:
             raise ContentError(URGENCY_TABLE.name, f"rule {rule.id}", f'the wording has no text "{rule.answer}"')
     lexicon, flows = load_lexicon(), load_flows(root, wording)
+    for error in unknown_rechecks(tables, flows):
+        raise error
     for error in unknown_symptoms(lexicon, tables, flows):
         raise error
     return Content(lexicon, tables, flows, wording, load_script(root, wording))
@@ -339,12 +354,21 @@ def write_flow_schemas(root: Path | None = None) -> list[Path]:
         written.append(path)
     for path in sorted((top / "flows").glob("*/*.yaml")):
         text = path.read_text(encoding="utf-8")
-        of_flow = path.parent.name != SHARED or _is_subflow(load_yaml(path))
+        of_flow = path.parent.name != SHARED or bool(_kind(load_yaml(path)))
         if of_flow and not path.name.endswith(CASES) and not text.startswith(SCHEMA_LINE):
             name = "education.json" if path.name == EDUCATION else "flow.json"
             path.write_text(f"{SCHEMA_LINE}{name}\n{text}", encoding="utf-8")
             written.append(path)
     return written
+
+
+def unknown_rechecks(tables: Tables, flows: Mapping[str, Flow]) -> Iterator[ContentError]:
+    """Rules of the urgency table that name a safety re-check which is none."""
+    known = sorted(key for key, flow in flows.items() if flow.kind == "recheck")
+    for rule in tables.rules:
+        if rule.recheck and rule.recheck not in known:
+            told = f"write one of {', '.join(known)}" if known else "there is none yet: write a file with kind: recheck in flows/shared/"
+            yield ContentError(URGENCY_TABLE.name, f"rule {rule.id}", f'there is no safety re-check "{rule.recheck}"; {told}')
 
 
 def unknown_symptoms(lexicon: Lexicon, tables: Tables, flows: Mapping[str, Flow]) -> Iterator[ContentError]:

@@ -37,6 +37,7 @@ from service.domain.event import (
 from service.domain.patient import Enrollment, PatientContext, WaitingSession
 from service.domain.reading import Finding
 from service.domain.segments import MAX_SEGMENTS, count_segments
+from service.domain.urgency import Urgency
 from service.engine import Flow, Session, Status, resume, start
 from service.engine.proceed import RECHECK_WAIT
 
@@ -70,10 +71,15 @@ def begin(
     check_in_id: UUID | None,
     useful_until: datetime | None,
     by_call: bool = False,
+    led_by: Urgency | None = None,
+    since: datetime | None = None,
 ) -> PatientContext:
-    """Starts a conversation: the session's row and the first question, due now (`by_call`: a call asks it). The patient needs a phone."""
+    """Starts a conversation: the session's row and the first question, due now (`by_call`: a call asks it). The patient needs a phone.
+
+    `led_by` and `since` are a safety re-check's, as in `engine.start`.
+    """
     facts = context.facts(changes.now, enrollment.id if enrollment else None)
-    session, events = start(flow, facts, changes.now)
+    session, events = start(flow, facts, changes.now, led_by=led_by, since=since)
     if context.late is not None:
         check_in.forget_late(changes, context.late.id)
         context = replace(context, late=None)

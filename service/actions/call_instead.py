@@ -107,7 +107,7 @@ def _asked_by_call(
         session = replace(session, wait_until=changes.now)
     aftermath = apply_events(changes, context, waiting, session, events)
     if due:
-        _plan(changes, context, waiting, Purpose.CHECK_IN, way.called + 1)
+        _plan(changes, context, waiting, Purpose.RECHECK if asked.recheck else Purpose.CHECK_IN, way.called + 1)
     else:
         changes.update(flow_sessions, waiting.id, waits_until=changes.now)
     return aftermath.context

@@ -78,6 +78,8 @@ async def enroll_patient(
         if version_id is None:
             raise Refused(f"No version of {place.flow_key} is approved: run `rounds flows publish`, then `rounds flows approve`.")
         flow = Flow.from_json((await flows.contents_of(connection, [version_id]))[version_id])
+        if flow.kind == "recheck":
+            raise Refused(f"{place.flow_key} is a safety re-check: it begins by itself after a red flag, nobody is enrolled in it.")
         starts_on, stops_on, first_at = _dates(context, flow, place, now)
         changes = Changes(now)
         enrollment_id = registration.add_enrollment(

@@ -15,6 +15,7 @@ from uuid import UUID
 from service.actions.apply_events import Aftermath, apply_events, joined, queue_text
 from service.actions.knowledge import Knowledge
 from service.actions.raise_escalation import Whose, notice_message, raise_escalation
+from service.actions.start_rechecks import plan_recheck
 from service.actions.stop_contact import forget_number, freeze_number, opt_in, opt_out, stop_patient
 from service.db import audit, check_in, communication, items, observation, patient
 from service.db.changes import Changes
@@ -29,6 +30,7 @@ from service.domain.urgency import Urgency
 from service.domain.wording import Wording
 from service.engine import Flow, Session, late_answer, late_question, question_of, resume
 from service.engine.session import finding_to_json
+from service.engine.steps import AskStep
 from service.replies import is_pleasantry, read
 from service.triage import amount_of, decide
 
@@ -118,14 +120,14 @@ def understand(changes: Changes, knowledge: Knowledge, context: PatientContext, 
     """Reads, triages, records, carries the conversation on (with a flow) and raises; answers nothing yet."""
     before = context
     facts = context.facts(changes.now)
-    question = _question(context, flow, heard)
-    reading = read(knowledge.lexicon, Reply(heard.body, context.language, heard.channel, facts.first_name), question)
+    question, reading = _read(knowledge, context, flow, heard, facts)
     decision = decide(knowledge.tables, reading.findings, facts, changes.now, question)
     stranger = reading.has(FindingKind.WRONG_NUMBER) or (question is NUMBER_QUESTION and reading.has(FindingKind.ANSWER, "no"))
     communication_id = _keep(changes, context, heard, reading, stranger)
     followed = follow_through(reading) if question is SAFETY_QUESTION else None
     late = _may_be_late(context, heard) if followed is None else None  # an answer to the safety text answers nothing else
-    aftermath = _converse(changes, context, flow, late, heard, reading, decision, facts, communication_id)
+    conversation = flow if followed is None else None
+    aftermath = _converse(changes, context, conversation, late, heard, reading, decision, facts, communication_id)
     context = aftermath.context
     observation.record(
         changes,
@@ -141,6 +143,8 @@ def understand(changes: Changes, knowledge: Knowledge, context: PatientContext, 
     unanswered = _may_be_late(before, heard) is not None and context.late is not None
     if not fired and not _consumed(knowledge, context, heard, reading, question, unanswered=unanswered):
         fired = [_unread(heard)]
+    if not _was_a_recheck(before, flow):
+        plan_recheck(changes, context, fired, communication_id)
     earlier = context.item
     if followed is not None and earlier is not None and (followed.rule, str(communication_id)) in earlier.concerns:
         followed = None  # a text from a shared phone that had its answer before we knew whose it is
@@ -161,6 +165,29 @@ def understand(changes: Changes, knowledge: Knowledge, context: PatientContext, 
     if decision.urgency is Urgency.EMERGENCY and reading.language != context.language:
         facts = replace(context, language=reading.language).facts(changes.now)  # in danger, in the words that they chose
     return Understood(context, communication_id, facts, reading, decision, aftermath, tuple(fired), closed, followed)
+
+
+def _read(knowledge: Knowledge, context: PatientContext, flow: Flow | None, heard: Heard, facts: Facts) -> tuple[Question | None, Reading]:
+    """The question that the words answer, and what they say in its light.
+
+    While a safety re-check is waited for, the safety text may still have no answer: a bare 1, 2 or 3 is one, and nothing measured.
+    """
+    reply = Reply(heard.body, context.language, heard.channel, facts.first_name)
+    asks_both = context.session is not None and flow is not None and flow.kind == "recheck" and heard.channel is Channel.SMS
+    if asks_both and owes_safety_answer(context.item, heard.received_at):
+        reading = read(knowledge.lexicon, reply, SAFETY_QUESTION)
+        if follow_through(reading) is not None:
+            return SAFETY_QUESTION, reading
+    question = _question(context, flow, heard)
+    return question, read(knowledge.lexicon, reply, question)
+
+
+def _was_a_recheck(context: PatientContext, flow: Flow | None) -> bool:
+    """Whether the words answer a safety re-check that had been asked: no other one follows on it."""
+    if context.session is None or flow is None:
+        return False
+    step = flow.step(Session.from_json(context.session.state).step)
+    return isinstance(step, AskStep) and step.recheck
 
 
 def _consumed(

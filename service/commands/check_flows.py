@@ -20,6 +20,7 @@ from service.content import (
     load_wording,
     located,
     read_flows,
+    unknown_rechecks,
     unknown_symptoms,
 )
 from service.domain.urgency import Urgency
@@ -49,7 +50,7 @@ def check_flows(arguments: argparse.Namespace) -> None:
     """Prints every problem and a line a flow, then the counts. Exit code 1 when there is any problem."""
     words, tables, lexicon = load_wording(), load_tables(), load_lexicon()
     files = read_flows()
-    errors = [*files.errors, *unknown_symptoms(lexicon, tables, files.flows)]
+    errors = [*files.errors, *unknown_symptoms(lexicon, tables, files.flows), *unknown_rechecks(tables, files.flows)]
     wanted = set(arguments.flow)
     known = {*files.flows, *files.subflows, *(error.file.removesuffix(".yaml") for error in errors)}
     if unknown := sorted(wanted - known):

@@ -88,7 +88,7 @@ async def seed(database: Database, known: Mapping[str, Flow], now: datetime) -> 
         }
         await past.write(connection)
         staff = await _staff(connection, organization_id, teams, password_hash, begin)
-        versions = {key: await _publish(connection, organization_id, known[key], begin) for key in FLOWS}
+        versions = {key: await _publish(connection, organization_id, known[key], begin) for key in (*FLOWS, *_rechecks(known))}
         for kept, anchor in await _patients(connection, organization_id, teams, known, begin, now):
             key = kept.person.flow
             diary = Diary(changes, kept, known[key], versions[key], CLINIC, ZONE)
@@ -96,6 +96,11 @@ async def seed(database: Database, known: Mapping[str, Flow], now: datetime) -> 
             _leave(changes, kept, anchor)
         await changes.write(connection)
     return organization_id
+
+
+def _rechecks(known: Mapping[str, Flow]) -> list[str]:
+    """The safety re-checks, which begin by themselves."""
+    return [key for key, flow in known.items() if flow.kind == "recheck"]
 
 
 async def _publish(connection: AsyncConnection, organization_id: UUID, flow: Flow, begin: datetime) -> UUID:

@@ -20,6 +20,8 @@ class Fired:
     spans: tuple[Span, ...] = ()
     answer: str = ""
     """Key of the safety answer the patient gets ("" for none), e.g. emergency, crisis, unsafe, low_glucose."""
+    recheck: str = ""
+    """The safety re-check that follows ("" for none), such as shared/glucose_again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,10 @@ from service.domain.reading import Expects, FindingKind
 from service.domain.urgency import Urgency
 from service.domain.wording import LANGUAGES, Wording, spoken_problem, text_problem
 from service.engine.answers import VALUE_OF
-from service.engine.flow import Education, Flow, Written
+from service.engine.flow import Education, Flow, Recheck, Written
 from service.engine.place import Path
 from service.engine.shape import nearest
-from service.engine.steps import MAX_FLAGS, AskStep, EducateStep, HandOver, HandOverStep, RedFlag, TellStep, WaitStep
+from service.engine.steps import MAX_FLAGS, AskStep, EducateStep, FollowUpStep, HandOver, HandOverStep, RedFlag, TellStep, WaitStep
 from service.engine.written import Localized
 
 Problem = tuple[Path, str]
@@ -83,7 +83,8 @@ def step_problems(flow: Written, detail_words: DetailWords, wording: Wording) ->
             case EducateStep():
                 yield from _spoken(flow, (*here, "say"), step.say, wording)
             case WaitStep():
-                if number == 0 or not (isinstance(following, AskStep) and following.recheck):
+                alone = number == 0 and not isinstance(flow, Recheck)
+                if alone or not (isinstance(following, AskStep) and following.recheck):
                     yield (
                         (*here, "wait"),
                         "put a question with recheck: true directly after a wait, and never begin with one",
@@ -92,8 +93,23 @@ def step_problems(flow: Written, detail_words: DetailWords, wording: Wording) ->
                 yield from _raised(flow, (*here, "hand_over"), step.hand_over, wording)
             case _:
                 pass
+    if isinstance(flow, Recheck):
+        yield from _recheck(flow)
     if sum(len(step.red_flags) for step in flow.questions) > MAX_FLAGS:
         yield ("steps",), f"more than {MAX_FLAGS} red flags; split the flow"
+
+
+def _recheck(flow: Recheck) -> Iterator[Problem]:
+    """A safety re-check waits first, and asks for nothing but what is measured or told again."""
+    if not isinstance(flow.steps[0], WaitStep):
+        yield ("steps", flow.steps[0].key), "a safety re-check begins with a step that waits, such as wait: 15 min"
+    for step in flow.steps:
+        if isinstance(step, AskStep) and not step.recheck:
+            yield ("steps", step.key, "ask"), "every question of a safety re-check has recheck: true"
+        elif isinstance(step, AskStep) and any(flag.recheck for flag in step.red_flags):
+            yield ("steps", step.key, "red_flags"), "a safety re-check begins no other one; wait and ask again here"
+        elif isinstance(step, EducateStep | FollowUpStep):
+            yield ("steps", step.key), "a safety re-check teaches and plans nothing; it waits, asks, tells and hands over"
 
 
 def _question(flow: Written, step: AskStep, wording: Wording, detail_words: DetailWords) -> Iterator[Problem]:

@@ -196,10 +196,10 @@ class Subflow(Written):
 
 
 class Flow(Written):
-    """One reviewed check-in. Made by `parse_flow` or `Flow.from_json` only, which name its version."""
+    """One reviewed check-in. Made by `parse_flow`, `parse_recheck` or `Flow.from_json` only, which name its version."""
 
-    kind: Literal["check_in"] = "check_in"
-    """A check-in (the default) or a subflow."""
+    kind: Literal["check_in", "recheck"] = "check_in"
+    """A check-in (the default), a safety re-check or a subflow."""
     cadence: str
     """How often: a rule, phases, or days counted from the start."""
     stop_after: Days
@@ -243,6 +243,31 @@ class Flow(Written):
         if "" not in conditions:
             conditions[""] = (build_condition(self.quicken.when),)
         return conditions[""][0]
+
+
+_CLINIC = {"en": "Hello from {clinic}.", "es": "Le saluda {clinic}."}
+
+
+class Recheck(Written):
+    """A safety re-check: it begins by itself after a red flag that names it, waits, asks again, and waits 30 min for the answer."""
+
+    kind: Literal["recheck"]
+    """Says that this is a safety re-check."""
+
+    def flow(self) -> Flow:
+        """The re-check as a conversation of its own. What only check-ins have stands for the shortest: it is never planned by dates,
+        and every question in it is a re-check, which is not asked again when no answer comes.
+        """
+        clinic = {language: {"plain": _CLINIC[language]} for language in self.languages}
+        silence = {"remind_after": 29, "silent_after": 30, "silent_after_high_risk": 30, "urgency": "urgent", "urgency_high_risk": "urgent"}
+        filled = {
+            "cadence": "daily",
+            "stop_after": 1,
+            "useful_for": 60,
+            "greeting": clinic,
+            "silence": {**silence, "remind": clinic, "source": next(iter(self.sources))},
+        }
+        return Flow.model_validate({**self.to_json(), **filled})
 
 
 _Topic = Annotated[str, Field(pattern=NAME, max_length=40)]

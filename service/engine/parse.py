@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from service.domain.wording import Wording
 from service.engine.checks import Problem, education_problems, head_problems, step_problems
-from service.engine.flow import Education, Flow, Lesson, Quicken, Silence, Subflow, Written
+from service.engine.flow import Education, Flow, Lesson, Quicken, Recheck, Silence, Subflow, Written
 from service.engine.lengths import length_problems
 from service.engine.place import Path, Place
 from service.engine.references import reference_problems
@@ -37,7 +37,7 @@ _PLAIN = {
     "dict_type": "write names and values, such as en: and es:",
     "tuple_type": "write a list, such as [a, b]",
 }
-_Written = TypeVar("_Written", Flow, Subflow)
+_Written = TypeVar("_Written", Flow, Subflow, Recheck)
 
 
 def parse_flow(data: Any, file: str, wording: Wording, library: Library | None = None) -> Flow:
@@ -52,6 +52,11 @@ def parse_flow(data: Any, file: str, wording: Wording, library: Library | None =
 def parse_subflow(data: Any, file: str, wording: Wording, library: Library | None = None) -> Subflow:
     """A subflow (flows/shared/*.yaml with kind: subflow), checked as a flow is. Raises FlowError."""
     return _parse(Subflow, data, file, wording, library or Library())
+
+
+def parse_recheck(data: Any, file: str, wording: Wording, library: Library | None = None) -> Flow:
+    """A safety re-check (flows/shared/*.yaml with kind: recheck) as the conversation it becomes. Raises FlowError."""
+    return _parse(Recheck, data, file, wording, library or Library()).flow()
 
 
 def parse_education(data: Any, file: str, wording: Wording) -> Education:

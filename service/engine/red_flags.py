@@ -46,7 +46,7 @@ def evaluate_flags(flow: Flow, session: Session, known: Told, question: Question
         for flag, rule in rules:
             found = judged(rule, here)
             if isinstance(found, Fired):
-                fired.append((rule.id, step.key, replace(found, answer=flag.answer)))
+                fired.append((rule.id, step.key, replace(found, answer=flag.answer, recheck=flag.recheck)))
             elif isinstance(found, Undecided):
                 unknown.append(flag.name.replace("_", " "))
         name = f"{flow.key}.{step.key}{UNKNOWN}"

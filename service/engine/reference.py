@@ -11,7 +11,7 @@ from pydantic import BaseModel, TypeAdapter
 
 from service.domain.reading import Expects
 from service.engine.cases import EXPECTED, HAPPENINGS
-from service.engine.flow import Education, Flow, Lesson, Quicken, Silence, Subflow
+from service.engine.flow import Education, Flow, Lesson, Quicken, Recheck, Silence, Subflow
 from service.engine.given import WORDS
 from service.engine.steps import KINDS, Confirm, FollowUp, HandOver, Option, Record, RedFlag, Run, Unclear
 from service.engine.written import Text
@@ -50,11 +50,11 @@ _ANSWER = {
 
 def flow_schema() -> dict[str, Any]:
     """JSON Schema (draft 2020-12) of a check-in or a subflow as it stands in its file."""
-    whole = TypeAdapter(Flow | Subflow | Run).json_schema(mode="validation")
+    whole = TypeAdapter(Flow | Subflow | Recheck | Run).json_schema(mode="validation")
     definitions = {name: _as_written(name, entry) for name, entry in whole["$defs"].items()}
     models: list[type[BaseModel]] = [*KINDS.values(), Run]
     step = {"oneOf": [{"$ref": f"#/$defs/{model.__name__}"} for model in models]}
-    for name in ("Flow", "Subflow"):
+    for name in ("Flow", "Subflow", "Recheck"):
         entry = definitions[name]
         entry["properties"]["steps"] = {
             "description": "The steps, read from the top, each under its name.",
@@ -69,7 +69,11 @@ def flow_schema() -> dict[str, Any]:
         "title": "A flow of Rounds",
         "if": {"properties": {"kind": {"const": "subflow"}}, "required": ["kind"]},
         "then": {"$ref": "#/$defs/Subflow"},
-        "else": {"$ref": "#/$defs/Flow"},
+        "else": {
+            "if": {"properties": {"kind": {"const": "recheck"}}, "required": ["kind"]},
+            "then": {"$ref": "#/$defs/Recheck"},
+            "else": {"$ref": "#/$defs/Flow"},
+        },
         "$defs": definitions,
     }
 
@@ -110,6 +114,9 @@ def reference() -> str:
         *_part("`quicken:`", Quicken),
         "## A subflow",
         "A file in `flows/shared/` with `kind: subflow` has title, owner, approver, status, review_by, sources, languages, steps only.",
+        "## A safety re-check",
+        "A file in `flows/shared/` with `kind: recheck` has the same parts. A red flag (`recheck:`, here or in shared/urgency.yaml) names "
+        "it. It begins when the reply leaves no check-in under way, with a `wait:`; every question in it has `recheck: true`.",
         "## Steps",
         "Each step stands under its name and is exactly one of these.",
         *(part for kind, model in KINDS.items() for part in _part(f"`{kind}:`", model)),

@@ -28,10 +28,14 @@ class WrongVersion(ValueError):
     """A session was resumed on another flow version than the one it began with: load the pinned version."""
 
 
-def start(flow: Flow, facts: Facts, now: datetime) -> Turn:
-    """Begins a conversation: the session and its first question. MissingValue when a text lacks a value."""
-    session = Session(flow=flow.key, version=flow.version, language=flow.language(facts.language), started_at=now)
-    session, events = go_on(flow, session, facts, now)
+def start(flow: Flow, facts: Facts, now: datetime, *, led_by: Urgency | None = None, since: datetime | None = None) -> Turn:
+    """Begins a conversation: the session and its first question. MissingValue when a text lacks a value.
+
+    A safety re-check knows how urgent it was that led to it (`led_by`), and since when its first wait counts.
+    """
+    urgency = led_by.value if led_by is not None else ""
+    session = Session(flow=flow.key, version=flow.version, language=flow.language(facts.language), started_at=now, urgency=urgency)
+    session, events = go_on(flow, session, facts, since or now)
     greeting = render(flow, flow.greeting, session, facts)
     first = next((number for number, event in enumerate(events) if isinstance(event, QuestionAsked | MessageSaid)), -1)
     greeted = [

@@ -15,6 +15,8 @@ from service.engine.steps import KINDS, MAX_FLAGS, NAME
 
 MAX_RUN_DEPTH = 3
 ALWAYS_PINNED = ("call_emergency", "out_of_hours", "out_of_hours_no_number", "not_understood", "thanks")
+SHARED_KINDS = frozenset({"subflow", "recheck"})
+"""What files in flows/shared/ are that hold steps."""
 STEP_WORDS = (*KINDS, "run")
 _RUN_WORDS = frozenset({"run", "only_if"})
 
@@ -26,6 +28,8 @@ class Library:
     subflows: Mapping[str, Any] = field(default_factory=dict)
     education: Mapping[str, Education | None] = field(default_factory=dict)
     """None for a file that has mistakes of its own."""
+    rechecks: frozenset[str] = frozenset()
+    """Keys of the safety re-checks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +72,9 @@ class Shaper:
         for name in ("key", "phrases", "education"):
             if name in values:
                 raise self.place.error((name,), f"{name}: is filled in by itself; remove it")
-        is_subflow = values.get("kind") == "subflow"
-        if is_subflow != (self.programme == "shared"):
-            raise self.place.error(("kind",), "kind: subflow and the folder flows/shared/ belong together")
+        is_shared = values.get("kind") in SHARED_KINDS
+        if is_shared != (self.programme == "shared"):
+            raise self.place.error(("kind",), "kind: subflow (or recheck) and the folder flows/shared/ belong together")
         detail_words = _detail_words(values.pop("detail_words", {}), self.place)
         if isinstance(values.get("sources"), Mapping):
             self.sources = {str(name): text for name, text in values["sources"].items()}
@@ -142,6 +146,9 @@ class Shaper:
             if not isinstance(flag, Mapping):
                 raise self.place.error(path, "write name:, when:, urgency:, reason: and source:")
             one = self._answered(f"{key}.{flag.get('name', number)}", flag, path, scope)
+            if (recheck := one.get("recheck")) and str(recheck) not in self.library.rechecks:
+                told = nearest(str(recheck), self.library.rechecks)
+                raise self.place.error((*path, "recheck"), f'there is no safety re-check "{recheck}"; {told}')
             shaped.append({**one, "when": _prefixed(one["when"], scope.prefix)} if "when" in one else one)
         return shaped
 

@@ -81,6 +81,9 @@ class RedFlag(Model):
     answer: str = ""
     """What the patient hears: the key of a text in shared/wording.yaml, or the words in each language."""
 
+    recheck: str = Field(default="", pattern=rf"^$|{FLOW_KEY}")
+    """The safety re-check that begins when the check-in is over, such as shared/glucose_again."""
+
 
 class Run(Model):
     """Steps of a subflow stand here, under this step's only_if, at most 3 subflows deep."""

@@ -26,6 +26,7 @@ from service.actions.release_leases import release_leases
 from service.actions.seal_audit import seal_audit
 from service.actions.send_communications import send_communications
 from service.actions.start_check_ins import start_check_ins
+from service.actions.start_rechecks import KIND, start_rechecks
 from service.actions.time_out_sessions import time_out_sessions
 from service.clock import Clock
 from service.db.database import Database
@@ -68,6 +69,7 @@ def handlers(around: Surroundings) -> dict[str, Handler]:
     """Kind of due work -> who does it; one handler a kind."""
     return {
         "start_check_in": lambda connection, works, now: start_check_ins(connection, around.knowledge, works, now),
+        KIND: lambda connection, works, now: start_rechecks(connection, around.knowledge, works, now),
         "page_ladder": lambda connection, works, now: climb_ladder(connection, around.knowledge, works, now),
     }
 

@@ -35,7 +35,7 @@ def judged(rule: Rule, told: Told) -> Fired | Undecided | None:
         return None
     spans = tuple(sorted({finding.span for finding in verdict.findings}))
     reason = rule.reason.format(**figures_for(verdict))
-    return Fired(rule.id, rule.version, rule.urgency, reason, rule.source, spans, rule.answer)
+    return Fired(rule.id, rule.version, rule.urgency, reason, rule.source, spans, rule.answer, rule.recheck)
 
 
 def decide(tables: Tables, findings: Sequence[Finding], facts: Facts, now: datetime, question: Question | None = None) -> Decision:

@@ -15,7 +15,7 @@ from service.triage.conditions import build_condition
 from service.triage.verdict import FIGURES
 from service.triage.written import ConditionError
 
-ROW_KEYS = frozenset({"id", "when", "urgency", "reason", "source", "answer", "only_condition", "unless_condition"})
+ROW_KEYS = frozenset({"id", "when", "urgency", "reason", "source", "answer", "recheck", "only_condition", "unless_condition"})
 ANSWERS = frozenset({"", "emergency", "crisis", "abuse", "danger", "low_glucose", "poisoning", "urgent"})
 PLACEHOLDERS = frozenset(FIGURES)
 MOST_ROWS = 500
@@ -32,7 +32,7 @@ class TablesError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One row: when it fires, how urgent that is, why in plain words, and which safety answer the patient gets."""
+    """One row: when it fires, how urgent that is, why in plain words, which safety answer the patient gets, what is asked again."""
 
     id: str
     version: str
@@ -41,6 +41,8 @@ class Rule:
     reason: str
     source: str
     answer: str = ""
+    recheck: str = ""
+    """The safety re-check that follows, "" for none; that there is such a file is checked where the files are read."""
     only_condition: frozenset[str] = frozenset()
     unless_condition: frozenset[str] = frozenset()
 
@@ -110,6 +112,7 @@ def build_rule(row: Any, *, file: str, version: str, place: int = 0) -> Rule:
         reason=row["reason"],
         source=row["source"],
         answer=answer,
+        recheck=str(row.get("recheck") or ""),
         only_condition=_names(row.get("only_condition")),
         unless_condition=_names(row.get("unless_condition")),
     )

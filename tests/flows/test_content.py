@@ -37,7 +37,7 @@ def test_every_shipped_flow_is_a_draft_until_a_clinician_of_the_site_has_signed_
 
 
 def test_a_copy_that_nobody_has_spoilt_is_read(root: Path) -> None:
-    assert list(load_content(root).flows) == ["heart_failure/daily"]
+    assert list(load_content(root).flows) == ["heart_failure/daily", "shared/glucose_again", "shared/pressure_again"]
 
 
 def test_a_flow_with_a_mistake_names_file_and_line(root: Path) -> None:

@@ -73,9 +73,9 @@ def test_every_shipped_file_fits_the_schema(path: Path) -> None:
     if path.name == "education.yaml":
         schema = education_schema()
         assert list(misfits(schema, data, schema["$defs"], path.name)) == []
-    elif path.parent.name != "shared" or data.get("kind") == "subflow":
+    elif path.parent.name != "shared" or data.get("kind") in ("subflow", "recheck"):
         definitions = flow_schema()["$defs"]
-        top = definitions["Subflow" if data.get("kind") == "subflow" else "Flow"]
+        top = definitions[{"subflow": "Subflow", "recheck": "Recheck"}.get(data.get("kind"), "Flow")]
         assert list(misfits(top, data, definitions, path.name)) == []
 
 
