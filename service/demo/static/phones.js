@@ -7,13 +7,15 @@
   const ownersOf = (ids) => [...new Set(ids.map((id) => byId(id).closest(".phone").querySelector("h2").textContent))].join(", ");
   const say = (text) => { byId("say-status").textContent = text; };
   let known = new Set(idsOf(".bubble"));
-  let waiting = "";
+  let waiting = null;
   let ringing = new Set(idsOf(".phone-ringing"));
 
   function apply(page) {
     const fresh = page.getElementById("phones");
     if (!fresh) return;
     const here = document.activeElement?.closest(".phonecall")?.closest(".phone");
+    const focused = document.activeElement?.id;
+    const live = (id) => byId(id).querySelector(".phonecall");
     const fallen = () => !document.activeElement || document.activeElement === document.body;
     // A new form token may have come with the page; what is being typed, and what was opened, stays.
     Idiomorph.morph(phones, fresh, {
@@ -21,11 +23,11 @@
         beforeAttributeUpdated: (name, node) => !(name === "value" && ["text", "words"].includes(node.name)) && !(name === "open" && node.localName === "details"),
       },
     });
-    // The button that had the focus may be gone: what is to be used next gets it, as soon as it is there.
-    if (here && fallen()) waiting = here.id;
-    else if (!fallen()) waiting = "";
-    const next = waiting && byId(waiting).querySelector(byId(waiting).querySelector(".phonecall") ? "[data-next]" : "input[name=text]");
-    if (next) { next.focus(); waiting = ""; }
+    // What had the focus may be gone while the service is asked: it, or what is to be used next, gets it back once it is there.
+    if (here && fallen()) waiting = { phone: here.id, id: focused };
+    else if (!fallen()) waiting = null;
+    const again = waiting && (byId(waiting.id) || byId(waiting.phone).querySelector(live(waiting.phone) ? "[data-next]" : "input[name=text]"));
+    if (again) { again.focus(); waiting = null; }
     const added = idsOf(".bubble").filter((id) => !known.has(id)).map(byId);
     known = new Set(idsOf(".bubble"));
     const texts = added.filter((bubble) => bubble.matches(".bubble-service:not(.call-line)")).map((bubble) => bubble.id);

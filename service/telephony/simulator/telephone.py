@@ -61,6 +61,7 @@ class SimulatorTelephone:
         if call.to in self._live:
             self._remember(handset)
             self._end(handset, "engaged", "busy")
+            self._tell(handset)
         else:
             self._take(handset)
         return _remote(handset)
@@ -72,8 +73,7 @@ class SimulatorTelephone:
 
     async def fetch_call(self, provider_id: str) -> RemoteCall | None:
         """One call, None when it is forgotten."""
-        handset = self._known.get(provider_id)
-        return _remote(handset) if handset is not None else None
+        return _remote(self._known[provider_id]) if provider_id in self._known else None
 
     @property
     def underway(self) -> int:
@@ -192,11 +192,8 @@ class SimulatorTelephone:
             self._show(handset)
             self._tell(handset, answered_by=by)
             await self._step(handset, answered_by=by)
-            if by == "machine" and not handset.over:
+            if by == "machine":
                 self._end(handset, "voicemail")
-            elif by == "machine":
-                handset.outcome = "voicemail"
-                self._show(handset)
 
     async def _answer(self, handset: Handset, line: CallLine, **form: str) -> None:
         """What this end does in answer to a prompt that listens."""
@@ -230,9 +227,9 @@ class SimulatorTelephone:
     async def _fallback(self, handset: Handset) -> str:
         if handset.placed is None:
             return ""
-        digits = handset.placed.clinic_number.lstrip("+") or "none"
+        call, digits = handset.placed, handset.placed.clinic_number.lstrip("+") or "none"
         with suppress(NotTaken):
-            return await self._line.post(f"voice/fallback/{handset.placed.language}/{handset.placed.emergency_number}/{digits}", {})
+            return await self._line.post(f"voice/fallback/{call.language}/{call.emergency_number}/{digits}", {})
         return ""
 
     def _take(self, handset: Handset) -> None:
@@ -250,8 +247,8 @@ class SimulatorTelephone:
         handset.end(outcome, word)
         if self._live.get(handset.number) is handset:
             del self._live[handset.number]
+            self._tell(handset)
         self._show(handset)
-        self._tell(handset)
 
     def _show(self, handset: Handset) -> None:
         self._phones.show(handset.number, handset.shown())
