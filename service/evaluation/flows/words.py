@@ -7,6 +7,13 @@ from typing import Any
 
 _COMPARED = {"at_least": "at least", "above": "above", "below": "below", "at_most": "at most"}
 _JOINED = {"any_of": " or ", "all_of": " and "}
+_BESIDE = frozenset(
+    {
+        *(*_COMPARED, "gain_over", "loss_over", "worse_than_baseline", "below_percent_of_best", "above_recorded", "percent_over"),
+        *("times", "within", "mean_over", "with", "with_any", "without", "limit", "if_known"),
+    }
+)
+"""What stands beside the subject of a condition. A stored version does not keep the order in which they were written."""
 
 
 def condition_words(written: Any) -> str:
@@ -24,8 +31,9 @@ def condition_words(written: Any) -> str:
         return f"no answer to {asked}" if "unanswered" in rest else f"{asked}: {condition_words(rest)}"
     if "value" in written:
         return f"{_plain(written['value'])} {_tests(written)}"
-    subject, value = next(iter(written.items()))
-    rest = {name: each for name, each in written.items() if name != subject}
+    first = next((name for name in written if name not in _BESIDE), next(iter(written)))
+    subject = "recorded" if "recorded" in written else first
+    value, rest = written[subject], {name: each for name, each in written.items() if name != subject}
     return " ".join(part for part in (_subject(str(subject), value), _tests(rest)) if part)
 
 
@@ -54,7 +62,7 @@ def _subject(subject: str, value: Any) -> str:
         case "missed_doses_in" if isinstance(value, Mapping):
             return f"{value['count']} doses missed within {value['within']}"
         case "day" if isinstance(value, Mapping):
-            return "day " + " and ".join(f"{_COMPARED[name]} {amount}" for name, amount in value.items())
+            return "day " + " and ".join(f"{word} {value[name]}" for name, word in _COMPARED.items() if name in value)
         case "gone_silent":
             return f"{value} check-ins without an answer before"
         case "total":
