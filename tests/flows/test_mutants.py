@@ -52,6 +52,7 @@ def test_thresholds_move_by_one_step_in_both_directions() -> None:
     assert "weight.gained_in_a_day: weight gain_over.amount 2 lb instead of 3 lb" in heart
     assert "weight.gained_in_a_day: weight gain_over.amount 4 lb instead of 3 lb" in heart
     assert "weight.gained_in_a_week: weight gain_over.within 8 d instead of 7 d" in heart
+    assert "weight.gained_in_a_day: weight limit weight_gain_24h taken out" in heart
     assert "weight: confirm change_over 11 instead of 10 lb" in heart
 
 
@@ -85,11 +86,18 @@ def test_the_condition_of_a_run_is_one_number_for_all_its_steps() -> None:
         ({"recorded": "pain", "at_least": 7, "within": "2 d"}, [6, 8, "1 d", "3 d"]),
         ({"cel": "day / 7 < 2"}, ["day / 6 < 2", "day / 8 < 2", "day / 7 < 1", "day / 7 < 3"]),
         ({"symptom": "cough", "times": 2, "within": "48 h"}, [3, "24 h", "72 h"]),
+        ({"value": "spo2", "below": "88 %", "limit": "spo2_low"}, ["87 %", "89 %", None]),
         ({"symptom": "phq_9"}, []),
     ],
 )
 def test_every_number_of_a_condition_is_moved(condition: dict[str, Any], news: list[Any]) -> None:
     assert [move.new for move in moves(condition)] == news
+
+
+def test_a_limit_taken_out_is_gone() -> None:
+    [mutant] = (mutant for mutant in mutants(MODEL) if mutant.what == "weight.gained_in_a_day: weight limit weight_gain_24h taken out")
+    [flag] = (flag for flag in mutant.flow.question("weight").red_flags if flag.name == "gained_in_a_day")
+    assert flag.when == {"value": "weight", "gain_over": {"amount": "3 lb", "within": "24 h"}}
 
 
 def test_only_changes_that_no_reading_can_tell_apart_are_left_out() -> None:

@@ -1,4 +1,5 @@
-"""The numbers of a condition, each one step of what patients report lower and higher, and which of these moves nobody could notice."""
+"""The numbers of a condition, each one step of what patients report lower and higher, its personal limits taken out, and which of
+these moves nobody could notice."""
 
 from __future__ import annotations
 
@@ -32,7 +33,7 @@ _HIGHEST_OF_AN_ITEM = 3
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """One number of a condition moved: its place, the number as it stands and as it would be."""
+    """One number of a condition moved, or a personal limit taken out: its place, what stands there and what would (None: nothing)."""
 
     path: Path
     old: Any
@@ -47,11 +48,15 @@ class Move:
         """What is moved, for people: weight gain_over.amount 2 lb instead of 3 lb."""
         subject = str(self.leaf.get("value") or "")
         names = [str(part) for part in self.path if isinstance(part, str) and part not in ("any_of", "all_of", "none_of")]
-        return f"{subject} {'.'.join(names)} {self.new} instead of {self.old}".strip()
+        changed = f"{self.old} taken out" if self.new is None else f"{self.new} instead of {self.old}"
+        return f"{subject} {'.'.join(names)} {changed}".strip()
 
 
 def moves(condition: Any, step: str = "", path: Path = ()) -> Iterator[Move]:
-    """Every number of a written condition, one step down and one up. `step` is the one whose answer it is judged on."""
+    """Every number of a written condition, one step down and one up, and every personal limit taken out.
+
+    `step` is the one whose answer it is judged on.
+    """
     if isinstance(condition, list):
         for number, part in enumerate(condition):
             yield from moves(part, step, (*path, number))
@@ -86,6 +91,8 @@ def _news(leaf: Mapping[str, Any], name: str, value: Any) -> Iterator[Any]:
         yield from _counts_beside(name, value)
     elif name in _PERIODS:
         yield from _days_beside(value)
+    elif name == "limit":
+        yield None
     elif name == "cel":
         for match in _WHOLE.finditer(str(value)):
             for new in (int(match[0]) - 1, int(match[0]) + 1):

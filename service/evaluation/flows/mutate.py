@@ -77,8 +77,8 @@ class Remembering(Ears):
 
 
 def mutants(flow: Flow) -> Iterator[Mutant]:
-    """Every number of every red flag, branch and `quicken`, and of every `confirm`, moved by one step up and down; every red flag and
-    hand_over removed."""
+    """Every number of every red flag, branch and `quicken`, and of every `confirm`, moved by one step up and down; every personal limit
+    taken out; every red flag and hand_over removed."""
     data = flow.to_json()
     for number, step in enumerate(data["steps"]):
         yield from _of_flags(flow, data, number, step)
@@ -193,4 +193,7 @@ def _flow(data: Mapping[str, Any], steps: Sequence[Mapping[str, Any]]) -> Flow:
 def _put(condition: Any, path: Path, value: Any) -> None:
     for part in path[:-1]:
         condition = condition[part]
-    condition[path[-1]] = value
+    if value is None:
+        del condition[path[-1]]
+    else:
+        condition[path[-1]] = value
