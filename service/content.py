@@ -20,7 +20,6 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from service.domain.script import Script, build_script
 from service.domain.wording import Wording, WordingError, build_wording
@@ -33,6 +32,7 @@ from service.engine.reference import education_schema, flow_schema
 from service.evaluation.flows.texts import ReadingLevel
 from service.replies import Lexicon, LexiconError, build_lexicon
 from service.triage import Tables, TablesError, build_tables, symptoms_named
+from service.yaml_values import YamlError, read_yaml
 
 PACKAGE = Path(__file__).parent
 WORDING = Path("flows") / "shared" / "wording.yaml"
@@ -69,32 +69,27 @@ def content_root() -> Path:
     raise ContentError("flows", "", "no content found: install the wheel anew, or run from a checkout that has flows/")
 
 
-def load_yaml(path: Path, *, lines: bool = False) -> Any:
-    """One YAML 1.2 file as plain Python values; with `lines` its mappings and lists know where they stand (`.lc`).
+def load_yaml(path: Path) -> Any:
+    """One YAML 1.2 file as plain values that know their lines (see `read_yaml`).
 
     Raises ContentError naming the file and the line.
     """
     try:
         if path.stat().st_size > MOST_BYTES_A_FILE:
             raise ContentError(path.name, "", f"longer than {MOST_BYTES_A_FILE} bytes; split it")
-        yaml = YAML(typ="rt" if lines else "safe", pure=True)
-        return yaml.load(path.read_text(encoding="utf-8"))
-    except MarkedYAMLError as error:
-        mark = error.problem_mark
-        where = f"line {mark.line + 1}" if mark is not None else ""
-        raise ContentError(path.name, where, f"not readable as YAML: {error.problem or error.context}") from error
+        return read_yaml(path.read_text(encoding="utf-8"))
+    except YamlError as error:
+        raise ContentError(path.name, f"line {error.line}" if error.line else "", f"not readable as YAML: {error}") from error
     except (OSError, UnicodeDecodeError) as error:
         raise ContentError(path.name, "", f"cannot be read ({type(error).__name__})") from error
-    except (YAMLError, ValueError, RecursionError) as error:  # a sign that YAML has not, a date that no calendar has
-        raise ContentError(path.name, "", f"not readable as YAML: {' '.join(str(error).split())[:200]}") from error
 
 
 def parse_yaml(text: str, where: str) -> Any:
     """Plain values of YAML that somebody typed. ContentError names `where` it was typed."""
     try:
-        return YAML(typ="safe", pure=True).load(text)
-    except (YAMLError, ValueError, RecursionError) as error:
-        raise ContentError(where, "", f"not readable as YAML: {' '.join(str(error).split())[:200]}") from error
+        return read_yaml(text)
+    except YamlError as error:
+        raise ContentError(where, "", f"not readable as YAML: {error}") from error
 
 
 def as_yaml(value: Any) -> str:
@@ -238,7 +233,7 @@ def _parsed(paths: Iterable[Path], errors: list[ContentError]) -> Iterator[tuple
     for path in paths:
         key = f"{path.parent.name}/{path.stem}"
         try:
-            yield key, load_yaml(path, lines=True)
+            yield key, load_yaml(path)
         except ContentError as error:
             errors.append(ContentError(f"{key}.yaml", error.where, error.what))
 
@@ -310,7 +305,7 @@ def load_cases(key: str, root: Path | None = None) -> tuple[Case, ...]:
     if not path.exists():
         return ()
     try:
-        return read_cases(load_yaml(path, lines=True), f"{key}{CASES}")
+        return read_cases(load_yaml(path), f"{key}{CASES}")
     except FlowError as error:
         raise ContentError(error.file, error.where, error.what) from error
 
@@ -332,7 +327,7 @@ def load_reading_level(root: Path | None = None) -> ReadingLevel:
 def located(key: str, problems: Iterable[tuple[FlowPath, str]], root: Path | None = None) -> list[ContentError]:
     """Problems of a flow as errors that name file and line; those of a subflow's step stand where it is run."""
     folder = (root if root is not None else content_root()) / "flows"
-    data = load_yaml(folder / f"{key}.yaml", lines=True)
+    data = load_yaml(folder / f"{key}.yaml")
     place = Place(data, f"{key}.yaml")
     found = []
     for path, what in problems:

@@ -41,7 +41,7 @@ _Written = TypeVar("_Written", Flow, Subflow, Recheck)
 
 
 def parse_flow(data: Any, file: str, wording: Wording, library: Library | None = None) -> Flow:
-    """The check-in in parsed YAML (plain values, or ruamel's with line numbers). `file` is its path under flows/.
+    """The check-in in parsed YAML (plain values, best with their lines). `file` is its path under flows/.
 
     The shared texts, subflows and education messages it uses are copied in, so that its version is complete. Raises
     FlowError at the first mistake; where several can be told at once, the others are in its `others`.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 Path = tuple[str | int, ...]
@@ -22,7 +21,7 @@ class FlowError(Exception):
 
 
 class Place:
-    """A parsed file that knows its lines (ruamel's), or plain values."""
+    """A parsed file whose mappings and lists know their `lines`, or plain values."""
 
     def __init__(self, data: Any, file: str) -> None:
         self.data, self.file = data, file
@@ -31,10 +30,10 @@ class Place:
         """The error at this path, or at the nearest place above it that exists."""
         line, node = 0, self.data
         for part in path:
-            marks = getattr(node, "lc", None)
+            lines = getattr(node, "lines", None)
             try:
-                if marks is not None:
-                    line = (marks.key(part) if isinstance(node, Mapping) else marks.item(part))[0] + 1
+                if lines is not None:
+                    line = lines[part]
                 node = node[part]
             except (KeyError, IndexError, TypeError):
                 break

@@ -18,9 +18,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache
 from itertools import count
+from operator import attrgetter
 
 from service.replies import patterns
 from service.replies.patterns import Pattern
@@ -48,6 +49,9 @@ _COMMON = frozenset(
 )
 
 
+_WORD = re.compile(r"[^ ()\[\]{}|]+")
+
+
 class PhraseError(ValueError):
     """A phrase is not written in the phrase language; the message says what to write instead."""
 
@@ -58,19 +62,20 @@ class Anchor:
 
     words: frozenset[str] = frozenset()
     beginnings: frozenset[str] = frozenset()
+    cost: float = field(init=False, repr=False, compare=False)
+    """How little this anchor tells apart: common words make bad anchors; infinite when anything will do."""
+
+    def __post_init__(self) -> None:
+        """Anchors are compared far more often than made."""
+        few = 1000 * len(self.words & _COMMON) + len(self.words) + len(self.beginnings)
+        object.__setattr__(self, "cost", float(few) if few else float("inf"))
 
     def __or__(self, other: Anchor) -> Anchor:
         return Anchor(self.words | other.words, self.beginnings | other.beginnings)
 
-    @property
-    def cost(self) -> float:
-        """How little this anchor tells apart: common words make bad anchors; infinite when anything will do."""
-        if not (self.words or self.beginnings):
-            return float("inf")
-        return 1000 * len(self.words & _COMMON) + len(self.words) + len(self.beginnings)
-
 
 NOTHING = Anchor()
+_COST = attrgetter("cost")
 _KEYS = count()
 """One key a group, over all languages: their phrases are tried on the same words."""
 
@@ -103,7 +108,7 @@ class _Part:
     @property
     def best(self) -> Anchor:
         """The anchor that tells most apart."""
-        return min(self.anchors, key=lambda anchor: anchor.cost, default=NOTHING)
+        return min(self.anchors, key=_COST, default=NOTHING)
 
 
 def _starts(parts: list[_Part]) -> Anchor | None:
@@ -190,7 +195,7 @@ class _Parser:
         empty = any(all(part.empty for part in choice) for choice in choices)
         anchors = tuple(anchor for part in choices[0] for anchor in part.anchors)
         if len(choices) > 1:
-            best = [min((part.best for part in choice), key=lambda anchor: anchor.cost) for choice in choices]
+            best = [min((part.best for part in choice), key=_COST) for choice in choices]
             whole = Anchor(
                 frozenset[str]().union(*(anchor.words for anchor in best)), frozenset[str]().union(*(anchor.beginnings for anchor in best))
             )
@@ -210,12 +215,11 @@ class _Parser:
         return part
 
     def word(self) -> _Part:
-        start = self.at
-        while self.at < len(self.text) and self.text[self.at] not in " ()[]{}|":
-            self.at += 1
-        word = self.text[start : self.at]
-        if not word:
-            raise PhraseError(f'"{self.text[start]}" stands alone')
+        match = _WORD.match(self.text, self.at)
+        if match is None:
+            raise PhraseError(f'"{self.text[self.at]}" stands alone')
+        word = match[0]
+        self.at += len(word)
         part = _word(word)
         if part.word and not word.endswith("*"):
             self.vocabulary.add(word)
@@ -330,5 +334,5 @@ def compile_phrase(text: str, groups: Groups) -> Phrase:
         raise PhraseError(f'"{parser.text[parser.at]}" without its opening bracket')
     if not whole.anchors:
         raise PhraseError("needs at least one word that must occur")
-    anchors = tuple(sorted(whole.anchors, key=lambda anchor: anchor.cost))
+    anchors = tuple(sorted(whole.anchors, key=_COST))
     return Phrase(whole.pattern, anchors, whole.starts, frozenset(parser.vocabulary))

@@ -32,7 +32,7 @@ def test_a_played_check_in_is_kept_as_a_case_that_comes_out(
     assert "noted    medication: missed" in told
     assert told.count("  ?        ") == 2
     assert "never read" not in told
-    (case,) = read_cases(load_yaml(out, lines=True), out.name)
+    (case,) = read_cases(load_yaml(out), out.name)
     assert case.given == {"high_risk": True, "language": "es"}
     assert [next(iter(turn)) for turn in case.talk] == ["patient", "silence"]
     assert case.talk[0]["flags"]

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-
 from service.content import load_wording
 from service.engine import Flow, Library, parse_education, parse_flow
+from service.yaml_values import read_yaml
 
 HERE = Path(__file__).parent
 WORDING = load_wording()
@@ -50,7 +48,7 @@ messages:
 
 
 def loaded(text: str) -> Any:
-    return YAML(typ="rt", pure=True).load(StringIO(text))
+    return read_yaml(text)
 
 
 def library(subflow: str = REASON, education: str = EDUCATION) -> Library:

@@ -14,7 +14,7 @@ MAY_IMPORT = {
     "api": EDGES,
     "jobs": EDGES,
     "actions": {"engine", "triage", "replies", "telephony.port", "db", "domain", "clock"},
-    "content": {"evaluation", "engine", "triage", "replies", "domain"},
+    "content": {"evaluation", "engine", "triage", "replies", "domain", "yaml_values"},
     "evaluation": {"engine", "triage", "replies", "domain"},
     "db": {"domain"},
     "telephony": {"domain"},
@@ -24,6 +24,7 @@ MAY_IMPORT = {
     "settings": {"db", "domain"},
     "logs": set[str](),
     "clock": set[str](),
+    "yaml_values": set[str](),
     "domain": set[str](),
 }
 MAY_IMPORT_ALL = {"app", "__main__", "__init__", "commands", "demo"}
@@ -37,6 +38,7 @@ BELONGS_TO = {
     "asyncpg": ["db"],
     "aiosqlite": ["db"],
     "ruamel": ["content.py"],
+    "yaml": ["yaml_values.py"],
     "cel": ["triage/expression.py"],
     "pyphen": ["evaluation/flows"],
     "phonenumbers": ["domain"],

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import copy
-from pathlib import Path
 from typing import Any
 
 import pytest
-from ruamel.yaml import YAML
 
+from service.content import WORDING as WORDING_FILE
+from service.content import content_root, load_yaml
 from service.domain.facts import Facts, PersonalLimit
 from service.domain.segments import count_segments
 from service.domain.texts import MissingValue, fill, literal_promise, placeholders
 from service.domain.urgency import Urgency
 from service.domain.wording import LANGUAGES, REQUIRED, Wording, WordingError, build_wording
 
-DATA: dict[str, Any] = YAML(typ="safe", pure=True).load(
-    (Path(__file__).parents[3] / "flows" / "shared" / "wording.yaml").read_text("utf-8")
-)
+DATA: dict[str, Any] = load_yaml(content_root() / WORDING_FILE)
 WORDING = build_wording(DATA)
 ANA = Facts(
     first_name="Ana",
