@@ -30,6 +30,8 @@ class Chosen:
     ids: tuple[UUID, ...]
     there_are: int
     staff_id: UUID | None = None
+    counts_only: bool = False
+    """True when whoever asks sees no patients: counts may be shown, no check-in by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +47,18 @@ async def choose_past_check_ins(
 ) -> Chosen:
     """The newest `limit` check-ins of the flow that began in the period and are over.
 
-    `staff`: only patients of their teams; whoever sees no patients gets none. None: everybody's, for whoever runs the service.
+    `staff`: those of their teams' patients; of everybody's, for counts only, where they see no patients (who approves flows). None:
+    everybody's, for whoever runs the service. Raises Refused for a limit out of range.
     """
     if not 1 <= limit <= MOST:
         raise Refused(f"Between 1 and {MOST:,} check-ins can be gone through at once.")
-    teams = None if staff is None else staff.team_ids if staff.may(Permission.WORK_QUEUE) else ()
+    counts_only = staff is not None and not staff.may(Permission.WORK_QUEUE)
+    teams = staff.team_ids if staff is not None and not counts_only else None
     programme, _, flow = key.partition("/")
     place = (organization_id, programme, flow)
     async with database.reading() as connection:
         ids, there_are = await flow_history.choose(connection, place, since=since, until=until, limit=limit, team_ids=teams)
-    return Chosen(organization_id, key, tuple(ids), there_are, staff.id if staff else None)
+    return Chosen(organization_id, key, tuple(ids), there_are, staff.id if staff else None, counts_only)
 
 
 async def read_past_check_ins(database: Database, chosen: Chosen, now: datetime, *, batch: int = BATCH) -> AsyncIterator[Batch]:

@@ -8,7 +8,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from service.domain.staff import Permission
-from service.web import flow_pages, item_pages, live, queue_pages, reply_pages, sign_in_pages
+from service.web import flow_history_pages, flow_pages, item_pages, live, queue_pages, reply_pages, sign_in_pages
 from service.web.keys import STATIC
 
 ID = "{id:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}}"
@@ -54,6 +54,7 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/replies", reply_pages.explain, Permission.SIGNED_IN),
     Route("GET", "/flows", flow_pages.show_flows, Permission.SIGNED_IN),
     Route("GET", f"/flows/{FLOW}", flow_pages.show_flow, Permission.SIGNED_IN),
+    Route("GET", f"/flows/{FLOW}/history", flow_history_pages.show_history, Permission.SIGNED_IN),
     Route("POST", f"/flows/{FLOW}/publish", flow_pages.publish, Permission.PUBLISH_FLOWS),
     Route("POST", f"/flows/{FLOW}/approve", flow_pages.approve, Permission.APPROVE_FLOWS),
     Route("POST", f"/flows/{FLOW}/withdraw", flow_pages.withdraw, Permission.APPROVE_FLOWS),
