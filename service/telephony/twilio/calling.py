@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
-from twilio.base.exceptions import TwilioRestException, TwilioServiceException
 from twilio.rest import Client
 from twilio.rest.api.v2010.account.call import CallInstance
 
 from service.telephony.port import OutgoingCall, PermanentFailure, RemoteCall, UnknownOutcome
 from service.telephony.twilio.client import CALLBACK_OVERRIDES
-from service.telephony.twilio.failures import creating, reading
+from service.telephony.twilio.failures import creating, fetched, reading
 from service.telephony.twilio.statuses import our_call
 from service.telephony.twilio.transport import TIMEOUT_SECONDS, Transport
 
@@ -92,13 +91,8 @@ class TwilioTelephone:
 
     async def fetch_call(self, provider_id: str) -> RemoteCall | None:
         """One call as Twilio knows it now, None when it does not. TransientFailure or PermanentFailure."""
-        with reading():
-            try:
-                return _remote(await self._client.calls(provider_id).fetch_async())
-            except (TwilioRestException, TwilioServiceException) as error:
-                if error.status == 404:
-                    return None
-                raise
+        call = await fetched(self._client.calls(provider_id).fetch_async())
+        return None if call is None else _remote(call)
 
     async def close(self) -> None:
         """Frees the connections."""

@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
-from twilio.base.exceptions import TwilioRestException, TwilioServiceException
 from twilio.rest import Client
 from twilio.rest.api.v2010.account.message import MessageInstance
 
 from service.domain.communication import Status
 from service.telephony.port import Accepted, OutgoingText, RemoteText, UnknownOutcome
 from service.telephony.twilio import codes
-from service.telephony.twilio.failures import creating, reading
+from service.telephony.twilio.failures import creating, fetched, reading
 from service.telephony.twilio.statuses import REFUSED, ours
 from service.telephony.twilio.transport import TIMEOUT_SECONDS, USABLE_CONNECTIONS, Transport
 
@@ -105,13 +104,8 @@ class TwilioProvider:
 
     async def fetch_text(self, provider_id: str) -> RemoteText | None:
         """One text as Twilio knows it now, None when it does not; raises TransientFailure or PermanentFailure."""
-        with reading():
-            try:
-                return _remote(await self._client.messages(provider_id).fetch_async())
-            except (TwilioRestException, TwilioServiceException) as error:
-                if error.status == 404:
-                    return None
-                raise
+        message = await fetched(self._client.messages(provider_id).fetch_async())
+        return None if message is None else _remote(message)
 
     async def close(self) -> None:
         """Frees the connections."""

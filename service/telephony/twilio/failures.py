@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 import aiohttp
 from twilio.base.exceptions import TwilioException, TwilioRestException, TwilioServiceException
@@ -11,6 +12,8 @@ from twilio.base.exceptions import TwilioException, TwilioRestException, TwilioS
 from service.telephony.port import PermanentFailure, ProviderError, TransientFailure, UnknownOutcome
 from service.telephony.twilio import codes
 from service.telephony.twilio.transport import AnswerTooLarge, NotConnected, TooManyRequests
+
+_Found = TypeVar("_Found")
 
 _MISREAD = (ValueError, TypeError, AttributeError, KeyError, AnswerTooLarge)
 """What the library raises over an answer that is not as it should be."""
@@ -44,6 +47,17 @@ def reading() -> Iterator[None]:
         raise _unread(error) from None
     except _MISREAD:
         raise TransientFailure("unreadable_answer", "the provider's answer was not understood") from None
+
+
+async def fetched(request: Awaitable[_Found]) -> _Found | None:
+    """What was asked for by its id, None when Twilio knows no such thing; raises as `reading` does."""
+    with reading():
+        try:
+            return await request
+        except (TwilioRestException, TwilioServiceException) as error:
+            if error.status == 404:
+                return None
+            raise
 
 
 def _unread(error: Exception) -> ProviderError:
