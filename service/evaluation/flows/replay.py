@@ -167,8 +167,12 @@ def _hear_late(talk: _Talk, each: Placed) -> None:
 
 
 def _judge(talk: _Talk, each: Placed, question: Question | None) -> ReplyRead:
-    """The reply as it is read in the light of this question; what the rules for every patient raise is kept."""
-    findings, missing = talk.hearing.heard(talk.past, each.reply, question)
+    """The reply as it is read in the light of this question; what the rules for every patient raise is kept.
+
+    What was heard beside the check-in is taken as it was read then: in the light of what, nobody knows.
+    """
+    read = talk.hearing.heard if each.step else talk.hearing.heard_then
+    findings, missing = read(talk.past, each.reply, question)
     decision = talk.hearing.judged(talk.past, findings, each.reply.at, question)
     for fired in decision.fired:
         talk.keep(fired)

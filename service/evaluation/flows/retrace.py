@@ -5,7 +5,7 @@ What was read then decides here (not what would be read today), so that the way 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -24,6 +24,8 @@ from service.triage import decide
 
 MOST_TIME_OUTS = 20
 """Waits that end one after the other without a reply; a question has two."""
+MOST_BESIDE = 20
+"""Replies of which is tried whether one was heard beside the check-in."""
 MOST_KEPT = 20_000
 """Readings kept for the next time that the same words answer the same question."""
 
@@ -34,7 +36,7 @@ class Placed:
 
     reply: PastReply
     step: str = ""
-    """"" when no question was open."""
+    """"" when no question was open, or when it was heard beside the check-in."""
     question: Question | None = None
     late: bool = False
     """True when the check-in had been given up by then."""
@@ -98,12 +100,27 @@ class Hearing:
 
 
 def retrace(flow: Flow, past: PastCheckIn, hearing: Hearing) -> Trace:
-    """The way of this check-in on `flow`, the version that it ran on. Its silences come at the end of the wait, not a poll later."""
+    """The way of this check-in on `flow`, the version that it ran on. Its silences come at the end of the wait, not a poll later.
+
+    Where it does not lead to the end that was kept, one reply may have been heard beside the check-in (a value corrected on the
+    telephone): then it leads there without it.
+    """
+    trace = _retrace(flow, past, hearing)
+    if trace.exact or not past.state:
+        return trace
+    others = (_retrace(flow, past, hearing, beside=reply) for reply in past.replies[:MOST_BESIDE] if reply.in_session)
+    return next((other for other in others if other.exact), trace)
+
+
+def _retrace(flow: Flow, past: PastCheckIn, hearing: Hearing, beside: PastReply | None = None) -> Trace:
     session, events = start(flow, hearing.facts(past, past.started_at), past.started_at)
     asked: dict[str, datetime] = {}
     _note(asked, events, past.started_at)
     placed: list[Placed] = []
     for reply in past.replies:
+        if reply is beside:
+            placed.append(Placed(reply))
+            continue
         session, grace = _waited(flow, session, past, hearing, asked, reply.at, may_end=not reply.in_session and past.silent)
         late = session.status is Status.ENDED
         question = late_question(flow, session, reply.at) if late else question_of(flow, session)
@@ -152,7 +169,7 @@ def _note(asked: dict[str, datetime], events: Iterable[Event], at: datetime) -> 
             asked.setdefault(event.step, at)
 
 
-def _as_kept(session: Session, past: PastCheckIn, placed: Iterable[Placed]) -> bool:
+def _as_kept(session: Session, past: PastCheckIn, placed: Sequence[Placed]) -> bool:
     """Whether the session at the end is the one that was kept; where none was, whether every reply met an open question."""
     if not past.state:
         return all(each.step for each in placed)
@@ -160,4 +177,5 @@ def _as_kept(session: Session, past: PastCheckIn, placed: Iterable[Placed]) -> b
         kept = Session.from_json(past.state)
     except (KeyError, ValueError, TypeError):
         return False
-    return all(set(getattr(session, what)) == set(getattr(kept, what)) for what in ("done", "given_up", "fired"))
+    heard = sum(1 for each in placed if each.step)
+    return heard <= kept.turns and all(set(getattr(session, what)) == set(getattr(kept, what)) for what in ("done", "given_up", "fired"))
