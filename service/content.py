@@ -20,6 +20,7 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from service.domain.script import Script, build_script
 from service.domain.wording import Wording, WordingError, build_wording
@@ -90,6 +91,14 @@ def parse_yaml(text: str, where: str) -> Any:
         return read_yaml(text)
     except YamlError as error:
         raise ContentError(where, "", f"not readable as YAML: {error}") from error
+
+
+def compose_yaml(text: str, where: str) -> Any:
+    """The document's nodes (ruamel's), which know where in the text they begin and end. ContentError names `where` it was read."""
+    try:
+        return YAML(typ="safe", pure=True).compose(text)
+    except (YAMLError, ValueError, RecursionError) as error:
+        raise ContentError(where, "", f"not readable as YAML: {' '.join(str(error).split())[:200]}") from error
 
 
 def as_yaml(value: Any) -> str:

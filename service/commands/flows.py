@@ -8,6 +8,7 @@ from typing import Any
 from service.commands import diff_flows, graph_flow, mutate_flows, run_flow
 from service.commands.check_flows import check_flows
 from service.commands.flows_versions import add_version_parsers
+from service.commands.translate_flows import add_parser as add_translate_parser
 from service.content import REFERENCE, content_root, write_flow_schemas
 from service.engine.reference import reference
 
@@ -31,6 +32,7 @@ def add_parsers(commands: Any) -> None:
     mutate_flows.add_parser(inner)
     run_flow.add_parser(inner)
     graph_flow.add_parser(inner)
+    add_translate_parser(inner)
     diff_flows.add_parser(inner)
     schema = inner.add_parser(
         "schema",

@@ -11,7 +11,7 @@ from service.actions.knowledge import Knowledge
 from service.actions.move_sessions import MOST_AT_ONCE, Outcome, move_sessions
 from service.actions.publish_flow import FlowState, approve_flow, flow_states, publish_flow, withdraw_approval
 from service.commands.surroundings import CLOCK, UserError, add_organization_option, opened, organization, settings
-from service.content import load_cases, load_content, load_flows, load_lexicon, load_tables, load_wording
+from service.content import load_cases, load_content, load_flows, load_lexicon, load_tables, load_wording, read_flows
 from service.db.database import Database
 from service.db.staff import member_named
 from service.domain.staff import Staff
@@ -116,8 +116,13 @@ def _standing(state: FlowState) -> str:
 
 
 async def publish_flows(arguments: argparse.Namespace) -> None:
-    """Publishes the named flows, or all."""
-    files = load_flows()
+    """Publishes the named flows, or all; none while a file has a mistake, such as a text that a language lacks. All are printed."""
+    read = read_flows()
+    for error in read.errors:
+        print(error)
+    if read.errors:
+        raise UserError(f"{len(read.errors)} mistake{'s' if len(read.errors) != 1 else ''} in the flow files: nothing was published")
+    files = read.flows
     chosen = [_flow(key, files) for key in arguments.flow] or list(files.values())
     async with opened(settings()) as database:
         owner = await organization(database, arguments.organization)

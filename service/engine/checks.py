@@ -38,7 +38,10 @@ def head_problems(flow: Written, detail_words: DetailWords, wording: Wording) ->
         yield ("approved_on",), "an approver needs the date, approved_on: 2026-11-30"
     for language in flow.languages:
         if language not in LANGUAGES:
-            yield ("languages",), f'the shared wording has no "{language}"; write en or es'
+            yield (
+                ("languages",),
+                f'the shared texts and the reader of replies have no "{language}"; until they do, write it under translating:',
+            )
     if len(set(flow.languages)) < len(flow.languages):
         yield ("languages",), "a language stands there twice; write each once"
     if not isinstance(flow, Flow):

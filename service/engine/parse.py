@@ -8,9 +8,10 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from service.domain.wording import Wording
+from service.domain.wording import LANGUAGES, Wording
 from service.engine.checks import Problem, education_problems, head_problems, step_problems
 from service.engine.flow import Education, Flow, Lesson, Quicken, Recheck, Silence, Subflow, Written
+from service.engine.languages import offered, translating_problem
 from service.engine.lengths import length_problems
 from service.engine.place import Path, Place
 from service.engine.references import reference_problems
@@ -64,7 +65,9 @@ def parse_education(data: Any, file: str, wording: Wording) -> Education:
     place = Place(data, file)
     if not isinstance(data, Mapping):
         raise place.error((), "write title:, owner:, sources: and messages:")
-    values = {str(name): value for name, value in data.items()}
+    if problem := translating_problem({"languages": LANGUAGES, **data}):
+        raise place.error(("translating",), problem)
+    values = {str(name): value for name, value in offered(data).items() if name != "translating"}
     messages = values.get("messages")
     if isinstance(messages, Mapping):
         values["messages"] = {topic: [_lesson(each) for each in entries or ()] for topic, entries in messages.items()}
@@ -168,6 +171,6 @@ def _known(loc: tuple[str | int, ...], top: type[BaseModel]) -> list[str]:
     model = top
     for part in loc[:-1]:
         model = KINDS.get(str(part), model) if loc[0] == "steps" and model is top else _MODELS.get(str(part), model)
-    own = {"detail_words", "kind"} if model is top and top is not Education else set()
+    own = ({"translating"} if top is Education else {"detail_words", "kind", "translating"}) if model is top else set()
     known = {field.alias or name for name, field in model.model_fields.items()} - _FILLED_IN | own
     return [re.sub(r"^text$", "en", word) for word in known]

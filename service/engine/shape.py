@@ -10,6 +10,7 @@ from typing import Any
 
 from service.domain.wording import Wording
 from service.engine.flow import MAX_STEPS, Education
+from service.engine.languages import offered, translating_problem
 from service.engine.place import Path, Place
 from service.engine.steps import KINDS, MAX_FLAGS, NAME
 
@@ -58,7 +59,7 @@ class Shaper:
 
     def __init__(self, data: Mapping[str, Any], place: Place, wording: Wording, library: Library) -> None:
         self.place, self.wording, self.library = place, wording, library
-        self.data = data
+        self.data = offered(data)
         self.steps: list[dict[str, Any]] = []
         self.origins: list[tuple[str, Path]] = []
         self.phrases: dict[str, dict[str, str]] = {key: dict(wording.texts[key]) for key in ALWAYS_PINNED}
@@ -68,7 +69,9 @@ class Shaper:
 
     def shaped(self) -> Shaped:
         """The whole file."""
-        values = {str(name): value for name, value in self.data.items()}
+        if problem := translating_problem(self.data):
+            raise self.place.error(("translating",), problem)
+        values = {str(name): value for name, value in self.data.items() if name != "translating"}
         for name in ("key", "phrases", "education"):
             if name in values:
                 raise self.place.error((name,), f"{name}: is filled in by itself; remove it")
@@ -115,6 +118,8 @@ class Shaper:
         subflow = self.library.subflows.get(key)
         if subflow is None:
             raise self.place.error((*at, "run"), f'there is no subflow "{key}"; {nearest(key, self.library.subflows)}')
+        languages = self.data.get("languages")
+        subflow = offered(subflow, languages if isinstance(languages, list) else ())
         if scope.depth >= MAX_RUN_DEPTH:
             raise self.place.error((*at, "run"), f"subflows run each other at most {MAX_RUN_DEPTH} deep; put these steps in one file")
         prefix = f"{scope.prefix}{name}."

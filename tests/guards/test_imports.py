@@ -41,6 +41,7 @@ BELONGS_TO = {
     "yaml": ["yaml_values.py"],
     "cel": ["triage/expression.py"],
     "pyphen": ["evaluation/flows"],
+    "polib": ["evaluation/flows"],
     "phonenumbers": ["domain"],
     "whenever": ["domain/schedule.py"],
     "dateutil": ["domain/schedule.py"],

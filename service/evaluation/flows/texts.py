@@ -19,6 +19,12 @@ _OFFERS_OPT_OUT = re.compile(
 )
 
 
+def offers_opt_out(text: str) -> str:
+    """The words by which a text offers an answer that ends all messages, "" for none."""
+    match = _OFFERS_OPT_OUT.search(text)
+    return match[0] if match else ""
+
+
 @dataclass(frozen=True, slots=True)
 class Placed:
     """A text in one language and form, and where it stands; `path` without the language is what other languages share."""
@@ -83,8 +89,8 @@ def text_problems(flow: Flow, level: ReadingLevel) -> Iterator[tuple[Path, str]]
     """Texts that are too hard to read and are no listed exception, and texts that offer a word which ends all messages."""
     read: dict[str, list[str]] = {}
     for placed in texts(flow):
-        if match := _OFFERS_OPT_OUT.search(placed.text):
-            yield (*placed.path, placed.language), f'"{match[0]}" ends all messages; offer another word'
+        if offer := offers_opt_out(placed.text):
+            yield (*placed.path, placed.language), f'"{offer}" ends all messages; offer another word'
         if level.excepts(flow.key, placed.name):
             continue
         read.setdefault(placed.language, []).append(placed.text)
