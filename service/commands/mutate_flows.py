@@ -23,8 +23,8 @@ def add_parser(inner: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
     parser = inner.add_parser(
         "mutate",
         help="move every threshold and remove every red flag: does a case notice?",
-        description="Changes one threshold by one step of what patients report, takes out one personal limit, or removes one red flag "
-        "or hand-over, and plays the cases; prints what no case has noticed, and with --excluded what nobody could notice. "
+        description="Changes one threshold by one step of what patients report, takes out one personal limit or branch, or removes one "
+        "red flag or hand-over, and plays the cases; prints what no case has noticed, and with --excluded what nobody could notice. "
         f"Exit code 1 when a flow stays below {BAR:.0%}, or when a case does not hold for the flow as it is.",
     )
     parser.add_argument("flow", nargs="*", metavar="FLOW", help="such as heart_failure/daily")

@@ -94,6 +94,16 @@ def test_every_number_of_a_condition_is_moved(condition: dict[str, Any], news: l
     assert [move.new for move in moves(condition)] == news
 
 
+def test_a_branch_taken_out_comes_for_everybody_also_where_a_run_brought_it_in() -> None:
+    found = told(KINDS)
+    assert found["how_many: only_if taken out"].flow.step("how_many").only_if == ()
+    run = found["why.reason: only_if taken out"].flow
+    assert KINDS.step("why.reason").only_if == KINDS.step("why.again").only_if[:1] != ()
+    assert [step.only_if for step in run.steps if step.key.startswith("why.")] == [(), ({"step": "why.reason", "choice": "forgot"},)]
+    own = found["why.again: only_if 2 of 2 taken out"].flow
+    assert own.step("why.again").only_if == own.step("why.reason").only_if != ()
+
+
 def test_a_limit_taken_out_is_gone() -> None:
     [mutant] = (mutant for mutant in mutants(MODEL) if mutant.what == "weight.gained_in_a_day: weight limit weight_gain_24h taken out")
     [flag] = (flag for flag in mutant.flow.question("weight").red_flags if flag.name == "gained_in_a_day")
@@ -118,14 +128,24 @@ def test_only_changes_that_no_reading_can_tell_apart_are_left_out() -> None:
 def test_a_re_check_asked_oftener_than_its_wait_is_left_out_and_one_asked_less_often_is_not() -> None:
     found = told(KINDS)
     wider, narrower = (f"again: only_if glucose below {number} mg/dL instead of 70 mg/dL" for number in (71, 69))
-    assert {what for what, mutant in found.items() if mutant.excluded} == {wider}
-    assert "comes only after its wait" in found[wider].excluded
+    left_out = {what for what, mutant in found.items() if mutant.excluded}
+    assert left_out == {wider, "again: only_if taken out"}
+    assert all("comes only after its wait" in found[what].excluded for what in left_out)
     assert found[narrower].excluded == ""
     data = KINDS.to_json()
     for step in data["steps"]:
         if step["key"] == "rest":
             step["only_if"] = [{"step": "glucose", "value": "glucose", "below": "80 mg/dL"}]
     assert not any(mutant.excluded for mutant in mutants(Flow.from_json(data)))
+
+
+def test_a_record_of_a_question_without_an_answer_is_left_out() -> None:
+    data = KINDS.to_json()
+    for step in data["steps"]:
+        if step["kind"] == "record":
+            step["only_if"] = [{"none_of": [{"step": step["record"]["from"], "unanswered": True}]}]
+    left_out = [mutant for mutant in mutants(Flow.from_json(data)) if mutant.excluded.startswith("a record keeps nothing")]
+    assert [mutant.what for mutant in left_out] == ["keep: only_if taken out"]
 
 
 def test_cases_notice_and_the_lack_of_cases_is_noticed() -> None:

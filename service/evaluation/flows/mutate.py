@@ -15,7 +15,7 @@ from service.domain.reading import Finding, Question, Reading, Reply
 from service.engine.cases import Case, Ears, play
 from service.engine.flow import Flow
 from service.engine.place import Path
-from service.evaluation.flows.moved import Move, moves, only_widens, why_unnoticed
+from service.evaluation.flows.moved import moves, only_widens, why_unnoticed
 
 _CONFIRM_STEP = 1.0
 """Of the difference from which on a value is asked again: one of what its scale shows."""
@@ -78,7 +78,7 @@ class Remembering(Ears):
 
 def mutants(flow: Flow) -> Iterator[Mutant]:
     """Every number of every red flag, branch and `quicken`, and of every `confirm`, moved by one step up and down; every personal limit
-    taken out; every red flag and hand_over removed."""
+    and every branch taken out; every red flag and hand_over removed."""
     data = flow.to_json()
     for number, step in enumerate(data["steps"]):
         yield from _of_flags(flow, data, number, step)
@@ -91,13 +91,16 @@ def mutants(flow: Flow) -> Iterator[Mutant]:
             together = _written_once(data["steps"], number, place)
             if together[0] != number:
                 continue
+            yield _open_to_all(data, together, place, condition)
             for move in moves(condition):
                 steps = list(data["steps"])
                 for each in together:
                     steps[each] = deepcopy(steps[each])
                     _put(steps[each]["only_if"][place], move.path, move.new)
                 what = f"{step['key']}: only_if {move.words}"
-                why = why_unnoticed(flow, move) or (_kept_back(flow, data, number, condition, move) if len(together) == 1 else "")
+                why = why_unnoticed(flow, move)
+                if not why and len(together) == 1 and only_widens(flow, move):
+                    why = _held_anyway(data["steps"], number, condition)
                 yield Mutant(("steps", step["key"], "only_if"), what, _flow(data, steps), why, step["key"])
     if data.get("quicken"):
         for move in moves(data["quicken"]["when"]):
@@ -139,11 +142,30 @@ def _written_once(steps: Sequence[Mapping[str, Any]], number: int, place: int) -
     return [number]
 
 
-def _kept_back(flow: Flow, data: Mapping[str, Any], number: int, condition: Any, move: Move) -> str:
-    """Why a re-check that would be asked oftener is not: it comes only after its wait, which has the same condition; else ""."""
-    step = data["steps"][number]
-    same = step.get("recheck") and condition in data["steps"][number - 1]["only_if"]
-    return "a re-check comes only after its wait, which has the same condition" if same and only_widens(flow, move) else ""
+def _open_to_all(data: Mapping[str, Any], together: Sequence[int], place: int, condition: Any) -> Mutant:
+    """The branch taken away: its step comes for everybody."""
+    steps = list(data["steps"])
+    for each in together:
+        steps[each] = {**steps[each], "only_if": [other for at, other in enumerate(steps[each]["only_if"]) if at != place]}
+    key, count = steps[together[0]]["key"], len(data["steps"][together[0]]["only_if"])
+    which = f"only_if {place + 1} of {count}" if count > 1 else "only_if"
+    why = _held_anyway(data["steps"], together[0], condition) if len(together) == 1 else ""
+    return Mutant(("steps", key, "only_if"), f"{key}: {which} taken out", _flow(data, steps), why, key)
+
+
+def _held_anyway(steps: Sequence[Mapping[str, Any]], number: int, condition: Any) -> str:
+    """Why a step would not come oftener without this condition, or with a wider one; "" when it would.
+
+    A re-check comes only after its wait, and a record keeps nothing of a question that was not answered.
+    """
+    step = steps[number]
+    if step.get("recheck") and condition in steps[number - 1]["only_if"]:
+        return "a re-check comes only after its wait, which has the same condition"
+    if step["kind"] == "record" and (of := step["record"]["from"]):
+        asked = next(each for each in steps if each["key"] == of)
+        if condition in asked["only_if"] or condition == {"none_of": [{"step": of, "unanswered": True}]}:
+            return f"a record keeps nothing when {of} has no answer"
+    return ""
 
 
 def run_mutants(flow: Flow, cases: Sequence[Case], ears: Ears) -> Outcome:
