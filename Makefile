@@ -15,7 +15,7 @@ UV_COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint format faults bench chromium lock upgrade-lock wheel clean
+.PHONY: help demo test lint format faults bench screenshots chromium lock upgrade-lock wheel clean
 
 help: ## what you can ask for (this list)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -42,6 +42,9 @@ faults: .venv/.dev ## the fault tests with their full counts (takes long)
 bench: .venv/.dev ## rates beside their bare equivalents -> build/bench.json
 	@mkdir -p build
 	$(BIN)/python -m tests.bench
+
+screenshots: .venv/.dev chromium ## take the pictures in docs/screens anew from a running demo
+	@$(BIN)/python -m tests.browser.screens
 
 chromium:
 	@tests/browser/get_chromium.sh

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import json
+import shutil
 import sys
+import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from service.commands.surroundings import UserError
 from service.content import as_yaml, load_lexicon, load_tables, load_wording, parse_yaml, read_flows
+from service.domain.decision import Decision
 from service.domain.event import ReplyRead
 from service.domain.reading import Channel, Reply
 from service.engine import Flow
@@ -22,6 +26,8 @@ from service.triage import decide
 
 HELP = """Type what the patient replies. /silence: nobody answers until the wait is over; /wait 15 min: time passes;
 /voice WORDS: said on the telephone; /case NAME: keeps what was played in a file; /help; /quit"""
+INDENT = 11
+"""Letters before the words of a line, see `turn_lines`."""
 
 
 def add_parser(inner: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -102,13 +108,14 @@ def _reply(text: str, channel: Channel, talk: Talk, ears: Ears) -> None:
     decision = decide(ears.tables, reading.findings, talk.facts, talk.now, question)
     talk.hear(ReplyRead(reading.findings, reading.missing, talk.now, decision.urgency, bool(decision.answer)))
     safety = ears.wording.for_patient(decision.answer, talk.facts, decision.urgency) if decision.answer else ""
+    _print(talk, decision, safety)
+
+
+def _print(talk: Talk, decision: Decision | None = None, safety: str = "") -> None:
+    """The turn, as wide as the terminal with later lines under the words; what is piped elsewhere stays whole."""
+    columns = shutil.get_terminal_size((0, 0)).columns
     for each in turn_lines(talk, decision, safety):
-        print(each)
-
-
-def _print(talk: Talk) -> None:
-    for each in turn_lines(talk):
-        print(each)
+        print(textwrap.fill(each, columns, subsequent_indent=" " * INDENT, break_on_hyphens=False) if columns > 2 * INDENT else each)
 
 
 def _came(talk: Talk) -> dict[str, Any]:
@@ -141,7 +148,8 @@ def _given(arguments: argparse.Namespace) -> dict[str, Any]:
     given = parse_yaml(arguments.given or "{}", "--given")
     if not isinstance(given, Mapping):
         raise UserError('--given: write names and values, such as "{weights: {24 h: 180}}"')
-    return {**given, **({"language": arguments.lang} if arguments.lang else {})}
+    plain: dict[str, Any] = json.loads(json.dumps(given, default=str))  # without the places in the text, which no case file takes
+    return {**plain, **({"language": arguments.lang} if arguments.lang else {})}
 
 
 def _write(out: Path, entry: Mapping[str, Any]) -> None:
