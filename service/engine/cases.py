@@ -29,7 +29,7 @@ MOST_TURNS = 80
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One case as it stands in the file, with its line."""
+    """One case as it stands in the file, with its line, 0 where that is not known."""
 
     name: str
     line: int
@@ -86,15 +86,12 @@ def read_cases(data: Any, file: str) -> tuple[Case, ...]:
         for turn, said in enumerate(talk):
             if problem := _turn_problem(said):
                 raise place.error((*path, "talk", turn), problem)
-        cases.append(Case(str(entry["name"]), getattr(entry, "lc", _Line).line + 1, given, tuple(talk), starts))
+        lines = getattr(entries, "lines", ())
+        cases.append(Case(str(entry["name"]), lines[number] if lines else 0, given, tuple(talk), starts))
     names = [case.name for case in cases]
     if twice := next((case for number, case in enumerate(cases) if names.index(case.name) != number), None):
         raise place.error(("cases", cases.index(twice)), f'two cases are called "{twice.name}"; give each its own name')
     return tuple(cases)
-
-
-class _Line:
-    line = -1
 
 
 def _turn_problem(said: Any) -> str:

@@ -21,6 +21,14 @@ def cases() -> Iterator[Any]:
             yield pytest.param(key, case, id=f"{key}: {case.name}")
 
 
+@pytest.mark.parametrize("key", KEYS)
+def test_a_case_knows_the_line_on_which_it_stands(key: str) -> None:
+    written = (content_root() / "flows" / f"{key}.cases.yaml").read_text(encoding="utf-8").splitlines()
+    for case in load_cases(key):
+        assert written[case.line - 1].strip().startswith("- name:"), f"{case.name}: line {case.line}"
+        assert case.name in written[case.line - 1].replace('\\"', '"'), f"{case.name}: line {case.line}"
+
+
 @pytest.fixture(scope="module")
 def content() -> Content:
     return load_content()
