@@ -27,9 +27,11 @@ from service.domain.wording import Wording, WordingError, build_wording
 from service.engine import Education, Flow, FlowError, Library, parse_education, parse_flow, parse_recheck, parse_subflow
 from service.engine.between import problems_between
 from service.engine.cases import Case, read_cases
+from service.engine.follow_through import FollowThrough, parse_follow_through
+from service.engine.follow_through_cases import SafetyCase, read_safety_cases
 from service.engine.place import Path as FlowPath
 from service.engine.place import Place
-from service.engine.reference import education_schema, flow_schema
+from service.engine.reference import education_schema, flow_schema, follow_through_schema
 from service.evaluation.flows.texts import ReadingLevel
 from service.replies import Lexicon, LexiconError, build_lexicon
 from service.triage import Tables, TablesError, build_tables, symptoms_named
@@ -45,6 +47,7 @@ SCHEMAS = Path("flows") / "schema"
 READING_LEVEL = Path("flows") / "reading_level.yaml"
 SCHEMA_LINE = "# yaml-language-server: $schema=../schema/"
 MOST_FLOWS = 200
+FOLLOW_THROUGH = Path("flows") / "shared" / "follow_through.yaml"
 SCRIPT = Path("flows") / "shared" / "voice.yaml"
 URGENCY_TABLE = Path("flows") / "shared" / "urgency.yaml"
 OPINION = Path(SHARED) / "opinion.npz"
@@ -166,24 +169,72 @@ def load_tables(root: Path | None = None) -> Tables:
         raise _misfit(URGENCY_TABLE.name, error) from error
 
 
-def load_wording(root: Path | None = None) -> Wording:
-    """The fixed texts (`flows/shared/wording.yaml`). Raises ContentError naming the file and text."""
-    path = (root if root is not None else content_root()) / WORDING
+def load_follow_through(root: Path | None = None) -> FollowThrough:
+    """What follows a safety text (`flows/shared/follow_through.yaml`). Raises ContentError naming the file and line."""
+    top = root if root is not None else content_root()
+    return _follow_through(top, _texts_of(load_yaml(top / WORDING)))
+
+
+def _follow_through(top: Path, texts: Mapping[str, Any]) -> FollowThrough:
+    file = f"{SHARED}/{FOLLOW_THROUGH.name}"
     try:
-        return build_wording(load_yaml(path), WORDING.name)
-    except WordingError as error:
+        return parse_follow_through(load_yaml(top / FOLLOW_THROUGH), file, texts)
+    except FlowError as error:
         raise ContentError(error.file, error.where, error.what) from error
+    except _MISFIT as error:
+        raise _misfit(file, error) from error
+
+
+def load_safety_cases(after: FollowThrough, wording: Wording, root: Path | None = None) -> tuple[SafetyCase, ...]:
+    """The cases beside follow_through.yaml, () when there are none. Raises ContentError naming the file and line."""
+    name = f"{SHARED}/{FOLLOW_THROUGH.stem}{CASES}"
+    path = (root if root is not None else content_root()) / "flows" / name
+    if not path.exists():
+        return ()
+    try:
+        return read_safety_cases(load_yaml(path), name, after, wording.texts)
+    except FlowError as error:
+        raise ContentError(error.file, error.where, error.what) from error
+
+
+def _texts_of(data: Any) -> Mapping[str, Any]:
+    """The texts of a wording or a script as written; nothing where the file is not made so (it is told when it is built)."""
+    texts = data.get("texts") if isinstance(data, Mapping) else None
+    return texts if isinstance(texts, Mapping) else {}
+
+
+def load_wording(root: Path | None = None) -> Wording:
+    """The fixed texts (`flows/shared/wording.yaml`), those of `follow_through.yaml` with them. ContentError names the file and text."""
+    top = root if root is not None else content_root()
+    data = load_yaml(top / WORDING)
+    after = _follow_through(top, _texts_of(data))
+    try:
+        return build_wording({**data, "texts": after.completed(data["texts"])} if _texts_of(data) else data, WORDING.name)
+    except WordingError as error:
+        raise _wrong_text(top, after, error) from error
     except _MISFIT as error:
         raise _misfit(WORDING.name, error) from error
 
 
+def _wrong_text(top: Path, after: FollowThrough, error: WordingError) -> ContentError:
+    """The error where the text stands: that of a text out of follow_through.yaml in that file."""
+    key, _, language = error.where.partition(".")
+    if not (path := after.place_of(key)):
+        return ContentError(error.file, error.where, error.what)
+    place = Place(load_yaml(top / FOLLOW_THROUGH), f"{SHARED}/{FOLLOW_THROUGH.name}")
+    told = place.error((*path, language) if language else path, error.what)
+    return ContentError(told.file, told.where, told.what)
+
+
 def load_script(root: Path | None = None, wording: Wording | None = None) -> Script:
     """What is spoken on the telephone (`flows/shared/voice.yaml`). Raises ContentError naming the file and text."""
-    path = (root if root is not None else content_root()) / SCRIPT
+    top = root if root is not None else content_root()
+    data, after = load_yaml(top / SCRIPT), load_follow_through(top)
     try:
-        return build_script(load_yaml(path), wording if wording is not None else load_wording(root), SCRIPT.name)
+        merged = {**data, "texts": {**data["texts"], **after.spoken()}} if _texts_of(data) else data
+        return build_script(merged, wording if wording is not None else load_wording(root), SCRIPT.name)
     except WordingError as error:
-        raise ContentError(error.file, error.where, error.what) from error
+        raise _wrong_text(top, after, error) from error
     except _MISFIT as error:
         raise _misfit(SCRIPT.name, error) from error
 
@@ -288,6 +339,7 @@ class Content:
     flows: Mapping[str, Flow]
     wording: Wording
     script: Script
+    follow_through: FollowThrough
 
 
 def load_content(root: Path | None = None) -> Content:
@@ -305,7 +357,7 @@ def load_content(root: Path | None = None) -> Content:
         raise error
     for error in unknown_symptoms(lexicon, tables, flows):
         raise error
-    return Content(lexicon, tables, flows, wording, load_script(root, wording))
+    return Content(lexicon, tables, flows, wording, load_script(root, wording), load_follow_through(root))
 
 
 def load_cases(key: str, root: Path | None = None) -> tuple[Case, ...]:
@@ -352,7 +404,8 @@ def write_flow_schemas(root: Path | None = None) -> list[Path]:
     top = root if root is not None else content_root()
     (top / SCHEMAS).mkdir(exist_ok=True)
     written = []
-    for name, schema in (("flow.json", flow_schema()), ("education.json", education_schema())):
+    schemas = {"flow.json": flow_schema(), "education.json": education_schema(), "follow_through.json": follow_through_schema()}
+    for name, schema in schemas.items():
         path = top / SCHEMAS / name
         path.write_text(json.dumps(schema, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         written.append(path)

@@ -35,7 +35,7 @@ def call_again(changes: Changes, call: CallRow) -> bool:
     To be written after the first call's end: a patient has one live call at most.
     """
     due_at = changes.now + SECOND_CALL_AFTER
-    if call.purpose is not Purpose.REMINDER or call.number >= MOST_CALLS:
+    if call.purpose is not Purpose.REMINDER or call.number >= MOST_CALLS or call.flow_session_id is None:
         return False
     if call.useful_until is not None and due_at >= call.useful_until:
         return False

@@ -9,12 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from uuid import UUID
 
-from service.actions.hear_reply import ASKING, CRISIS, FLOW_TEXT, MACHINE, Heard, Understood, understand
+from service.actions.hear_reply import CRISIS, MACHINE, Heard, Understood, understand
 from service.actions.knowledge import Knowledge
 from service.actions.raise_escalation import Whose, raise_escalation
 from service.db import items
 from service.db.changes import Changes
 from service.domain.call import CallInput
+from service.domain.communication import Purpose
 from service.domain.decision import Fired
 from service.domain.escalation import Reached
 from service.domain.event import EducationGiven
@@ -29,6 +30,7 @@ from service.engine.call import (
     Stage,
     Words,
 )
+from service.engine.follow_through import FLOW_TEXT, SPOKEN_QUESTION, told_key
 from service.engine.spoken import Voice, answer_spoken, open_question, told
 from service.replies import read
 from service.triage import decide
@@ -60,6 +62,8 @@ class Line:
     """The open prompt, which the caller answers."""
     number: int
     """1 for the first call of the conversation."""
+    purpose: Purpose = Purpose.CHECK_IN
+    """Why it was placed; SAFETY: a safety text has brought no answer."""
     birth_year: str = ""
     pin: str = ""
 
@@ -97,8 +101,7 @@ def respond(line: Line, one: Understood, read_back: str, step: str) -> Prompt:
     if best is not None and best.urgency is Urgency.EMERGENCY:
         return _in_danger(line, one, best, read_back)
     if one.followed is not None:
-        key = {"called": "emergency_called", "cannot": "emergency_cannot", "not_an_emergency": "emergency_not"}
-        return line.end([line.voice.text(key[one.followed.rule.partition(".")[2]], Urgency.URGENT)])
+        return line.end([line.voice.text(told_key(one.followed), Urgency.URGENT)])
     if reading.has(FindingKind.OPT_OUT):
         return line.end([line.voice.text("opt_out_confirmation")])
     if reading.has(FindingKind.WRONG_NUMBER):
@@ -153,8 +156,8 @@ def _in_danger(line: Line, one: Understood, rule: Fired, read_back: str) -> Prom
     said.append(answer_spoken(line.flow, rule.answer, voice, Urgency.EMERGENCY))
     if one.closed:
         said.append(voice.text("out_of_hours", Urgency.EMERGENCY))
-    if key in ASKING:
-        said.append(voice.text("safety_keys"))
+    if line.knowledge.follow_through.asks(key):
+        said.append(voice.text(SPOKEN_QUESTION))
     return voice.ask(said, digits=1)
 
 
@@ -199,7 +202,7 @@ def back(line: Line, said: Sequence[str]) -> Prompt:
     """Back to where the call stood before."""
     if line.call.back == Stage.SAFETY.value or (line.call.owed and not line.call.identified):
         line.move(stage=Stage.SAFETY, back="emergency")
-        return line.voice.ask([*said, line.voice.text("safety_keys")], digits=1)
+        return line.voice.ask([*said, line.voice.text(SPOKEN_QUESTION)], digits=1)
     return go_on(line, said)
 
 

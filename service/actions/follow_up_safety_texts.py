@@ -1,30 +1,75 @@
-"""Notices safety texts that brought no answer within two minutes: the item says that the patient has had none (decisions 6)."""
+"""Follows up safety texts that brought no answer: the item says so, and the patient is called once where that may be (decisions 6)."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from uuid import UUID
 
-from service.db import leases, pages
+from service.db import call_lists, calls, leases, outbox, pages
 from service.db.changes import Changes
 from service.db.database import Database
 from service.db.escalation import escalations
+from service.db.leases import Unheard
+from service.domain.communication import Purpose
+from service.domain.consent import Consent
 from service.domain.escalation import Reached
+from service.domain.reading import Channel
+from service.engine.follow_through import FollowThrough
 
-ANSWER_WITHIN = timedelta(minutes=2)
+CALL_USEFUL = timedelta(minutes=30)
+"""A call that could not be placed for so long is not placed any more: somebody is on the item by then."""
 
 
-async def follow_up_safety_texts(database: Database, now: datetime, *, limit: int = 100) -> int:
+async def follow_up_safety_texts(database: Database, after: FollowThrough, now: datetime, *, limit: int = 100) -> int:
     """Writes on each such item that the patient is silent, and when the text is not known to have arrived, that
-    nobody was reached; how many. A delivery receipt that comes later says so on the item again.
+    nobody was reached; plans the call that `after` asks for; how many items. A delivery receipt that comes later says so
+    on the item again.
     """
     async with database.transaction() as connection:
         changes = Changes(now)
-        silent = await leases.unheard_safety_texts(connection, now, ANSWER_WITHIN, limit)
+        silent = await leases.unheard_safety_texts(connection, now, after.silent_after, limit)
+        known = {one.patient_id for one in silent if one.patient_id is not None}
+        agreed = await outbox.consents_of(connection, known, []) if known else {}
+        busy = await call_lists.under_way(connection, known) if known else set()
         for one in silent:
-            detail: dict[str, object] = {"text": one.status, "communication_id": str(one.communication_id)}
+            consents = [consent for consent, _ in agreed.get(one.patient_id, [])] if one.patient_id is not None else []
+            refused = _why_not_called(after, one, consents, busy, now)
+            detail: dict[str, object] = {"text": one.status, "communication_id": str(one.communication_id), "call": refused or "planned"}
             pages.item_event(changes, one.organization_id, one.id, leases.FOLLOWED_UP, detail)
+            if not refused and one.patient_id is not None:
+                _call(changes, one, one.patient_id)
+                busy.add(one.patient_id)
             if not one.arrived and one.reached is not Reached.DELIVERED:
                 changes.update(escalations, one.id, reached=Reached.NOT_REACHED)
             changes.wake(f"queue:{one.organization_id}")
         await changes.write(connection)
     return len(silent)
+
+
+def _why_not_called(after: FollowThrough, one: Unheard, consents: Sequence[Consent], busy: set[UUID], now: datetime) -> str:
+    """Why no call follows, in a word for the item's history; "" when one does."""
+    if one.patient_id is None:
+        return "nobody known"
+    if not after.calls(one.key, now - one.told_at):
+        return "left to a person"
+    if not one.callable:
+        return "not to be contacted"
+    if not any(consent.covers(one.phone_id, Channel.VOICE, "", now) for consent in consents):
+        return "no consent to calls"
+    return "a call is under way" if one.patient_id in busy else ""
+
+
+def _call(changes: Changes, one: Unheard, patient_id: UUID) -> None:
+    calls.plan(
+        changes,
+        organization_id=one.organization_id,
+        patient_id=patient_id,
+        phone_id=one.phone_id,
+        flow_session_id=None,
+        programme="",
+        purpose=Purpose.SAFETY,
+        number=1,
+        due_at=changes.now,
+        useful_until=changes.now + CALL_USEFUL,
+    )

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from service.actions.apply_events import Aftermath, apply_events, joined, queue_text
 from service.actions.knowledge import Knowledge
 from service.actions.raise_escalation import Whose, notice_message, raise_escalation
+from service.actions.safety_answers import asked_for_safety, may_say_again, owes_safety_answer
 from service.actions.start_rechecks import plan_recheck
 from service.actions.stop_contact import forget_number, freeze_number, opt_in, opt_out, stop_patient
 from service.db import audit, check_in, communication, items, observation, patient
@@ -24,29 +25,19 @@ from service.domain.decision import Decision, Fired
 from service.domain.escalation import Reached
 from service.domain.event import MessageSaid, ReplyRead
 from service.domain.facts import Facts
-from service.domain.patient import OpenItem, PatientContext, PatientStatus, Phone, WaitingSession, must_hear_of_closing
-from service.domain.reading import Channel, Choice, Expects, FindingKind, Question, Reading, Reply
+from service.domain.patient import PatientContext, PatientStatus, Phone, WaitingSession, must_hear_of_closing
+from service.domain.reading import Channel, Expects, FindingKind, Question, Reading, Reply
 from service.domain.urgency import Urgency
 from service.domain.wording import Wording
 from service.engine import Flow, Session, late_answer, late_question, question_of, resume
+from service.engine.follow_through import FLOW_TEXT, FollowThrough
 from service.engine.session import finding_to_json
 from service.engine.steps import AskStep
 from service.replies import is_pleasantry, read
 from service.triage import amount_of, decide
 
-FOLLOW_THROUGH = timedelta(minutes=60)
-"""How long a bare 1, 2 or 3 answers the safety text (decisions 6)."""
-FLOW_TEXT = "flow"
-"""Key of a safety text that a flow has worded itself."""
-SAFETY_QUESTION = Question(
-    Expects.CHOICE,
-    step="safety",
-    choices=(Choice(1, "called"), Choice(2, "cannot"), Choice(3, "not_an_emergency")),
-)
 NUMBER_QUESTION = Question(Expects.YES_NO, step="number")
 """Open while nobody has confirmed that the number is the patient's."""
-ASKING = frozenset({"emergency", FLOW_TEXT})
-"""Keys of the safety texts that end in "Reply 1, 2 or 3"; the others (crisis line, low sugar ...) ask for nothing."""
 CRISIS = "crisis"
 """Key of the answer to somebody who may hurt themselves."""
 MACHINE = "machine"
@@ -124,7 +115,7 @@ def understand(changes: Changes, knowledge: Knowledge, context: PatientContext, 
     decision = decide(knowledge.tables, reading.findings, facts, changes.now, question)
     stranger = reading.has(FindingKind.WRONG_NUMBER) or (question is NUMBER_QUESTION and reading.has(FindingKind.ANSWER, "no"))
     communication_id = _keep(changes, context, heard, reading, stranger)
-    followed = follow_through(reading) if question is SAFETY_QUESTION else None
+    followed = knowledge.follow_through.answered(reading) if question is knowledge.follow_through.asked else None
     late = _may_be_late(context, heard) if followed is None else None  # an answer to the safety text answers nothing else
     conversation = flow if followed is None else None
     aftermath = _converse(changes, context, conversation, late, heard, reading, decision, facts, communication_id)
@@ -174,11 +165,12 @@ def _read(knowledge: Knowledge, context: PatientContext, flow: Flow | None, hear
     """
     reply = Reply(heard.body, context.language, heard.channel, facts.first_name)
     asks_both = context.session is not None and flow is not None and flow.kind == "recheck" and heard.channel is Channel.SMS
-    if asks_both and owes_safety_answer(context.item, heard.received_at):
-        reading = read(knowledge.lexicon, reply, SAFETY_QUESTION)
-        if follow_through(reading) is not None:
-            return SAFETY_QUESTION, reading
-    question = _question(context, flow, heard)
+    after = knowledge.follow_through
+    if asks_both and owes_safety_answer(after, context.item, heard.received_at):
+        reading = read(knowledge.lexicon, reply, after.asked)
+        if after.answered(reading) is not None:
+            return after.asked, reading
+    question = _question(after, context, flow, heard)
     return question, read(knowledge.lexicon, reply, question)
 
 
@@ -197,7 +189,8 @@ def _consumed(
 
     `unanswered`: it came late and does not answer the question that was given up.
     """
-    in_a_check_in = question is not None and question is not SAFETY_QUESTION and question is not NUMBER_QUESTION and not unanswered
+    of_ours = question is knowledge.follow_through.asked or question is NUMBER_QUESTION
+    in_a_check_in = question is not None and not of_ours and not unanswered
     in_a_check_in = in_a_check_in or (question is NUMBER_QUESTION and reading.has(FindingKind.ANSWER))
     heeded = any(reading.has(kind) for kind in _HEEDED) or bool(heard.keyword)
     return in_a_check_in or heeded or is_pleasantry(knowledge.lexicon, Reply(heard.body, context.language))
@@ -234,13 +227,13 @@ def known(facts: Facts) -> dict[str, Any]:
     }
 
 
-def _question(context: PatientContext, flow: Flow | None, heard: Heard) -> Question | None:
+def _question(after: FollowThrough, context: PatientContext, flow: Flow | None, heard: Heard) -> Question | None:
     if heard.channel is Channel.VOICE:
         return heard.question
     if context.session is not None and flow is not None and not heard.by_related_person:
         return question_of(flow, Session.from_json(context.session.state))
-    if asked_for_safety(context.item, heard.received_at):
-        return SAFETY_QUESTION
+    if asked_for_safety(after, context.item, heard.received_at):
+        return after.asked
     if _may_be_late(context, heard) is not None and (late := _late_question(context, flow, heard)) is not None:
         return late
     return NUMBER_QUESTION if heard.phone.id in context.unconfirmed_phones and not heard.by_related_person else None
@@ -256,25 +249,6 @@ def _late_question(context: PatientContext, flow: Flow | None, heard: Heard) -> 
     if context.late is None or flow is None:
         return None
     return late_question(flow, Session.from_json(context.late.state), heard.received_at)
-
-
-def asked_for_safety(item: OpenItem | None, at: datetime) -> bool:
-    """Whether a bare 1, 2 or 3 at this time answers a safety text of this item: only some of them ask for one."""
-    return _told_lately(item, at) and item is not None and any(key in ASKING for key in item.safety_texts)
-
-
-def _told_lately(item: OpenItem | None, at: datetime) -> bool:
-    return item is not None and item.safety_text_at is not None and at - item.safety_text_at <= FOLLOW_THROUGH
-
-
-def owes_safety_answer(item: OpenItem | None, at: datetime) -> bool:
-    """As `asked_for_safety`, while none has come."""
-    return item is not None and asked_for_safety(item, at) and not any(rule.startswith("safety.") for rule, _ in item.concerns)
-
-
-def may_say_again(item: OpenItem, key: str, at: datetime) -> bool:
-    """One safety text an incident (decisions 6): the same one again only when the last lies an hour back, on an item still open."""
-    return key not in item.safety_texts or not _told_lately(item, at)
 
 
 def _keep(changes: Changes, context: PatientContext, heard: Heard, reading: Reading, stranger: bool) -> UUID:
@@ -386,25 +360,6 @@ def _obey(changes: Changes, context: PatientContext, heard: Heard, reading: Read
     return context, fired
 
 
-def follow_through(reading: Reading) -> Fired | None:
-    """What the answer to the safety text means for the nurse (decisions 6)."""
-    choice = reading.first(FindingKind.CHOICE)
-    if choice is None:
-        return None
-    urgency, reason = {
-        "called": (Urgency.EMERGENCY, "Says that emergency services were called"),
-        "cannot": (Urgency.EMERGENCY, "Cannot call for help or is alone: call now"),
-        "not_an_emergency": (Urgency.SAME_DAY, "Says that it is not an emergency: check"),
-    }[choice.name]
-    return Fired(f"safety.{choice.name}", MACHINE, urgency, reason, "Answer to the safety text", (choice.span,))
-
-
-def follow_through_text(wording: Wording, choice: Fired, facts: Facts) -> tuple[str, str]:
-    """(key, text) of what a sender hears who has answered the safety text."""
-    key = {"called": "emergency_called", "cannot": "emergency_cannot", "not_an_emergency": "emergency_not"}[choice.rule.partition(".")[2]]
-    return key, wording.for_patient(key, facts, Urgency.URGENT)
-
-
 def _once(fired: Sequence[Fired]) -> list[Fired]:
     """Each rule once, its most urgent firing."""
     best: dict[str, Fired] = {}
@@ -461,7 +416,7 @@ def _answer(
     wording = knowledge.wording
     if item is not None and (safety := _safety_text(wording, decision, aftermath, facts)):
         key, text = safety
-        if may_say_again(item, key, changes.now):
+        if may_say_again(knowledge.follow_through, item, key, changes.now):
             say(text, Purpose.SAFETY, Lane.EMERGENCY, key)
             items.change_item(changes, context.organization.id, item.id, reached=Reached.ON_ITS_WAY)
             item = replace(item, safety_texts=(*item.safety_texts, key), safety_text_at=changes.now, reached=Reached.ON_ITS_WAY)
@@ -470,7 +425,7 @@ def _answer(
                 say(wording.for_patient("out_of_hours", facts, Urgency.EMERGENCY), Purpose.ANSWER, Lane.EMERGENCY)
         return context
     if choice is not None:
-        key, text = follow_through_text(wording, choice, facts)
+        key, text = knowledge.follow_through.reply(wording, choice, facts)
         say(text, Purpose.SAFETY, Lane.EMERGENCY, key)
         return context
     if heard.keyword and heard.provider_answered:

@@ -13,16 +13,11 @@ from uuid import UUID
 
 from service.actions.hear_reply import (
     MACHINE,
-    SAFETY_QUESTION,
     Heard,
-    asked_for_safety,
-    follow_through,
-    follow_through_text,
-    may_say_again,
-    owes_safety_answer,
 )
 from service.actions.knowledge import Knowledge
 from service.actions.raise_escalation import Whose, raise_escalation
+from service.actions.safety_answers import asked_for_safety, may_say_again, owes_safety_answer
 from service.db import audit, communication, items, patient
 from service.db.changes import Changes
 from service.domain.communication import Lane, Purpose
@@ -61,7 +56,8 @@ def hear_unknown(changes: Changes, knowledge: Knowledge, nobody: Nobody, heard: 
     """The phone as it stands after this text, and the id of the communication that keeps it."""
     now, organization = changes.now, nobody.team.organization
     language = nobody.candidates[0].language if nobody.candidates else "en"
-    question = SAFETY_QUESTION if asked_for_safety(nobody.item, heard.received_at) else None
+    after = knowledge.follow_through
+    question = after.asked if asked_for_safety(after, nobody.item, heard.received_at) else None
     reading = read(knowledge.lexicon, Reply(heard.body, language), question)
     language = reading.language or language
     facts = Facts(language=language, **surroundings(nobody.team, language, organization.zone, now))
@@ -83,7 +79,7 @@ def hear_unknown(changes: Changes, knowledge: Knowledge, nobody: Nobody, heard: 
         received_at=heard.received_at,
     )
     audit.record(changes, organization.id, "reply_received", actor="patient", object_kind="communication", object_id=communication_id)
-    choice = follow_through(reading) if question is SAFETY_QUESTION else None
+    choice = after.answered(reading) if question is not None else None
     stops = reading.has(FindingKind.OPT_OUT) or heard.keyword == "STOP"
     if stops or reading.has(FindingKind.OPT_IN) or heard.keyword == "START":
         _heed_keyword(changes, nobody, heard.phone, stops=stops)
@@ -169,7 +165,7 @@ def _answer(
 
     wording = knowledge.wording
     if safety:
-        if may_say_again(item, safety, changes.now):
+        if may_say_again(knowledge.follow_through, item, safety, changes.now):
             say(wording.for_patient(safety, facts, Urgency.EMERGENCY), Purpose.SAFETY, Lane.EMERGENCY, safety)
             items.change_item(changes, nobody.team.organization.id, item.id, reached=Reached.ON_ITS_WAY)
             item = replace(item, safety_texts=(*item.safety_texts, safety), safety_text_at=changes.now, reached=Reached.ON_ITS_WAY)
@@ -177,7 +173,7 @@ def _answer(
                 say(wording.for_patient("out_of_hours", facts, Urgency.EMERGENCY), Purpose.ANSWER, Lane.EMERGENCY)
         return replace(nobody, item=item)
     if choice is not None:
-        key, text = follow_through_text(wording, choice, facts)
+        key, text = knowledge.follow_through.reply(wording, choice, facts)
         say(text, Purpose.SAFETY, Lane.EMERGENCY, key)
         return nobody
     if heard.keyword and heard.provider_answered:
@@ -188,7 +184,7 @@ def _answer(
     if heard.keyword == "HELP":
         say(wording.for_patient("help", facts), Purpose.HELP)
         return nobody
-    if nobody.candidates and owes_safety_answer(item, changes.now):
+    if nobody.candidates and owes_safety_answer(knowledge.follow_through, item, changes.now):
         return nobody  # two questions that are both answered by a number would be one too many; a nurse is on it
     if nobody.candidates and sum(rule == _SHARED for rule, _ in item.concerns) > MOST_ASKED:
         return nobody

@@ -25,9 +25,11 @@ from service.actions.answer_call import (
     wish,
 )
 from service.actions.apply_events import apply_events
-from service.actions.hear_reply import ASKING, SAFETY_QUESTION, understand
+from service.actions.hear_reply import understand
 from service.actions.raise_escalation import Whose, raise_escalation
+from service.actions.safety_answers import owes_an_answer
 from service.domain.call import AnsweredBy
+from service.domain.communication import Purpose
 from service.domain.event import Event, RedFlagFound, ReplyRead
 from service.domain.prompt import Prompt
 from service.domain.reading import Expects, FindingKind, Question
@@ -46,6 +48,7 @@ from service.engine.call import (
     proves_identity,
     slower,
 )
+from service.engine.follow_through import CALL, EMERGENCY, SPOKEN_QUESTION
 from service.engine.spoken import introduction, open_question, step_question
 from service.engine.steps import AskStep
 from service.triage import decide
@@ -59,9 +62,20 @@ def pick_up(line: Line) -> Prompt:
     if by in (AnsweredBy.MACHINE, AnsweredBy.FAX):
         leave = by is AnsweredBy.MACHINE and line.number == 1  # one message a check-in is enough
         return line.end([voice.text("voicemail")] if leave else [])
+    if line.purpose is Purpose.SAFETY:
+        return _after_a_safety_text(line)
     if line.session is None:
         return line.end([voice.text("greeting"), voice.text("by_text"), voice.text("goodbye")])
     return voice.identity(pin_digits=len(line.pin), said=[voice.text("greeting")])
+
+
+def _after_a_safety_text(line: Line) -> Prompt:
+    """Asks whoever picks up for the answer that the text did not bring, without a word about health and so without asking who it is."""
+    voice = line.voice
+    if not owes_an_answer(line.context.item):
+        return line.end([voice.text("greeting"), voice.text("by_text"), voice.text("goodbye")])
+    line.move(stage=Stage.SAFETY, back=EMERGENCY, tries=0)
+    return voice.ask([voice.text("greeting"), voice.text(CALL), voice.text(SPOKEN_QUESTION)], digits=1)
 
 
 def take_step(line: Line) -> Prompt:
@@ -209,7 +223,8 @@ def _correct(line: Line, words: Words) -> Prompt:
 
 # --- danger, a person, no more calls ------------------------------------------------------------------------------------------
 def _safety(line: Line, words: Words) -> Prompt:
-    question = SAFETY_QUESTION if line.call.back in ASKING else None
+    after = line.knowledge.follow_through
+    question = after.asked if after.asks(line.call.back) else None
     one = understand(line.changes, line.knowledge, line.context, None, as_heard(line, words, question))
     if one.followed is None and one.decision.urgency is not Urgency.EMERGENCY:
         line.context = one.context

@@ -11,18 +11,20 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from service.db import flows
 from service.domain.wording import Wording
 from service.engine import Flow
+from service.engine.follow_through import FollowThrough
 from service.replies import Lexicon
 from service.triage import Tables
 
 
 @dataclass(slots=True)
 class Knowledge:
-    """Vocabulary, urgency table and wording as loaded at start, and the flow versions met so far (they never change)."""
+    """Content as loaded at start: vocabulary, urgency table, texts, what follows a safety text; and the flow versions met so far."""
 
     lexicon: Lexicon
     tables: Tables
     wording: Wording
     public_base_url: str
+    follow_through: FollowThrough
     _flows: dict[UUID, Flow] = field(default_factory=dict)
 
     async def flows(self, connection: AsyncConnection, version_ids: Iterable[UUID]) -> dict[UUID, Flow]:

@@ -14,11 +14,11 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.actions.apply_events import Aftermath, apply_events, queue_text
-from service.actions.hear_reply import FLOW_TEXT, may_say_again
 from service.actions.knowledge import Knowledge
 from service.actions.publish_flow import SHORTEST_HASH
 from service.actions.raise_escalation import Whose, raise_escalation
 from service.actions.refusal import NotFound, Refused
+from service.actions.safety_answers import may_say_again
 from service.db import audit, flows, items, registration
 from service.db.changes import Changes
 from service.db.check_in import flow_sessions
@@ -31,6 +31,7 @@ from service.domain.escalation import Reached
 from service.domain.patient import PatientContext, WaitingSession
 from service.domain.urgency import Urgency
 from service.engine import Flow, Session, Status
+from service.engine.follow_through import FLOW_TEXT
 from service.engine.move import CannotMove, Moved, move
 
 _log = structlog.get_logger(__name__)
@@ -216,6 +217,6 @@ def _raise(changes: Changes, knowledge: Knowledge, aftermath: Aftermath, waiting
     for text in aftermath.texts:
         if not danger:
             queue_text(changes, context, waiting, text, Purpose.ANSWER)
-        elif may_say_again(item, FLOW_TEXT, changes.now):
+        elif may_say_again(knowledge.follow_through, item, FLOW_TEXT, changes.now):
             queue_text(changes, context, waiting, text, Purpose.SAFETY, lane=Lane.EMERGENCY, reason=FLOW_TEXT, escalation_id=item.id)
             items.change_item(changes, context.organization.id, item.id, reached=Reached.ON_ITS_WAY)

@@ -24,6 +24,7 @@ from service.db.changes import Changes
 from service.db.database import Database
 from service.db.failures import is_outage
 from service.domain.call import CallStatus
+from service.domain.communication import Purpose
 from service.domain.consent import Consent
 from service.domain.patient import PatientStatus
 from service.domain.reading import Channel
@@ -86,16 +87,20 @@ async def _claim(
     return placing
 
 
-def _ruling(one: DueCall, owned: Sequence[tuple[Consent, int]], earlier: Sequence[tuple[UUID, str, datetime]], now: datetime) -> Ruling:
+def _ruling(
+    one: DueCall, owned: Sequence[tuple[Consent, int]], earlier: Sequence[tuple[UUID | None, str, datetime]], now: datetime
+) -> Ruling:
     """Whether the call may be placed now: the rules of texts, for this channel, and what only a call needs."""
-    call = one.call
-    if not one.session_open or one.session_moved:
+    call, after_safety_text = one.call, one.call.purpose is Purpose.SAFETY
+    if one.heard_since if after_safety_text else not one.session_open or one.session_moved:
         return Ruling(Verdict.CANCEL, "answered_meanwhile")
-    if not one.knows_who:
+    if not one.knows_who and not after_safety_text:  # it says nothing of health, and asks nobody who they are
         return Ruling(Verdict.CANCEL, "no_birth_date_or_code")
     if not one.clinic_number:
         return Ruling(Verdict.CANCEL, "no_clinic_number")
     covering = [(consent, per_day) for consent, per_day in owned if consent.covers(call.phone_id, Channel.VOICE, call.programme, now)]
+    if after_safety_text and (one.opted_out_at is not None or not covering):  # a text may go without consent, a call may not
+        return Ruling(Verdict.CANCEL, "opted_out" if one.opted_out_at is not None else "no_consent")
     day_began = to_utc(to_local(now, one.zone).date(), _MIDNIGHT, one.zone)
     others = {session_id for session_id, _, at in earlier if at >= day_began and session_id != call.flow_session_id}
     quiet_until = quiet_ends(now, one.zone, one.quiet_start, one.quiet_end)

@@ -92,7 +92,7 @@ async def _receive(
             return Spoken(call.turn, opened)
         changes = Changes(now)
         _talking(changes, row, heard)
-        _heard_out(changes, context, row, call)
+        _heard_out(changes, context, row, call, answered=bool(heard.pressed or heard.spoken))
         if failure:
             said = _failed(changes, knowledge, script, context, row, call)
         else:
@@ -130,6 +130,7 @@ async def _step(
         call=Call(language if language in ("en", "es") else "en") if fresh else replace(call, spoken="", owed=""),
         prompt=opened,
         number=row.number,
+        purpose=row.purpose,
         birth_year=identity[0],
         pin=identity[1],
     )
@@ -181,11 +182,12 @@ def _talking(changes: Changes, row: CallRow, heard: CallInput) -> None:
         changes.update(calls.calls, row.id, **values)
 
 
-def _heard_out(changes: Changes, context: PatientContext, row: CallRow, call: Call) -> None:
-    """This step proves that the line stood while the last prompt was said."""
+def _heard_out(changes: Changes, context: PatientContext, row: CallRow, call: Call, *, answered: bool) -> None:
+    """This step proves that the line stood while the last prompt was said; an answer, that somebody was there."""
     if call.spoken:
         spoken.was_heard(changes, row, UUID(call.spoken), heard=True)
-    if call.owed and context.item is not None:
+    reached = call.owed or (answered and row.purpose is Purpose.SAFETY)
+    if reached and context.item is not None:
         items.change_item(changes, context.organization.id, context.item.id, reached=Reached.DELIVERED)
 
 

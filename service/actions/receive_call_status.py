@@ -14,9 +14,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.actions.after_call import NOT_REACHED, call_again, give_back
 from service.actions.apply_events import apply_events, queue_text
-from service.actions.hear_reply import FLOW_TEXT, MACHINE
+from service.actions.hear_reply import MACHINE
 from service.actions.knowledge import Knowledge
 from service.actions.raise_escalation import Whose, raise_escalation
+from service.actions.safety_answers import owes_an_answer
 from service.db import calls, items, spoken
 from service.db.calls import CallRow
 from service.db.changes import Changes
@@ -33,6 +34,7 @@ from service.domain.urgency import Urgency
 from service.engine import Flow, Session, resume
 from service.engine.branches import may_come, told
 from service.engine.call import Call
+from service.engine.follow_through import FLOW_TEXT
 from service.engine.spoken import open_question
 
 _log = structlog.get_logger(__name__)
@@ -75,6 +77,9 @@ async def _over(connection: AsyncConnection, changes: Changes, knowledge: Knowle
     call = Call.from_json(row.state) if row.state is not None else None
     if call is not None and call.owed:
         _send_what_was_owed(changes, knowledge, context, row, call)
+    if row.purpose is Purpose.SAFETY and context.item is not None and owes_an_answer(context.item):
+        detail = {"status": row.status, "answered_by": row.answered_by}
+        items.add_event(changes, context.organization.id, context.item.id, "safety_call_unanswered", detail)
     waiting = context.session
     if waiting is None or waiting.id != row.flow_session_id:
         return

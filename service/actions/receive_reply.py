@@ -16,10 +16,11 @@ from uuid import UUID
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.actions.hear_reply import MACHINE, Heard, hear_reply, owes_safety_answer
+from service.actions.hear_reply import MACHINE, Heard, hear_reply
 from service.actions.hear_unknown import IDENTITY_WITHIN, Nobody, chosen, hear_unknown
 from service.actions.knowledge import Knowledge
 from service.actions.raise_escalation import Whose, raise_escalation
+from service.actions.safety_answers import owes_safety_answer
 from service.clock import Clock
 from service.db import clinic, communication, inbound, items
 from service.db.changes import Changes
@@ -240,7 +241,8 @@ async def _hear(
     candidates = owners.patients or owners.related_to
     if len(candidates) == 1:
         return _one_patient(changes, knowledge, desk, candidates[0], replace(heard, by_related_person=not owners.patients))
-    owes = owes_safety_answer(desk.phone_items.get(phone.id), changes.now)  # a 2 is "I can't or I'm alone" then, and nobody's name
+    item = desk.phone_items.get(phone.id)
+    owes = owes_safety_answer(knowledge.follow_through, item, changes.now)  # a 2 is "I can't or I'm alone" then, and nobody's name
     if len(candidates) > 1 and not owes and (who := chosen(message.body, [desk.contexts[id] for id in candidates])) is not None:
         waiting = await inbound.waiting_for_identity(connection, phone.id, changes.now, IDENTITY_WITHIN)
         if waiting is not None:

@@ -7,15 +7,17 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from uuid import UUID
 
-from sqlalchemy import func, select, text
+from sqlalchemy import exists, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.db.calls import CallRow, call_of, calls
 from service.db.check_in import flow_sessions
+from service.db.communication import communications
 from service.db.database import among, database_now, skip_locked
 from service.db.organization import organizations
 from service.db.patient import patients, phones
-from service.domain.call import CallStatus
+from service.domain.call import OVER, CallStatus
+from service.domain.communication import Direction
 
 LOST_AFTER = timedelta(minutes=20)
 """A call of which nothing was heard for so long: a call lasts at most 15 minutes, and its end is told at once."""
@@ -41,6 +43,8 @@ class DueCall:
     session_open: bool
     session_moved: bool
     """The patient has answered otherwise since the call was planned."""
+    heard_since: bool = False
+    """The patient has written or spoken since the call was planned."""
 
 
 async def due(connection: AsyncConnection, now: datetime, limit: int) -> list[DueCall]:
@@ -66,11 +70,18 @@ async def due(connection: AsyncConnection, now: datetime, limit: int) -> list[Du
             func.coalesce(func.nullif(organizations.c.clinic_phone, ""), organizations.c.after_hours_number).label("clinic_number"),
             flow_sessions.c.status.label("session_status"),
             flow_sessions.c.changed_at.label("session_changed_at"),
+            exists()
+            .where(
+                communications.c.patient_id == calls.c.patient_id,
+                communications.c.direction == Direction.IN,
+                communications.c.created_at > calls.c.created_at,
+            )
+            .label("heard_since"),
         )
         .join(phones, calls.c.phone_id == phones.c.id)
         .join(patients, calls.c.patient_id == patients.c.id)
         .join(organizations, calls.c.organization_id == organizations.c.id)
-        .join(flow_sessions, calls.c.flow_session_id == flow_sessions.c.id)
+        .outerjoin(flow_sessions, calls.c.flow_session_id == flow_sessions.c.id)
         .where(among(connection, calls.c.id, ids))
         .order_by(calls.c.due_at, calls.c.id)
     )
@@ -89,7 +100,8 @@ async def due(connection: AsyncConnection, now: datetime, limit: int) -> list[Du
             emergency_number=row.emergency_number,
             clinic_number=row.clinic_number,
             session_open=row.session_status == "waiting",
-            session_moved=row.session_changed_at > row.created_at,
+            session_moved=row.session_changed_at is not None and row.session_changed_at > row.created_at,
+            heard_since=bool(row.heard_since),
         )
         for row in (await connection.execute(statement)).all()
     ]
@@ -106,12 +118,19 @@ async def of_session(connection: AsyncConnection, session_ids: Iterable[UUID]) -
     return found
 
 
+async def under_way(connection: AsyncConnection, patient_ids: Iterable[UUID]) -> set[UUID]:
+    """Those of these patients who have a call that is due, ringing or being held: one at a time."""
+    live = calls.c.status.not_in(sorted(OVER))
+    found = await connection.scalars(select(calls.c.patient_id).where(among(connection, calls.c.patient_id, list(patient_ids)), live))
+    return set(found.all())
+
+
 async def placed_since(
     connection: AsyncConnection, patient_ids: Iterable[UUID], since: datetime
-) -> dict[UUID, list[tuple[UUID, str, datetime]]]:
+) -> dict[UUID, list[tuple[UUID | None, str, datetime]]]:
     """Conversations that these patients were called for since then, by patient: (session, programme, when)."""
     ids = list(patient_ids)
-    found: dict[UUID, list[tuple[UUID, str, datetime]]] = {id: [] for id in ids}
+    found: dict[UUID, list[tuple[UUID | None, str, datetime]]] = {id: [] for id in ids}
     if ids:
         statement = select(calls.c.patient_id, calls.c.flow_session_id, calls.c.programme, calls.c.status_at).where(
             among(connection, calls.c.patient_id, ids),

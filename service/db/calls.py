@@ -29,9 +29,9 @@ calls = Table(
     organization_column(),
     reference("patient_id", "patients", index=True),
     reference("phone_id", "phones"),
-    reference("flow_session_id", "flow_sessions", index=True),
+    reference("flow_session_id", "flow_sessions", index=True, nullable=True),  # None: the call after a safety text
     Column("programme", String(64), nullable=False, default=""),
-    Column("purpose", String(24), nullable=False, doc="check_in | reminder"),
+    Column("purpose", String(24), nullable=False, doc="check_in | reminder | recheck | safety"),
     Column("number", Integer, nullable=False, doc="1 for the first call of a conversation"),
     Column("status", String(12), nullable=False),
     Column("status_at", Instant, nullable=False),
@@ -83,7 +83,7 @@ class CallRow:
     organization_id: UUID
     patient_id: UUID
     phone_id: UUID
-    flow_session_id: UUID
+    flow_session_id: UUID | None
     programme: str
     purpose: Purpose
     number: int
@@ -106,7 +106,7 @@ def plan(
     organization_id: UUID,
     patient_id: UUID,
     phone_id: UUID,
-    flow_session_id: UUID,
+    flow_session_id: UUID | None,
     programme: str,
     purpose: Purpose,
     number: int,

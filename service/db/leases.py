@@ -12,8 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from service.db.communication import communications
 from service.db.database import skip_locked
 from service.db.escalation import escalation_events, escalations
+from service.db.patient import patients, phones
 from service.domain.communication import Purpose, Status
 from service.domain.escalation import Reached, State
+from service.domain.patient import PatientStatus
 from service.domain.urgency import Urgency, by_rank
 
 
@@ -67,6 +69,14 @@ class Unheard:
     communication_id: UUID
     status: Status
     reached: Reached
+    key: str
+    """Which safety text it was."""
+    told_at: datetime
+    phone_id: UUID
+    patient_id: UUID | None
+    """None for a number that belongs to nobody, or to several."""
+    callable: bool
+    """The number is safe to contact and nobody on it has opted out; the patient has not died."""
 
     @property
     def arrived(self) -> bool:
@@ -75,6 +85,7 @@ class Unheard:
 
 
 FOLLOWED_UP = "patient_silent"
+_ALIVE = frozenset({PatientStatus.ACTIVE, PatientStatus.PAUSED})
 
 
 async def unheard_safety_texts(connection: AsyncConnection, now: datetime, after: timedelta, limit: int) -> list[Unheard]:
@@ -91,8 +102,17 @@ async def unheard_safety_texts(connection: AsyncConnection, now: datetime, after
             communications.c.id.label("communication_id"),
             communications.c.status,
             escalations.c.reached,
+            escalations.c.patient_id,
+            communications.c.reason,
+            communications.c.created_at,
+            communications.c.phone_id,
+            phones.c.unsafe_since,
+            phones.c.opted_out_at,
+            patients.c.status.label("patient_status"),
         )
         .join(communications, communications.c.escalation_id == escalations.c.id)
+        .join(phones, phones.c.id == communications.c.phone_id)
+        .outerjoin(patients, patients.c.id == escalations.c.patient_id)
         .where(
             escalations.c.state != State.RESOLVED,
             escalations.c.reached != Reached.NONE_NEEDED,
@@ -107,6 +127,17 @@ async def unheard_safety_texts(connection: AsyncConnection, now: datetime, after
         .with_for_update(skip_locked=True, key_share=True, of=escalations)
     )
     return [
-        Unheard(row.id, row.organization_id, row.communication_id, Status(row.status), Reached(row.reached))
+        Unheard(
+            row.id,
+            row.organization_id,
+            row.communication_id,
+            Status(row.status),
+            Reached(row.reached),
+            row.reason,
+            row.created_at,
+            row.phone_id,
+            row.patient_id,
+            row.unsafe_since is None and row.opted_out_at is None and row.patient_status in _ALIVE,
+        )
         for row in (await connection.execute(statement)).all()
     ]

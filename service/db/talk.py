@@ -43,7 +43,7 @@ class LiveCall:
     id: UUID
     number: str
     provider_id: str
-    session_id: UUID
+    session_id: UUID | None
     at: datetime
     prompt: Prompt | None
     turn: int

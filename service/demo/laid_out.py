@@ -18,7 +18,7 @@ HANDED_OVER = frozenset({"accepted", "sent", "delivered", "undelivered", "unknow
 def lay_out(phones: SimulatedPhones, said: Sequence[Said], silenced: Sequence[str], live: Sequence[LiveCall]) -> None:
     """Puts texts and the calls of each conversation onto the telephones, oldest first; blocks those that opted out by the
     carrier's own word. Those of `live` are not over."""
-    ids = {call.session_id: call.provider_id for call in live}
+    ids = {call.session_id: call.provider_id for call in live if call.session_id is not None}
     for one in said:
         if one.channel == Channel.VOICE:
             _lay_call(phones, one, ids)

@@ -17,7 +17,7 @@ REQUIRED = (
     "keys_taken", "keys_symptoms", "keys_value", "keys_decimal", "keys_blood_pressure", "keys_scale", "keys_phq_item", "keys_free_text",
     "heard_right", "say_it_again", "you_said", "stop_sure", "opt_out_confirmation", "connecting", "person_later", "thanks", "goodbye",
     "all_done", "recheck_later", "noted", "which_symptom", "no_answer", "not_understood", "by_text", "failed", "emergency",
-    "emergency_instructed", "safety_keys", "emergency_called", "abuse", "danger", "crisis", "voicemail", "called_back", "fallback",
+    "emergency_instructed", "safety_keys", "safety_call", "abuse", "danger", "crisis", "voicemail", "called_back", "fallback",
     "fallback_no_number",
 )  # fmt: skip
 """Keys that the code asks for by name; a script without one of them does not load."""

@@ -16,9 +16,6 @@ LANGUAGES = ("en", "es")
 REQUIRED = (
     "emergency",
     "emergency_instructed",
-    "emergency_called",
-    "emergency_cannot",
-    "emergency_not",
     "crisis",
     "abuse",
     "danger",

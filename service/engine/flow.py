@@ -84,10 +84,8 @@ class Built:
     conditions: dict[str, tuple[Condition, ...]] = field(default_factory=dict)
 
 
-class Written(Model):
-    """What every flow file holds, a check-in as well as a subflow."""
-
-    model_config = ConfigDict(ignored_types=(cached_property,))
+class Head(Model):
+    """What stands at the head of every reviewed file."""
 
     key: str = Field(pattern=r"^[a-z][a-z0-9_]*/[a-z][a-z0-9_]*$")
     title: str = Field(min_length=3)
@@ -106,6 +104,13 @@ class Written(Model):
     """Where numbers and rules come from, each under a short name."""
     languages: tuple[str, ...] = Field(min_length=1)
     """en, es."""
+
+
+class Written(Head):
+    """What every flow file holds, a check-in as well as a subflow."""
+
+    model_config = ConfigDict(ignored_types=(cached_property,))
+
     steps: tuple[Step, ...] = Field(min_length=1, max_length=MAX_STEPS)
     """The steps, read from the top."""
     phrases: dict[str, dict[str, str]] = Field(default_factory=dict)

@@ -75,7 +75,7 @@ def parse_education(data: Any, file: str, wording: Wording) -> Education:
         book = Education.model_validate(values)
     except ValidationError as error:
         first = _first(error)
-        raise place.error(first["loc"], _explain(first, Education)) from None
+        raise place.error(first["loc"], explain(first, Education)) from None
     _raise(place, education_problems(book, wording))
     return book
 
@@ -96,7 +96,7 @@ def _parse(model: type[_Written], data: Any, file: str, wording: Wording, librar
         flow = model.model_validate(shaped.values)
     except ValidationError as error:
         first = _first(error)
-        raise place.error(_path(first["loc"], shaped), _explain(first, model)) from None
+        raise place.error(_path(first["loc"], shaped), explain(first, model)) from None
     origins = dict(shaped.origins)
     _raise(place, [_located(problem, origins) for problem in _problems(flow, shaped, wording)])
     return flow
@@ -143,15 +143,15 @@ def _path(loc: tuple[str | int, ...], shaped: Shaped) -> Path:
     return loc
 
 
-def _explain(error: Any, top: type[BaseModel]) -> str:
-    """A pydantic error in the words of somebody who writes flows."""
+def explain(error: Any, top: type[BaseModel], models: Mapping[str, type[BaseModel]] = _MODELS) -> str:
+    """A pydantic error in the words of somebody who writes flows. `models` are those of the parts, by name."""
     kind, loc = error["type"], error["loc"]
     name = str(loc[-1]) if loc else ""
     match kind:
         case "missing":
             return f"{name}: is missing; add it"
         case "extra_forbidden":
-            return f'"{name}" means nothing here; {nearest(name, _known(loc, top))}'
+            return f'"{name}" means nothing here; {nearest(name, _known(loc, top, models))}'
         case "enum" | "literal_error":
             return f"write one of {error['ctx']['expected']}"
         case "string_pattern_mismatch":
@@ -166,11 +166,12 @@ def _explain(error: Any, top: type[BaseModel]) -> str:
             return f"{message}; {told}" if told else message
 
 
-def _known(loc: tuple[str | int, ...], top: type[BaseModel]) -> list[str]:
+def _known(loc: tuple[str | int, ...], top: type[BaseModel], models: Mapping[str, type[BaseModel]]) -> list[str]:
     """The words a file may use at the place of an error."""
     model = top
     for part in loc[:-1]:
-        model = KINDS.get(str(part), model) if loc[0] == "steps" and model is top else _MODELS.get(str(part), model)
-    own = ({"translating"} if top is Education else {"detail_words", "kind", "translating"}) if model is top else set()
+        model = KINDS.get(str(part), model) if loc[0] == "steps" and model is top else models.get(str(part), model)
+    own = {"detail_words", "kind", "translating"} if issubclass(top, Written) else {"translating"} if top is Education else set()
+    own = own if model is top else set()
     known = {field.alias or name for name, field in model.model_fields.items()} - _FILLED_IN | own
     return [re.sub(r"^text$", "en", word) for word in known]

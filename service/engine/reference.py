@@ -12,6 +12,7 @@ from pydantic import BaseModel, TypeAdapter
 from service.domain.reading import Expects
 from service.engine.cases import EXPECTED, HAPPENINGS
 from service.engine.flow import Education, Flow, Lesson, Quicken, Recheck, Silence, Subflow
+from service.engine.follow_through import FollowThrough, SafetyAnswer, SafetyQuestion, SafetySilence
 from service.engine.given import WORDS
 from service.engine.steps import KINDS, Confirm, FollowUp, HandOver, Option, Record, RedFlag, Run, Unclear
 from service.engine.written import Text
@@ -96,6 +97,14 @@ def education_schema() -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "Education messages of a programme"}
 
 
+def follow_through_schema() -> dict[str, Any]:
+    """JSON Schema (draft 2020-12) of shared/follow_through.yaml."""
+    schema = FollowThrough.model_json_schema(mode="validation")
+    del schema["properties"]["key"]
+    schema["required"].remove("key")
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "What follows a safety text"}
+
+
 def _as_written(name: str, entry: dict[str, Any]) -> dict[str, Any]:
     """A model's schema without what is filled in by itself, and with the forms that only files have."""
     if "properties" not in entry:
@@ -146,6 +155,13 @@ def reference() -> str:
         "## education.yaml",
         _table(Education, extra={"translating": _TRANSLATING["description"]}),
         *_part("A message", Lesson),
+        "## shared/follow_through.yaml",
+        _table(FollowThrough),
+        *_part("`question:` there", SafetyQuestion),
+        *_part("`choices:` there", SafetyAnswer),
+        *_part("`silence:` there", SafetySilence),
+        "A turn of its cases is `{patient: ..., chooses: ..., urgency: ..., says: ...}` (or `voice`, `keys`), "
+        "or `{silence: 2 min, calls: true}`.",
         "## Cases",
         f"`given:` may hold {_words(sorted(WORDS))}. Times are how long ago: `15 min`, `24 h`, `7 d`.",
         f"A turn of `talk:` is one of {_words(HAPPENINGS)}, and may expect {_words(EXPECTED)}.",

@@ -96,7 +96,7 @@ def registry(around: Surroundings) -> dict[str, Job]:
         "reconcile_calls": Job(60, lambda: reconcile_calls(database, around.telephones, knowledge, clock.now()), timedelta(minutes=15)),
         "time_out_sessions": Job(5, lambda: time_out_sessions(database, knowledge, clock.now())),
         "release_leases": Job(5, lambda: release_leases(database, knowledge, clock.now())),
-        "follow_up_safety_texts": Job(5, lambda: follow_up_safety_texts(database, clock.now())),
+        "follow_up_safety_texts": Job(5, lambda: follow_up_safety_texts(database, knowledge.follow_through, clock.now())),
         "notice_unconfirmed": Job(600, lambda: notice_unconfirmed(database, knowledge, clock.now()), timedelta(minutes=30)),
         "notice_reviews": Job(3600, lambda: notice_reviews(database, knowledge, clock.now()), timedelta(hours=3)),
         "seal_audit": Job(60, lambda: seal_audit(database), timedelta(minutes=15)),

@@ -82,6 +82,8 @@ HAPPENED = {
     "raised": "Urgency raised",
     "lowered": "Urgency lowered",
     "message": "New message from the patient",
+    "patient_silent": "No answer to the safety message",
+    "safety_call_unanswered": "The automatic call brought no answer",
     "claimed": "Claimed",
     "claim_renewed": "Claim renewed",
     "lease_expired": "Claim ran out",

@@ -27,6 +27,7 @@ from service.domain.staff import Role, Staff
 from service.domain.urgency import Urgency
 from service.jobs.work import handlers
 from service.telephony.port import OutgoingText, PermanentFailure, TransientFailure, UnknownOutcome
+from tests.actions.house import content
 from tests.jobs.world import World
 from tests.seed import seed_item
 
@@ -259,10 +260,10 @@ async def test_two_minutes_without_an_answer_to_a_safety_text_stand_on_the_item(
         await world.set(communications, text_id, status="delivered")
         await world.set(escalations, item_id, reached="delivered")
     world.clock.forward(seconds=119)
-    assert await follow_up_safety_texts(world.database, world.now) == 0
+    assert await follow_up_safety_texts(world.database, content().follow_through, world.now) == 0
     world.clock.forward(seconds=1)
-    assert await follow_up_safety_texts(world.database, world.now) == 1
-    assert await follow_up_safety_texts(world.database, world.now) == 0
+    assert await follow_up_safety_texts(world.database, content().follow_through, world.now) == 1
+    assert await follow_up_safety_texts(world.database, content().follow_through, world.now) == 0
     [item] = await world.rows(escalations, escalations.c.kind == Kind.CLINICAL)
     assert item.reached == ("delivered" if outcome == "delivered" else "not_reached")
     assert (await events(world)).count("patient_silent") == 1
@@ -274,4 +275,4 @@ async def test_a_patient_who_has_answered_the_safety_text_is_not_called_silent(w
     world.clock.forward(minutes=1)
     await world.set(escalations, item_id, last_patient_event_at=world.now)
     world.clock.forward(minutes=2)
-    assert await follow_up_safety_texts(world.database, world.now) == 0
+    assert await follow_up_safety_texts(world.database, content().follow_through, world.now) == 0

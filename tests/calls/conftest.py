@@ -79,7 +79,7 @@ class Telephones(House):
         port = int(self.base.rpartition(":")[2])
         await self.close()
         self.database = Database.open(self.url, KEYRING)
-        self.knowledge = Knowledge(content().lexicon, content().tables, content().wording, "http://localhost:8080")
+        self.knowledge = known()
         await self.serve(port)
 
     async def close(self) -> None:
@@ -138,6 +138,11 @@ class Telephones(House):
         return await self.rows(calls)
 
 
+def known() -> Knowledge:
+    """The shipped content, as app.py injects it."""
+    return Knowledge(content().lexicon, content().tables, content().wording, "http://localhost:8080", content().follow_through)
+
+
 async def _no_statuses(updates: Any) -> list[object]:
     return list(updates)
 
@@ -167,7 +172,7 @@ async def telephones_on_sqlite(sqlite_url: str) -> AsyncIterator[Telephones]:
 async def _telephones(database_url: str) -> AsyncIterator[Telephones]:
     database = Database.open(database_url, KEYRING)
     clinic = await seed_clinic(database, MONDAY - timedelta(days=30))
-    knowledge = Knowledge(content().lexicon, content().tables, content().wording, "http://localhost:8080")
+    knowledge = known()
     async with StandIn(Options(numbers=[SENDER])).running() as twilio:
         house = Telephones(database_url, database, clinic, knowledge, StoppedClock(MONDAY), twilio)
         await house.serve()

@@ -148,7 +148,7 @@ class Wire:
 
 @functools.cache
 def _knowledge() -> Knowledge:
-    return Knowledge(content().lexicon, content().tables, content().wording, "http://localhost:8080")
+    return Knowledge(content().lexicon, content().tables, content().wording, "http://localhost:8080", content().follow_through)
 
 
 def _patient(facts: Facts, flow: Flow, now: datetime) -> PatientContext:
