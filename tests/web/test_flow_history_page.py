@@ -12,6 +12,7 @@ from sqlalchemy import select
 
 from service.actions.knowledge import Knowledge
 from service.actions.publish_flow import publish_flow
+from service.content import load_follow_through
 from service.db.audit import audit_events
 from service.db.database import Database
 from service.engine import Flow
@@ -50,7 +51,7 @@ def stricter(flow: Flow, amount: str = "1 lb") -> Flow:
 @pytest.fixture
 async def lived(database: Database, clinic: Clinic, shelf: Shelf) -> None:
     """Chi of team A and Eva of team B have gained 2 lb in a day, a week ago, and had pain in the chest; on the version of the file."""
-    knowledge = Knowledge(shelf.ears.lexicon, shelf.ears.tables, shelf.ears.wording, "http://127.0.0.1")
+    knowledge = Knowledge(shelf.ears.lexicon, shelf.ears.tables, shelf.ears.wording, "http://127.0.0.1", load_follow_through())
     house = House(database, clinic, knowledge, StoppedClock(NOW - timedelta(days=7)))
     for weight in ("180", "182"):
         for person, danger in ((clinic.chi, "chest pain"), (clinic.eva, "me duele el pecho")):
