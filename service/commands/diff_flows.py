@@ -210,7 +210,7 @@ def change_line(change: Change) -> str:
     """One difference: day, check-in, what becomes of the item, both urgencies, rule and reason."""
     mark = " " if change.exact else "~"
     urgencies = f"{change.old or 'none'} -> {change.new or 'none'}"
-    return f"{change.past.local_date} {mark}{change.past.id}  {_NEW_SIDE[change.way]:<12}  {urgencies}, {change.rule}: {change.reason}"
+    return f"{change.local_date} {mark}{change.check_in}  {_NEW_SIDE[change.way]:<12}  {urgencies}, {change.rule}: {change.reason}"
 
 
 def _number(number: int, one: str, many: str = "") -> str:

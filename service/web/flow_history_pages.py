@@ -79,7 +79,7 @@ async def show_history(request: web.Request) -> web.Response:
 
 def _shown(comparison: Comparison, chosen: Chosen, flow: Flow) -> dict[str, Any]:
     rows = [(rule_words(rule, flow.key), [ways[way] for way in Way]) for rule, ways in comparison.rules()]
-    newest = sorted(comparison.changes, key=lambda change: (change.past.started_at, change.past.id), reverse=True)
+    newest = sorted(comparison.changes, key=lambda change: (change.started_at, change.check_in), reverse=True)
     shown = [] if chosen.counts_only else [(change, rule_words(change.rule, flow.key)) for change in newest[:MOST_SHOWN]]
     return {
         "rows": rows,

@@ -106,7 +106,7 @@ async def test_a_changed_threshold_and_urgency_are_told_by_check_in(house: House
     comparison = compared(found, (content().flows[KEY], lower))
     [change] = comparison.changes
     assert (change.way, change.rule, change.old, change.new) == (Way.APPEARS, WEIGHT_RULE, None, Urgency.EMERGENCY)
-    assert (change.past.patient_id, change.past.local_date.day, change.exact) == (house.clinic.chi.id, 24, True)
+    assert (change.patient_id, change.local_date.day, change.exact) == (house.clinic.chi.id, 24, True)
     assert (comparison.same, comparison.not_asked) == (1, {})
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from aiohttp.test_utils import TestServer
@@ -48,17 +48,22 @@ def stricter(flow: Flow, amount: str = "1 lb") -> Flow:
     return Flow.from_json(data)
 
 
-@pytest.fixture
-async def lived(database: Database, clinic: Clinic, shelf: Shelf) -> None:
-    """Chi of team A and Eva of team B have gained 2 lb in a day, a week ago, and had pain in the chest; on the version of the file."""
+async def two_days(database: Database, clinic: Clinic, shelf: Shelf, begin: datetime) -> None:
+    """Chi of team A and Eva of team B have gained 2 lb in a day, and had pain in the chest; on the version of the file."""
     knowledge = Knowledge(shelf.ears.lexicon, shelf.ears.tables, shelf.ears.wording, "http://127.0.0.1", load_follow_through())
-    house = House(database, clinic, knowledge, StoppedClock(NOW - timedelta(days=7)))
+    house = House(database, clinic, knowledge, StoppedClock(begin))
     for weight in ("180", "182"):
         for person, danger in ((clinic.chi, "chest pain"), (clinic.eva, "me duele el pecho")):
             await house.start_flow(person, shelf.flows[KEY])
             for words in (weight, danger):
                 await house.text(person.number, words)
         house.clock.time += timedelta(hours=20)
+
+
+@pytest.fixture
+async def lived(database: Database, clinic: Clinic, shelf: Shelf) -> None:
+    """Two days of check-ins, a week ago."""
+    await two_days(database, clinic, shelf, NOW - timedelta(days=7))
 
 
 async def published(database: Database, clinic: Clinic, *flows: Flow) -> None:

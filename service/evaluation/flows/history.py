@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
 
@@ -41,7 +42,12 @@ class Way(StrEnum):
 class Change:
     """One rule in one check-in that the two sides see otherwise; `old` and `new` are None where nothing is raised."""
 
-    past: PastCheckIn
+    check_in: UUID
+    """The conversation's id."""
+    patient_id: UUID
+    initials: str
+    local_date: date
+    started_at: datetime
     way: Way
     rule: str
     old: Urgency | None
@@ -122,7 +128,8 @@ def differences(past: PastCheckIn, old: Items, new: Items, *, exact: bool = True
     for rule, shown in {**old, **new}.items():
         before, after = (side[rule].urgency if rule in side else None for side in (old, new))
         if before is not after:
-            found.append(Change(past, _way(before, after), rule, before, after, shown.reason, exact))
+            whose = (past.id, past.patient_id, past.initials, past.local_date, past.started_at)
+            found.append(Change(*whose, _way(before, after), rule, before, after, shown.reason, exact))
     return sorted(found, key=lambda change: min(each.rank for each in (change.old, change.new) if each is not None))
 
 
