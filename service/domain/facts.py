@@ -104,13 +104,13 @@ class Facts:
 
     def before(self, instant: datetime) -> Facts:
         """The same with the history before this instant only: what was told since then is judged as findings, not a second time."""
-        return replace(
-            self,
-            history=tuple(past for past in self.history if past.taken_at < instant),
-            doses=tuple(dose for dose in self.doses if dose.taken_at < instant),
-            symptoms=tuple(symptom for symptom in self.symptoms if symptom.at < instant),
-            recorded=tuple(kept for kept in self.recorded if kept.at < instant),
-        )
+        history = tuple(past for past in self.history if past.taken_at < instant)
+        doses = tuple(dose for dose in self.doses if dose.taken_at < instant)
+        symptoms = tuple(symptom for symptom in self.symptoms if symptom.at < instant)
+        recorded = tuple(kept for kept in self.recorded if kept.at < instant)
+        if (history, doses, symptoms, recorded) == (self.history, self.doses, self.symptoms, self.recorded):
+            return self
+        return replace(self, history=history, doses=doses, symptoms=symptoms, recorded=recorded)
 
     def last_recorded(self, name: str, before: datetime) -> PastAnswer | None:
         """The newest answer kept under this name before that instant, None without one."""

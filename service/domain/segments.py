@@ -12,6 +12,7 @@ _BASIC = frozenset(
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
 )
 _EXTENDED = frozenset("\f^{}\\[~]|€")
+_GSM_7 = _BASIC | _EXTENDED
 
 
 class Encoding(StrEnum):
@@ -35,24 +36,27 @@ def count_segments(text: str) -> Segments:
 
     A letter that takes two units (an extension such as the euro sign, an emoji) is never split over two segments.
     """
-    if all(letter in _BASIC or letter in _EXTENDED for letter in text):
-        widths = [2 if letter in _EXTENDED else 1 for letter in text]
-        return _pack(Encoding.GSM_7, widths, single=160, part=153)
-    widths = [2 if ord(letter) > 0xFFFF else 1 for letter in text]
-    return _pack(Encoding.UCS_2, widths, single=70, part=67)
+    letters = set(text)
+    if letters <= _GSM_7:
+        return _pack(Encoding.GSM_7, text, letters & _EXTENDED, single=160, part=153)
+    return _pack(Encoding.UCS_2, text, {letter for letter in letters if ord(letter) > 0xFFFF}, single=70, part=67)
 
 
 def letters_outside_gsm_7(text: str) -> str:
     """The letters, each once and in order, that move the text to UCS-2 and so more than halve what fits."""
-    return "".join(dict.fromkeys(letter for letter in text if letter not in _BASIC and letter not in _EXTENDED))
+    return "".join(dict.fromkeys(letter for letter in text if letter not in _GSM_7))
 
 
-def _pack(encoding: Encoding, widths: list[int], *, single: int, part: int) -> Segments:
-    units = sum(widths)
+def _pack(encoding: Encoding, text: str, wide: set[str], *, single: int, part: int) -> Segments:
+    """`wide` are the letters that take two units."""
+    units = len(text) + sum(text.count(letter) for letter in wide)
     if units <= single:
         return Segments(encoding, units, 1 if units else 0)
+    if not wide:
+        return Segments(encoding, units, -(-units // part))
     count, used = 1, 0
-    for width in widths:
+    for letter in text:
+        width = 2 if letter in wide else 1
         if used + width > part:
             count, used = count + 1, 0
         used += width

@@ -58,7 +58,7 @@ def _of_the_past(flow: Flow, step: Step, known: Told) -> bool:
 
 
 def told(flow: Flow, session: Session, facts: Facts, now: datetime) -> Told:
-    """All that was told in the session, and to each question.
+    """All that was told in the session, and to each question that a condition names.
 
     Nothing was told to one that is skipped; one that waits for its answer, or never got it, is not in `by_step`.
     """
@@ -68,6 +68,8 @@ def told(flow: Flow, session: Session, facts: Facts, now: datetime) -> Told:
     by_step: dict[str, tuple[Finding, ...]] = {}
     known = Told(session.findings(), facts, now, by_step=by_step, raised=session.raised)
     for step in flow.questions:
+        if step.key not in flow.named:
+            continue
         if step.key in answers:
             by_step[step.key] = answers[step.key]
         elif step.only_if and step.key not in session.given_up and holds(flow, step, known) is False:

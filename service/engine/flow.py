@@ -21,7 +21,7 @@ from service.domain.urgency import Urgency
 from service.domain.wording import Wording
 from service.engine.steps import NAME, AskStep, RedFlag, Step, When
 from service.engine.written import Days, Localized, Minutes, Model
-from service.triage import Condition, Rule, build_condition, build_rule
+from service.triage import Condition, Rule, build_condition, build_rule, steps_named
 
 MAX_STEPS = 60
 MIN_LATE = timedelta(hours=4)
@@ -82,6 +82,7 @@ class Built:
     steps: dict[str, Step]
     rules: dict[tuple[str, str], Rule] = field(default_factory=dict)
     conditions: dict[str, tuple[Condition, ...]] = field(default_factory=dict)
+    any_flag: dict[str, Condition] = field(default_factory=dict)
 
 
 class Head(Model):
@@ -169,6 +170,13 @@ class Written(Head):
             rules[step.key, flag.name] = build_rule(row, file=self.key, version=self.version)
         return rules[step.key, flag.name]
 
+    def any_flag(self, step: AskStep) -> Condition:
+        """True when one of the step's red flags is: most steps are passed over at once by what it needs."""
+        found = self.built.any_flag
+        if step.key not in found:
+            found[step.key] = Condition("any_of", parts=tuple(self.rule(step, flag).when for flag in step.red_flags))
+        return found[step.key]
+
     def only_if(self, step: Step) -> tuple[Condition, ...]:
         """The step's conditions, all of which must hold, built once. ConditionError when one is none (checked when parsed)."""
         conditions = self.built.conditions
@@ -238,6 +246,14 @@ class Flow(Written):
     def late(self, step: AskStep) -> timedelta:
         """How long after it was asked an answer to this question still counts: `late`, else some hours longer than silence takes."""
         return timedelta(minutes=step.late) if step.late is not None else max(self.useful, self.silence.after(False) + MIN_LATE)
+
+    @cached_property
+    def named(self) -> frozenset[str]:
+        """The steps that some condition of the flow names: what was told to the others is of no account to it."""
+        conditions = [condition for step in self.steps for condition in self.only_if(step)]
+        conditions += [self.any_flag(step) for step in self.questions]
+        conditions += [self.quicken_when] if self.quicken_when is not None else []
+        return frozenset[str]().union(*(steps_named(condition) for condition in conditions))
 
     @property
     def quicken_when(self) -> Condition | None:

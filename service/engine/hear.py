@@ -170,8 +170,9 @@ def _newly_done(flow: Flow, session: Session, step: AskStep, findings: Sequence[
     owned = [(None if finding.kind is FindingKind.SYMPTOM else belongs_to(flow, step.key, finding), finding) for finding in findings]
     others = []
     for other in flow.questions:
-        own = [finding for owner, finding in owned if owner in (None, other.key)]
-        if other.key not in closed and not other.recheck and answers_unasked(other, own):
+        if other.key in closed or other.recheck:
+            continue
+        if answers_unasked(other, [finding for owner, finding in owned if owner in (None, other.key)]):
             others.append(other.key)
     return ([step.key] if answered and step.key not in session.done else []) + others
 

@@ -35,15 +35,17 @@ def evaluate_flags(flow: Flow, session: Session, known: Told, question: Question
     """
     fired: list[Flagged] = []
     for step in flow.questions:
-        rules = [(flag, rule) for flag in step.red_flags if (rule := flow.rule(step, flag)).id not in session.fired]
-        if not any(rule.when.may_hold(known.keys) for _, rule in rules):
+        if not flow.any_flag(step).may_hold(known.keys):
             continue
         findings = _findings_for(step, session)
         if not findings or not _is_judged(flow, step, session, known):
             continue
         here = known.about(findings, question)
         unknown: list[str] = []
-        for flag, rule in rules:
+        for flag in step.red_flags:
+            rule = flow.rule(step, flag)
+            if rule.id in session.fired:
+                continue
             found = judged(rule, here)
             if isinstance(found, Fired):
                 fired.append((rule.id, step.key, replace(found, answer=flag.answer, recheck=flag.recheck)))

@@ -15,7 +15,8 @@ from service.content import load_cases, load_flows, load_lexicon, load_tables, l
 from service.engine import Flow
 from service.engine.cases import Case, Ears, play
 from service.evaluation.flows.moved import moves
-from service.evaluation.flows.mutate import Mutant, Outcome, Remembering, mutants, run_mutants
+from service.evaluation.flows.mutate import Mutant, Outcome, mutants, run_mutants
+from service.evaluation.flows.remembering import Remembering
 from tests.flows.model import KINDS, MODEL
 
 KEY = "medication/weekly"

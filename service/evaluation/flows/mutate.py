@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
-from service.domain.decision import Decision
 from service.domain.event import Event, QuestionAsked, RedFlagFound
-from service.domain.facts import Facts
-from service.domain.reading import Finding, Question, Reading, Reply
 from service.engine.cases import Case, Ears, play
 from service.engine.flow import Flow
 from service.engine.place import Path
 from service.evaluation.flows.moved import moves, only_widens, why_unnoticed
+from service.evaluation.flows.remembering import Remembering
 
 _CONFIRM_STEP = 1.0
 """Of the difference from which on a value is asked again: one of what its scale shows."""
@@ -50,30 +47,6 @@ class Outcome:
     def share(self) -> float:
         """The share of changes that were noticed; 1 without any."""
         return self.killed / self.all if self.all else 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Remembering(Ears):
-    """Ears that read a reply once: what it means does not hang on the numbers of a flow."""
-
-    readings: dict[Hashable, Reading] = field(default_factory=dict, compare=False)
-    decisions: dict[Hashable, list[tuple[Facts, Decision]]] = field(default_factory=dict, compare=False)
-
-    def reading(self, reply: Reply, question: Question | None) -> Reading:
-        """As `Ears.reading`."""
-        key = (reply, question)
-        if key not in self.readings:
-            self.readings[key] = Ears.reading(self, reply, question)
-        return self.readings[key]
-
-    def decision(self, findings: tuple[Finding, ...], facts: Facts, now: datetime, question: Question | None) -> Decision:
-        """As `Ears.decision`."""
-        made = self.decisions.setdefault((findings, now, question), [])
-        known = next((decision for of, decision in made if of == facts), None)
-        if known is None:
-            known = Ears.decision(self, findings, facts, now, question)
-            made.append((facts, known))
-        return known
 
 
 def mutants(flow: Flow) -> Iterator[Mutant]:

@@ -157,9 +157,9 @@ class Walker:
         return ReplyRead(findings, missing, now, decision.urgency, bool(decision.answer))
 
     def _read(self, text: str, language: str, channel: Channel, question: Question | None) -> Reading:
-        asked = replace(question, step="", text="") if question is not None else None
-        key = (text, language, channel, asked)
+        key = (text, language, channel, question and (question.expects, question.choices, question.symptoms))
         if key not in self._readings:
+            asked = replace(question, step="", text="") if question is not None else None
             self._readings[key] = read(self.ears.lexicon, Reply(text, language, channel), asked)
         return self._readings[key]
 
