@@ -222,6 +222,16 @@ def test_a_question_left_out_takes_its_red_flags_along_but_no_word_of_danger_is_
     assert "chest_pain" not in gone
 
 
+def test_the_time_that_a_question_left_out_took_is_nobodys_silence() -> None:
+    def without(data: dict[str, Any]) -> None:
+        data["steps"] = [each for each in data["steps"] if each["key"] != "breathing_swelling"]
+
+    nearly = daily().silence.after(False) - timedelta(minutes=10)
+    past = lived(daily(), [*promptly("180"), (nearly, "no"), (timedelta(minutes=30), "yes")], silent=True)
+    assert "silence" not in {item.rule.removeprefix(f"{KEY}.") for item in past.items}
+    assert "silence" not in changes(compared(past, daily(), rewritten(without)))
+
+
 def test_another_order_of_the_questions_changes_nothing() -> None:
     def turned(data: dict[str, Any]) -> None:
         keys = [each["key"] for each in data["steps"]]
@@ -264,7 +274,7 @@ def test_what_was_heard_although_the_wait_was_over_is_heard_again() -> None:
     [first, *rest] = past.replies
     shift = timedelta(hours=20)
     slow = replace(past, replies=(replace(first, at=first.at + shift), *(replace(each, at=each.at + shift) for each in rest)))
-    assert "silence" not in changes(compared(slow, daily(), daily()))
+    assert "silence" not in changes(compared(slow, daily()))
     trace = retrace(daily(), slow, Hearing(ears()))
     assert [each.step for each in trace.placed][:2] == ["weight", "breathing_swelling"]
     assert trace.placed[0].grace > timedelta(hours=10)
