@@ -12,7 +12,7 @@ from pathlib import Path
 from service.actions.knowledge import Knowledge
 from service.content import Content, load_content
 from service.logs import configure
-from tests.bench import dispatch, engine, outbox, reading, webhooks
+from tests.bench import deciding, dispatch, engine, outbox, reading, webhooks
 from tests.bench.cohort import seed
 from tests.bench.databases import opened, servers
 from tests.bench.processes import ROOT, started
@@ -49,6 +49,8 @@ async def measure(scale: Scale, only: str, profile: Path | None) -> list[Row]:
     content = load_content()
     say("reading replies")
     rows = [reading.run(content.lexicon, scale.replies_read, scale.repetitions)]
+    say("deciding what was read")
+    rows.append(deciding.run(content, scale.engine_steps, scale.repetitions))
     say("engine steps")
     rows.append(engine.run(content, scale.engine_steps, scale.repetitions))
     say(f"an engine step: median {rows[-1].to_json()['real']['p50_ms'] * 1000:.0f} microseconds (bar {engine.MOST_MICROSECONDS})")

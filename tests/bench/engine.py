@@ -30,7 +30,7 @@ Step = tuple[str, ReplyRead]
 def run(content: Content, count: int, repetitions: int) -> Row:
     """`count` steps a repetition, those of whole check-ins one after the other; what was said has been read before."""
     row = Row("engine steps (session loaded and saved)", "none", note=f"median to stay below {MOST_MICROSECONDS} microseconds")
-    flow, facts = content.flows[FLOW], _known()
+    flow, facts = content.flows[FLOW], known()
     steps = _check_in(content, flow, facts)
     for stored, event in steps * 20:
         _resume(flow, stored, event, facts)
@@ -75,7 +75,7 @@ def _check_in(content: Content, flow: Flow, facts: Facts) -> list[Step]:
     return steps
 
 
-def _known() -> Facts:
+def known() -> Facts:
     """A patient with a month behind them who measures everything."""
     past = [NOW - timedelta(days=day) for day in range(30, 0, -1)]
     return Facts(

@@ -23,11 +23,7 @@ ASKED = (
 def run(lexicon: Lexicon, count: int, repetitions: int) -> Row:
     """`count` replies a repetition, each with what was asked before it."""
     row = Row("replies read (parser alone)", "none")
-    dice = random.Random(1)
-    pairs: list[tuple[Reply, Question | None]] = []
-    while len(pairs) < count:
-        texts = itertools.islice(conversation(dice, dice.randint(120, 260)), len(ASKED))
-        pairs += [(Reply(text, "es" if dice.random() < 0.1 else "en"), question) for text, question in zip(texts, ASKED, strict=True)]
+    pairs = replies(count)
     for reply, question in pairs[:100]:
         read(lexicon, reply, question)
     for _ in range(repetitions):
@@ -39,3 +35,13 @@ def run(lexicon: Lexicon, count: int, repetitions: int) -> Row:
             latencies.append((time.perf_counter() - before) * 1000)
         row.real.append(Timed(len(pairs), time.perf_counter() - begun, latencies))
     return row
+
+
+def replies(count: int) -> list[tuple[Reply, Question | None]]:
+    """At least `count` replies of check-ins, the same each time, each with what was asked before it."""
+    dice = random.Random(1)
+    pairs: list[tuple[Reply, Question | None]] = []
+    while len(pairs) < count:
+        texts = itertools.islice(conversation(dice, dice.randint(120, 260)), len(ASKED))
+        pairs += [(Reply(text, "es" if dice.random() < 0.1 else "en"), question) for text, question in zip(texts, ASKED, strict=True)]
+    return pairs

@@ -93,7 +93,7 @@ def markdown(written: Mapping[str, Any]) -> str:
     for row in written["rows"]:
         real, bare = row["real"], row["bare"] or {}
         rates = [f"{found['per_second']:,.0f}" if found else "" for found in (real, bare)]
-        times = [f"{found['p50_ms']:.1f} / {found['p99_ms']:.1f}" if "p50_ms" in found else "" for found in (real, bare)]
+        times = [f"{_ms(found['p50_ms'])} / {_ms(found['p99_ms'])}" if "p50_ms" in found else "" for found in (real, bare)]
         ratio = f"{row['ratio_of_rates']:.2f}" if "ratio_of_rates" in row else ""
         database = row["database"] if row["database"] != "none" else ""
         lines.append(f"| {row['name']} | {database} | {rates[0]} | {times[0]} | {rates[1]} | {times[1]} | {ratio} |")
@@ -105,8 +105,12 @@ def markdown(written: Mapping[str, Any]) -> str:
 def _cells(found: Mapping[str, Any]) -> str:
     if not found:
         return " " * 28
-    p50, p99 = (f"{found[name]:.1f}" if name in found else "" for name in ("p50_ms", "p99_ms"))
+    p50, p99 = (_ms(found[name]) if name in found else "" for name in ("p50_ms", "p99_ms"))
     return f"{found['per_second']:>11,.0f}{p50:>8}{p99:>9}"
+
+
+def _ms(milliseconds: float) -> str:
+    return f"{milliseconds:.1f}" if milliseconds >= 1 else f"{milliseconds:.3f}"
 
 
 def machine() -> dict[str, Any]:
