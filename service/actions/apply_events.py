@@ -14,6 +14,7 @@ from uuid import UUID
 
 from service.actions.change_cadence import NOT_PLANNED, change_cadence
 from service.actions.knowledge import Knowledge
+from service.actions.pause_check_ins import agreed
 from service.actions.raise_escalation import Whose, raise_escalation
 from service.db import check_in, communication, observation
 from service.db.changes import Changes
@@ -27,6 +28,7 @@ from service.domain.event import (
     FollowUpPlanned,
     MessageSaid,
     ObservationRecorded,
+    PauseAgreed,
     QuestionAsked,
     RedFlagFound,
     Resume,
@@ -174,6 +176,8 @@ def apply_events(
                     context = change_cadence(changes, context, waiting.enrollment_id, event)
                 except ValueError:  # one line of dates must not keep the reply's red flags from being raised
                     fired.append(NOT_PLANNED)
+            case PauseAgreed():
+                context = agreed(changes, context, event, communication_id)
             case WaitSet():
                 until = event.until
             case SessionEnded():

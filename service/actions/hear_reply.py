@@ -14,6 +14,7 @@ from uuid import UUID
 
 from service.actions.apply_events import Aftermath, apply_events, joined, queue_text
 from service.actions.knowledge import Knowledge
+from service.actions.pause_check_ins import RESTS, heed_whereabouts
 from service.actions.raise_escalation import Whose, notice_message, raise_escalation
 from service.actions.safety_answers import asked_for_safety, may_say_again, owes_safety_answer
 from service.actions.start_rechecks import plan_recheck
@@ -130,9 +131,15 @@ def understand(changes: Changes, knowledge: Knowledge, context: PatientContext, 
         taken_at=heard.received_at,
     )
     context, machine = _obey(changes, context, heard, reading, stranger)
+    if not (heard.by_related_person or heard.stranger or stranger):
+        context, told = heed_whereabouts(changes, context, reading, communication_id)
+        machine += told
+        if any(one.rule == RESTS for one in told):
+            aftermath = replace(aftermath, texts=_answers_to_danger(aftermath))  # nothing more is asked of somebody in the hospital
     fired = _once([*decision.fired, *aftermath.fired, *machine, *([followed] if followed else [])])
     unanswered = _may_be_late(before, heard) is not None and context.late is not None
-    if not fired and not _consumed(knowledge, context, heard, reading, question, unanswered=unanswered):
+    came_home = before.pause is not None and context.pause is None
+    if not fired and not _consumed(knowledge, context, heard, reading, question, unanswered=unanswered, came_home=came_home):
         fired = [_unread(heard)]
     if not _was_a_recheck(before, flow):
         plan_recheck(changes, context, fired, communication_id)
@@ -183,16 +190,23 @@ def _was_a_recheck(context: PatientContext, flow: Flow | None) -> bool:
 
 
 def _consumed(
-    knowledge: Knowledge, context: PatientContext, heard: Heard, reading: Reading, question: Question | None, *, unanswered: bool
+    knowledge: Knowledge,
+    context: PatientContext,
+    heard: Heard,
+    reading: Reading,
+    question: Question | None,
+    *,
+    unanswered: bool,
+    came_home: bool,
 ) -> bool:
     """Whether a text that no rule fired on needs no person: a check-in took it in, a keyword was heeded, or it only says thanks.
 
-    `unanswered`: it came late and does not answer the question that was given up.
+    `unanswered`: it came late and does not answer the question that was given up. `came_home`: it has ended a pause.
     """
     of_ours = question is knowledge.follow_through.asked or question is NUMBER_QUESTION
     in_a_check_in = question is not None and not of_ours and not unanswered
     in_a_check_in = in_a_check_in or (question is NUMBER_QUESTION and reading.has(FindingKind.ANSWER))
-    heeded = any(reading.has(kind) for kind in _HEEDED) or bool(heard.keyword)
+    heeded = any(reading.has(kind) for kind in _HEEDED) or bool(heard.keyword) or came_home
     return in_a_check_in or heeded or is_pleasantry(knowledge.lexicon, Reply(heard.body, context.language))
 
 
@@ -430,6 +444,7 @@ def _answer(
         return context
     if heard.keyword and heard.provider_answered:
         return context
+    rests = any(rule == RESTS and of == str(communication_id) for rule, of in item.concerns) if item else False
     if reading.has(FindingKind.OPT_OUT) or heard.keyword == "STOP":
         say(wording.for_patient("opt_out_confirmation", facts), Purpose.OPT_OUT_CONFIRMATION)
         return context
@@ -441,7 +456,7 @@ def _answer(
         return context
     if reading.has(FindingKind.WRONG_NUMBER) or reading.has(FindingKind.AUTO_REPLY):
         return context
-    texts = list(aftermath.texts)
+    texts = [*aftermath.texts, *([wording.for_patient("paused_hospital", facts, Urgency.SAME_DAY)] if rests else [])]
     if decision.answer and not aftermath.safety:
         texts = (
             joined([wording.for_patient(decision.answer, facts, decision.urgency)], texts[0]) + texts[1:]

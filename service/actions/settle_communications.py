@@ -50,7 +50,7 @@ class Word:
 
 
 _NOT_ARRIVED = frozenset({Status.FAILED, Status.UNDELIVERED, Status.CANCELLED, Status.EXPIRED})
-_HARMLESS = frozenset({"opted_out", "patient_stopped", "unsafe_to_contact", "conversation_over"})
+_HARMLESS = frozenset({"opted_out", "patient_stopped", "paused", "unsafe_to_contact", "conversation_over"})
 """Reasons of a cancellation that somebody decided and that stand in the record: no further item."""
 _ABOUT_THE_NUMBER = frozenset({"opted_out", "invalid_number", "not_mobile", "recycled", "filtered", "content"})
 

@@ -33,6 +33,8 @@ from service.engine import Flow
 LIVE_FOR = timedelta(minutes=60)
 """A conversation that moved within this time is not cut off by another programme's check-in: that one waits."""
 WAIT_FOR_OTHER = timedelta(minutes=15)
+PAUSED = "paused"
+"""Why a check-in rests, and its status then: neither sent nor missed."""
 
 
 async def start_check_ins(
@@ -63,7 +65,7 @@ async def start_check_ins(
         version = versions.get((one.organization_id, one.programme, one.flow))
         refusal = _refusal(context, one, version)
         if refusal:
-            changes.update(check_ins, one.id, status="cancelled", ended_at=now)
+            changes.update(check_ins, one.id, status="paused" if refusal == PAUSED else "cancelled", ended_at=now)
             if refusal in _PROBLEMS:
                 whose = None if refusal == "flow_not_approved" else one.patient_id  # one item of the clinic, not one for each patient
                 problems.append(Problem(one.organization_id, refusal, _PROBLEMS[refusal], Urgency.SAME_DAY, patient_id=whose))
@@ -131,6 +133,8 @@ def _moved(work: Work, one: DueCheckIn, now: datetime) -> datetime | None:
 
 def _refusal(context: PatientContext, one: DueCheckIn, version: UUID | None) -> str:
     """Why this check-in is not started, "" when it is."""
+    if context.status is PatientStatus.PAUSED:
+        return PAUSED
     if context.status is not PatientStatus.ACTIVE:
         return "patient_stopped"
     if one.enrollment_status != "active":

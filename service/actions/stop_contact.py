@@ -20,7 +20,7 @@ def opt_out(changes: Changes, context: PatientContext) -> PatientContext:
     check_in.pause_enrollments(changes, context.id, "opted_out")
     audit.record(changes, context.organization.id, "opted_out", actor="patient", patient_id=context.id)
     phones = tuple(replace(phone, opted_out_at=changes.now) for phone in context.phones)
-    return replace(_without_session(changes, context), phones=phones)
+    return replace(end_conversation(changes, context), phones=phones)
 
 
 def opt_in(changes: Changes, context: PatientContext) -> PatientContext:
@@ -42,7 +42,7 @@ def freeze_number(changes: Changes, context: PatientContext, phone: Phone) -> Pa
         changes, context.organization.id, "number_frozen", actor="patient", patient_id=context.id, object_kind="phone", object_id=phone.id
     )
     phones = tuple(replace(one, unsafe_since=changes.now) if one.id == phone.id else one for one in context.phones)
-    return replace(_without_session(changes, context), phones=phones)
+    return replace(end_conversation(changes, context), phones=phones)
 
 
 def forget_number(changes: Changes, context: PatientContext, phone: Phone) -> PatientContext:
@@ -52,7 +52,7 @@ def forget_number(changes: Changes, context: PatientContext, phone: Phone) -> Pa
         changes, context.organization.id, "wrong_number", actor="patient", patient_id=context.id, object_kind="phone", object_id=phone.id
     )
     there = context.session is not None and context.session.phone_id == phone.id
-    return _without_session(changes, context) if there else context
+    return end_conversation(changes, context) if there else context
 
 
 def stop_patient(changes: Changes, context: PatientContext, status: PatientStatus) -> PatientContext:
@@ -60,10 +60,10 @@ def stop_patient(changes: Changes, context: PatientContext, status: PatientStatu
     patient.set_status(changes, context.id, status)
     check_in.pause_enrollments(changes, context.id, "paused")
     audit.record(changes, context.organization.id, f"patient_{status}", actor="patient", patient_id=context.id)
-    return replace(_without_session(changes, context), status=status)
+    return replace(end_conversation(changes, context), status=status)
 
 
-def _without_session(changes: Changes, context: PatientContext) -> PatientContext:
+def end_conversation(changes: Changes, context: PatientContext) -> PatientContext:
     """Ends the conversation under way without another word."""
     session = context.session
     if session is not None:

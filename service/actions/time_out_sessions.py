@@ -11,6 +11,7 @@ import structlog
 from service.actions.apply_events import proceed
 from service.actions.call_instead import NO_CALLS, call_instead, ways
 from service.actions.knowledge import Knowledge
+from service.actions.stop_contact import end_conversation
 from service.db import planning
 from service.db.changes import Changes
 from service.db.check_in import flow_sessions
@@ -19,6 +20,7 @@ from service.db.database import Database
 from service.db.failures import is_outage
 from service.db.problems import Problem, report
 from service.domain.event import TimedOut
+from service.domain.patient import PatientStatus
 from service.domain.urgency import Urgency
 from service.engine import Session
 
@@ -66,6 +68,10 @@ async def _together(database: Database, knowledge: Knowledge, patient_ids: Seque
             if session is None or until is None or until > now:
                 continue  # answered, stopped or timed out meanwhile
             flow = conversations[session.flow_version_id]
+            if context.status is PatientStatus.PAUSED and session.check_in_id is not None:
+                end_conversation(changes, context)  # nobody counts as silent while check-ins rest
+                changes.wake(f"patient:{id}")
+                continue
             if call_instead(changes, context, flow, reached.get(id, NO_CALLS)) is not None:
                 changes.wake(f"patient:{id}")
                 continue

@@ -1,4 +1,4 @@
-"""rounds patients import, rounds enroll: who gets check-ins."""
+"""rounds patients import|pause|resume, rounds enroll: who gets check-ins."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import Any
 from service.actions.enroll_patient import Place, enroll_patient
 from service.actions.import_patients import ImportRefused, LineProblem, import_patients
 from service.actions.refusal import NotFound
+from service.commands.pauses import add_pause_parsers
 from service.commands.surroundings import CLOCK, UserError, add_organization_option, opened, organization, settings, value
 from service.content import load_wording
 from service.domain.registration import COLUMNS, NEEDED, NewPatient, RowProblems, parse_wall_time, read_row
@@ -40,6 +41,8 @@ def add_parsers(commands: Any) -> None:
     load.add_argument("--dry-run", action="store_true", help="check everything, register nobody")
     add_organization_option(load)
     load.set_defaults(run=run_import)
+
+    add_pause_parsers(inner)
 
     enroll = commands.add_parser(
         "enroll",

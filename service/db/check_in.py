@@ -84,7 +84,7 @@ check_ins = Table(
     Column("slot", Integer, nullable=False),
     Column("due_at", Instant, nullable=False),
     Column("useful_until", Instant, nullable=False),
-    Column("status", String(16), nullable=False, doc="planned | started | answered | partly | silent | expired | cancelled"),
+    Column("status", String(16), nullable=False, doc="planned | started | answered | partly | silent | expired | cancelled | paused"),
     Column("started_at", Instant),
     Column("ended_at", Instant),
     UniqueConstraint("enrollment_id", "local_date", "slot"),

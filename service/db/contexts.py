@@ -41,6 +41,7 @@ from service.db.escalation import concerns, escalations, pages
 from service.db.observation import drugs_in, load_reported
 from service.db.organization import coverage_hours, holidays, organizations, teams
 from service.db.patient import conditions, consents, limits, medications, patient_phones, patients, phones
+from service.db.pauses import open_pauses
 from service.db.schema import Instant
 from service.domain.call import CallStatus
 from service.domain.communication import Purpose
@@ -57,6 +58,7 @@ from service.domain.patient import (
     Team,
     WaitingSession,
 )
+from service.domain.pause import PauseState
 from service.domain.reading import Measure
 from service.domain.urgency import by_rank
 
@@ -84,6 +86,7 @@ async def load_contexts(connection: AsyncConnection, patient_ids: Sequence[UUID]
     sessions = {row.patient_id: _session(row) for row in open_ones if row.status == "waiting"}
     late = {row.patient_id: _session(row) for row in open_ones if row.status == "ended"}
     items = await _open_items(connection, among(connection, escalations.c.patient_id, found), "patient_id")
+    resting = await open_pauses(connection, [row.id for row in rows if row.status == PatientStatus.PAUSED])
     return {
         row.id: PatientContext(
             id=row.id,
@@ -110,6 +113,7 @@ async def load_contexts(connection: AsyncConnection, patient_ids: Sequence[UUID]
             session=sessions.get(row.id),
             late=late.get(row.id),
             item=items.get(row.id),
+            pause=next((one for one in resting.get(row.id, []) if one.state is PauseState.ON), None),
         )
         for row in rows
     }

@@ -24,6 +24,7 @@ from service.db.patient import (
     phones,
     related_persons,
 )
+from service.db.pauses import shown
 from service.db.staff import staff as staff_table
 from service.domain.consent import Consent
 from service.domain.escalation import Concern, Escalation
@@ -51,6 +52,8 @@ class PatientCard:
     limits: tuple[Row[Any], ...]
     care_plans: tuple[Row[Any], ...]
     related_persons: tuple[Row[Any], ...]
+    pauses: tuple[Row[Any], ...]
+    """Pauses of the check-ins that are planned or on, each with `author` (None: the patient's own words)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,4 +266,5 @@ async def _card(connection: AsyncConnection, patient_id: UUID) -> PatientCard:
             .where(related_persons.c.patient_id == patient_id)
             .order_by(related_persons.c.id)
         ),
+        pauses=tuple(await shown(connection, patient_id)),
     )

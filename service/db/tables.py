@@ -11,6 +11,7 @@ from service.db import (  # noqa: F401
     observation,
     organization,
     patient,
+    pauses,
     staff,
 )
 from service.db.schema import metadata

@@ -77,6 +77,15 @@ class FollowUpPlanned:
 
 
 @dataclass(frozen=True, slots=True)
+class PauseAgreed:
+    """Check-ins are to rest: `hospital` until a nurse ends it, `away` for so many days."""
+
+    step: str
+    kind: str
+    days: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class CadenceQuickened:
     """Check-ins are to go back to this phase of the cadence (1 is the first) for some days: the patient got worse."""
 
@@ -117,6 +126,7 @@ Event = (
     | EducationGiven
     | FollowUpPlanned
     | CadenceQuickened
+    | PauseAgreed
     | RedFlagFound
     | WaitSet
     | SilenceNoticed

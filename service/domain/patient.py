@@ -11,6 +11,7 @@ from uuid import UUID
 from service.domain.coverage import Coverage
 from service.domain.escalation import Reached
 from service.domain.facts import Facts, PastAnswer, PastDose, PastSymptom, PastValue, PersonalLimit
+from service.domain.pause import Pause
 from service.domain.schedule import to_local
 from service.domain.urgency import Urgency
 
@@ -155,6 +156,8 @@ class PatientContext:
     late: WaitingSession | None = None
     """The conversation that was given up last, while an answer to its question still counts."""
     item: OpenItem | None = None
+    pause: Pause | None = None
+    """The pause that is on."""
     extra: dict[str, Any] = field(default_factory=dict)
 
     @property

@@ -45,11 +45,13 @@ class Circumstances:
     unsafe_to_contact: bool
     opted_out_at: datetime | None
     patient_stopped: bool
-    """Deceased, hospice, paused or gone: scheduled and automatic texts stop."""
+    """Deceased, in hospice or gone: scheduled and automatic texts stop."""
     quiet_until: datetime | None
     """End of the quiet hours that hold now, None outside them."""
     sent_in_last_day: int = 0
     agreed_per_day: int = 1
+    paused: bool = False
+    """In the hospital or away: nothing scheduled leaves; what the patient writes is answered."""
     answers_recent_reply: bool = False
     """True when it answers a message of the patient that is at most 60 minutes old."""
 
@@ -59,6 +61,9 @@ WITHOUT_CONSENT = frozenset({Purpose.OPT_OUT_CONFIRMATION, Purpose.HELP, Purpose
 
 AT_ANY_HOUR = WITHOUT_CONSENT | {Purpose.RECHECK, Purpose.NURSE, Purpose.OPT_IN_CONFIRMATION}
 """Not held by quiet hours (decisions 8, 10, 11); a nurse's message at night carries its reason."""
+
+SCHEDULED = frozenset({Purpose.CHECK_IN, Purpose.REMINDER})
+"""What rests while check-ins are paused. A safety re-check does not: it follows what the patient has just told."""
 
 WHEN_STOPPED = frozenset({Purpose.NURSE, Purpose.SAFETY, Purpose.OPT_OUT_CONFIRMATION, Purpose.HELP, Purpose.NEUTRAL})
 
@@ -74,6 +79,8 @@ def may_send(facts: Circumstances, now: datetime) -> Ruling:
         return Ruling(Verdict.EXPIRE, "too_late_to_be_useful")
     if facts.patient_stopped and facts.purpose not in WHEN_STOPPED:
         return Ruling(Verdict.CANCEL, "patient_stopped")
+    if facts.paused and facts.purpose in SCHEDULED:
+        return Ruling(Verdict.CANCEL, "paused")
     if facts.purpose not in WITHOUT_CONSENT:
         if facts.opted_out_at is not None:
             return Ruling(Verdict.CANCEL, "opted_out")

@@ -22,7 +22,7 @@ from service.replies import Lexicon, read
 from service.triage import Tables, decide
 
 HAPPENINGS = ("patient", "voice", "keys", "silence", "wait")
-EXPECTED = ("flags", "urgency", "asks", "ends", "says", "says_not", "hands_over", "follows_up", "quickens", "keeps")
+EXPECTED = ("flags", "urgency", "asks", "ends", "says", "says_not", "hands_over", "follows_up", "quickens", "keeps", "pauses")
 MOST_CASES = 500
 MOST_TURNS = 80
 
@@ -177,6 +177,8 @@ def _compare(talk: Talk, turn: Mapping[str, Any], answer: str, ears: Ears) -> li
         hold("follows_up", talk.followed_up, _names(turn["follows_up"]))
     if "keeps" in turn:
         hold("keeps", sorted(talk.kept), sorted(_names(turn["keeps"])))
+    if "pauses" in turn:
+        hold("pauses", talk.paused, str(turn["pauses"] or ""))
     if "quickens" in turn:
         hold("quickens", any(isinstance(event, CadenceQuickened) for event in talk.events), turn["quickens"])
     if "asks" in turn:

@@ -16,7 +16,7 @@ from service.engine.lengths import length_problems
 from service.engine.place import Path, Place
 from service.engine.references import reference_problems
 from service.engine.shape import Library, Shaped, Shaper, nearest
-from service.engine.steps import KINDS, Confirm, FollowUp, HandOver, Option, Record, RedFlag, Unclear
+from service.engine.steps import KINDS, Confirm, FollowUp, HandOver, Option, Pause, Record, RedFlag, Unclear
 
 _MODELS: dict[str, type[BaseModel]] = {
     "silence": Silence,
@@ -28,6 +28,7 @@ _MODELS: dict[str, type[BaseModel]] = {
     "hand_over": HandOver,
     "follow_up": FollowUp,
     "record": Record,
+    "pause": Pause,
     "messages": Lesson,
 }
 _FILLED_IN = frozenset({"key", "phrases", "education", "kind"})

@@ -12,6 +12,7 @@ from service.domain.event import (
     Event,
     FollowUpPlanned,
     MessageSaid,
+    PauseAgreed,
     QuestionAsked,
     RedFlagFound,
     ReplyRead,
@@ -123,6 +124,12 @@ class Talk:
     def kept(self) -> list[str]:
         """The names under which the last turn kept something."""
         return [event.name for event in self.events if isinstance(event, AnswerKept)]
+
+    @property
+    def paused(self) -> str:
+        """The pause that the last turn brought, such as "hospital" or "away 5 d", "" for none."""
+        found = [event for event in self.events if isinstance(event, PauseAgreed)]
+        return "".join(f"{event.kind}" if event.days is None else f"{event.kind} {event.days} d" for event in found[-1:])
 
     @property
     def ended(self) -> str:

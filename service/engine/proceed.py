@@ -12,6 +12,7 @@ from service.domain.event import (
     Event,
     FollowUpPlanned,
     MessageSaid,
+    PauseAgreed,
     QuestionAsked,
     RedFlagFound,
     SessionEnded,
@@ -23,10 +24,10 @@ from service.domain.urgency import Urgency, highest
 from service.domain.wording import patient_values
 from service.engine.branches import holds, may_come, next_step, not_judged, put_off, told
 from service.engine.flow import Flow, Lesson
-from service.engine.records import answer_kept
+from service.engine.records import answer_kept, days_told
 from service.engine.red_flags import NOT_KNOWN, answer_text
 from service.engine.session import UNKNOWN, Outcome, Session, Status
-from service.engine.steps import AskStep, EducateStep, FollowUpStep, HandOverStep, RecordStep, Step, TellStep, WaitStep
+from service.engine.steps import AskStep, EducateStep, FollowUpStep, HandOverStep, PauseStep, RecordStep, Step, TellStep, WaitStep
 from service.engine.written import Localized
 
 MAX_TURNS = 120
@@ -94,6 +95,8 @@ def _passed(flow: Flow, session: Session, step: Step, facts: Facts, answered: Ur
             return [FollowUpPlanned(step.key, step.follow_up.of, step.follow_up.after)]
         case RecordStep():
             return [*answer_kept(session, step)]
+        case PauseStep():
+            return [PauseAgreed(step.key, step.pause.kind, days_told(session, step))]
     raise TypeError(f"{step.key} waits for the patient")
 
 

@@ -14,7 +14,7 @@ from service.engine.cases import EXPECTED, HAPPENINGS
 from service.engine.flow import Education, Flow, Lesson, Quicken, Recheck, Silence, Subflow
 from service.engine.follow_through import FollowThrough, SafetyAnswer, SafetyQuestion, SafetySilence
 from service.engine.given import WORDS
-from service.engine.steps import KINDS, Confirm, FollowUp, HandOver, Option, Record, RedFlag, Run, Unclear
+from service.engine.steps import KINDS, Confirm, FollowUp, HandOver, Option, Pause, Record, RedFlag, Run, Unclear
 from service.engine.written import Text
 from service.triage import conditions
 
@@ -147,6 +147,7 @@ def reference() -> str:
         *_part("`hand_over:`", HandOver),
         *_part("`follow_up:`", FollowUp),
         *_part("`record:`", Record),
+        *_part("`pause:`", Pause),
         "## What a question may expect",
         ", ".join(f"`{expects}`" for expects in Expects),
         "## Conditions",

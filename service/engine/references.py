@@ -10,7 +10,7 @@ from service.engine.checks import Problem
 from service.engine.flow import Flow, Written
 from service.engine.place import Path
 from service.engine.shape import nearest
-from service.engine.steps import AskStep, RecordStep
+from service.engine.steps import AskStep, PauseStep, RecordStep
 from service.triage import PRESSURE_PARTS, Condition, ConditionError, TablesError, speaks_of_raised
 
 _ONLY_OF_A_STEP = frozenset({"answer", "choice"})
@@ -31,6 +31,8 @@ def reference_problems(flow: Written) -> Iterator[Problem]:
             yield (*here, "only_if"), str(error)
         if isinstance(step, RecordStep):
             yield from _kept(step, earlier)
+        if isinstance(step, PauseStep) and step.pause.days_from:
+            yield from _days(step, earlier)
         if isinstance(step, AskStep):
             earlier[step.key] = step
     questions = {step.key: step for step in flow.questions}
@@ -70,6 +72,14 @@ def _kept(step: RecordStep, earlier: dict[str, AskStep]) -> Iterator[Problem]:
             yield here, f'"{key}" is no earlier question; {nearest(key, earlier)}'
         elif step.record.total and earlier[key].expects not in _SCORED:
             yield here, f'"{key}" gives no number to add up; total takes steps that expect {", ".join(sorted(_SCORED))}'
+
+
+def _days(step: PauseStep, earlier: dict[str, AskStep]) -> Iterator[Problem]:
+    key, here = step.pause.days_from, ("steps", step.key, "pause", "days_from")
+    if key not in earlier:
+        yield here, f'"{key}" is no earlier question; {nearest(key, earlier)}'
+    elif earlier[key].expects is not Expects.COUNT:
+        yield here, f'"{key}" tells no number of days; name a question that expects count'
 
 
 def _condition(condition: Condition, place: Path, steps: dict[str, AskStep], own: AskStep | None) -> Iterator[Problem]:

@@ -138,6 +138,8 @@ class Shaper:
             shaped["hand_over"] = self._answered(key, shaped["hand_over"], (*at, "hand_over"), scope)
         elif kind == "record" and isinstance(shaped["record"], Mapping):
             shaped["record"] = _kept(shaped["record"], scope.prefix)
+        elif kind == "pause" and isinstance(shaped["pause"], Mapping) and "days_from" in shaped["pause"]:
+            shaped["pause"] = {**shaped["pause"], "days_from": f"{scope.prefix}{shaped['pause']['days_from']}"}
         elif kind == "educate":
             self._educate(str(shaped["educate"]), at)
         return shaped

@@ -200,6 +200,33 @@ class FollowUpStep(_Step):
     """When, and which."""
 
 
+class Pause(Model):
+    """Check-ins rest. A stay in the hospital ends by a nurse, a journey after its days or when the patient texts that they are back."""
+
+    kind: Literal["hospital", "away"]
+    """hospital, or away for what the patient has agreed to."""
+    days_from: str = Field(default="", pattern=rf"^$|{KEY}")
+    """With away: the question (expects: count) after how many days the patient is back."""
+    for_: Annotated[Days, AfterValidator(_soon)] | None = Field(default=None, alias="for")
+    """With away: for how long, where no number of days was told (or 0, not known); 1 d to 30 d."""
+
+    @model_validator(mode="after")
+    def _journeys_end(self) -> Self:
+        if self.kind == "away" and self.for_ is None:
+            raise ValueError("a pause for a journey needs for: such as 7 d, where nobody knows how many days")
+        if self.kind == "hospital" and (self.days_from or self.for_ is not None):
+            raise ValueError("a pause for the hospital has no days: a nurse ends it")
+        return self
+
+
+class PauseStep(_Step):
+    """Check-ins rest from now on; this one goes on to its end."""
+
+    kind: Literal["pause"] = "pause"
+    pause: Pause
+    """Why, and for how long."""
+
+
 class Record(Model):
     """Keeps the answer to an earlier step, or the sum of several, under a name. Later check-ins know it as `recorded`."""
 
@@ -230,7 +257,9 @@ class RecordStep(_Step):
     """Which answer, and under which name."""
 
 
-Step = Annotated[AskStep | TellStep | EducateStep | WaitStep | HandOverStep | FollowUpStep | RecordStep, Field(discriminator="kind")]
+Step = Annotated[
+    AskStep | TellStep | EducateStep | WaitStep | HandOverStep | FollowUpStep | RecordStep | PauseStep, Field(discriminator="kind")
+]
 KINDS: dict[str, type[Model]] = {
     "ask": AskStep,
     "tell": TellStep,
@@ -239,4 +268,5 @@ KINDS: dict[str, type[Model]] = {
     "hand_over": HandOverStep,
     "follow_up": FollowUpStep,
     "record": RecordStep,
+    "pause": PauseStep,
 }

@@ -17,6 +17,7 @@ from service.actions.follow_up_safety_texts import follow_up_safety_texts
 from service.actions.knowledge import Knowledge
 from service.actions.notice_reviews import notice_reviews
 from service.actions.notice_unconfirmed import notice_unconfirmed
+from service.actions.pause_check_ins import turn_pauses
 from service.actions.place_calls import place_calls
 from service.actions.plan_check_ins import plan_check_ins
 from service.actions.reconcile_calls import reconcile_calls
@@ -94,6 +95,7 @@ def registry(around: Surroundings) -> dict[str, Job]:
         "send_routine": Job(1, routine),
         "place_calls": Job(2, lambda: place_calls(database, around.telephones, clock, node)),
         "reconcile_calls": Job(60, lambda: reconcile_calls(database, around.telephones, knowledge, clock.now()), timedelta(minutes=15)),
+        "turn_pauses": Job(60, lambda: turn_pauses(database, knowledge, clock.now()), timedelta(minutes=10)),
         "time_out_sessions": Job(5, lambda: time_out_sessions(database, knowledge, clock.now())),
         "release_leases": Job(5, lambda: release_leases(database, knowledge, clock.now())),
         "follow_up_safety_texts": Job(5, lambda: follow_up_safety_texts(database, knowledge.follow_through, clock.now())),

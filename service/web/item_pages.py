@@ -12,6 +12,7 @@ from aiohttp import web
 
 from service.actions.acknowledge_page import acknowledge_page
 from service.actions.claim_escalation import claim_escalation
+from service.actions.pause_by_staff import Asked, pause_from_item, resume_from_item
 from service.actions.refusal import Refused
 from service.actions.release_escalation import release_escalation
 from service.actions.reply_to_patient import REFUSALS, reason_needed, reply_to_patient, why_refused
@@ -21,6 +22,7 @@ from service.actions.write_note import write_note
 from service.db.item import ItemPage
 from service.domain.escalation import Concern, Disposition, SpokeTo, by_words
 from service.domain.patient import Phone
+from service.domain.pause import PauseKind
 from service.domain.reading import Span
 from service.domain.schedule import quiet
 from service.web.keys import CLOCK, DATABASE, WEB_SESSION
@@ -121,6 +123,30 @@ async def resolve(request: web.Request) -> web.Response:
     raise web.HTTPSeeOther("/queue")
 
 
+async def pause(request: web.Request) -> web.Response:
+    """POST /items/{id}/pause: the patient's check-ins rest."""
+    item_id = _id(request)
+    filled = {name: await _text(request, name) for name in ("pause_kind", "pause_from", "pause_until", "pause_reason")}
+    asked = Asked(filled["pause_kind"], filled["pause_reason"], filled["pause_until"], filled["pause_from"])
+    try:
+        await pause_from_item(request.app[DATABASE], request[WEB_SESSION].staff, item_id, asked, request.app[CLOCK].now())
+    except Refused as refused:
+        return await _item_page(request, error=str(refused), filled=filled, status=422)
+    await say(request, "Check-ins are paused. What the patient writes is still read and answered.")
+    return _back(item_id, "pause")
+
+
+async def resume(request: web.Request) -> web.Response:
+    """POST /items/{id}/resume: the patient's check-ins run again."""
+    item_id = _id(request)
+    try:
+        await resume_from_item(request.app[DATABASE], request[WEB_SESSION].staff, item_id, request.app[CLOCK].now())
+    except Refused as refused:
+        return await _item_page(request, error=str(refused), status=422)
+    await say(request, "Check-ins run again. The next one comes at its usual time.")
+    return _back(item_id, "pause")
+
+
 async def count_texts(request: web.Request) -> web.Response:
     """POST /texts: how many texts a message takes, in words, for the reply box to show while it is written."""
     return web.Response(text=texts(await _text(request, "text")), headers={"Cache-Control": "no-store"})
@@ -155,9 +181,10 @@ async def _item_page(request: web.Request, *, error: str = "", filled: Mapping[s
         "refusal": _refusal(found, now),
         "dispositions": list(Disposition),
         "spoke_to": list(SpokeTo),
+        "pause_kinds": list(PauseKind),
         "error": error,
         "filled": {"text": "", "reason": "", "note": "", "disposition": "", "closing_note": "", "spoke_to": "", "follow_up": ""}
-        | {"answered": frozenset()}
+        | {"answered": frozenset(), "pause_kind": "", "pause_from": "", "pause_until": "", "pause_reason": ""}
         | dict(filled or {}),
     }
     if BACKGROUND in request.headers:

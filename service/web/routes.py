@@ -49,6 +49,8 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", f"/items/{ID}/acknowledge", item_pages.acknowledge, Permission.WORK_QUEUE),
     Route("POST", f"/items/{ID}/note", item_pages.note, Permission.WORK_QUEUE),
     Route("POST", f"/items/{ID}/reply", item_pages.reply, Permission.WORK_QUEUE),
+    Route("POST", f"/items/{ID}/pause", item_pages.pause, Permission.WORK_QUEUE),
+    Route("POST", f"/items/{ID}/resume", item_pages.resume, Permission.WORK_QUEUE),
     Route("POST", f"/items/{ID}/resolve", item_pages.resolve, Permission.WORK_QUEUE),
     Route("GET", "/replies", reply_pages.show_form, Permission.SIGNED_IN),
     Route("POST", "/replies", reply_pages.explain, Permission.SIGNED_IN),

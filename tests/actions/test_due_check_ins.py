@@ -70,6 +70,18 @@ async def test_a_due_check_in_starts_a_conversation_and_its_question_is_in_the_o
     assert [call.to for call in world.provider.calls] == [world.clinic.chi.number]
 
 
+async def test_a_check_in_of_a_patient_whose_check_ins_rest_is_neither_sent_nor_missed(world: World) -> None:
+    [due] = await planned(world, world.clinic.chi)
+    await world.set(patients, world.clinic.chi.id, status="paused")
+    await work(world)
+    assert (await of(world, due.id)).status == "paused"
+    assert await world.rows(flow_sessions) == await world.rows(communications) == []
+    assert await world.rows(escalations) == []
+    await expire_work(world.database, world.now + timedelta(days=1), net=True)
+    assert (await of(world, due.id)).status == "paused"
+    assert await world.rows(escalations) == []
+
+
 async def test_what_is_not_due_yet_waits(world: World) -> None:
     await planned(world, world.clinic.chi, at=time(10, 1))
     assert await work(world) == 0

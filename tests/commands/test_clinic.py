@@ -16,6 +16,7 @@ from service.db.database import Database
 from service.db.organization import coverage_hours, sender_numbers, teams
 from service.db.outbox import consents_of
 from service.db.patient import patients
+from service.db.pauses import pauses
 from service.db.staff import find_account, staff_teams
 from service.domain.schedule import to_local
 from service.settings import Settings
@@ -173,6 +174,28 @@ def test_nobody_is_enrolled_without_consent_or_in_a_flow_that_nobody_approved(
     assert "lies in the past" in enroll(a_clinic, "R-1", "--starts-on", "2026-01-05").err
     assert rows(environment, enrollments.c.id) == []
     assert rows(environment, communications.c.id) == []
+
+
+def test_a_nurse_pauses_and_resumes_check_ins_by_name(
+    a_clinic: Run, environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    imported(a_clinic, tmp_path)
+    for email, name, role in (("nora@example.org", "Nora", "nurse"), ("ada@example.org", "Ada", "administrator")):
+        monkeypatch.setattr("sys.stdin", io.StringIO(f"{PASSWORD}\n"))
+        team = ("--team", "Team A") if role == "nurse" else ()
+        assert a_clinic("staff", "add", "--email", email, "--name", name, "--role", role, "--password-stdin", *team).code == 0
+    pause = ("patients", "pause", "--kind", "hospital", "--reason", "Admitted", "--by")
+    assert a_clinic(*pause, "Nora", "--record-number", "R-1") == Ended(0, "Check-ins are paused until somebody resumes them.\n", "")
+    assert rows(environment, pauses.c.kind, pauses.c.state, pauses.c.reason) == [("hospital", "on", "Admitted")]
+    assert sorted(rows(environment, patients.c.status)) == [("active",), ("active",), ("paused",)]
+    assert "no patient of this member's teams" in a_clinic(*pause, "Nora", "--record-number", "R-2").err, "Eva is in team B"
+    assert "only a nurse or a supervisor" in a_clinic(*pause, "Ada", "--record-number", "R-1").err
+    assert "staff is Nobody Known" in a_clinic(*pause, "Nobody Known", "--record-number", "R-1").err
+    assert "has no end date" in a_clinic(*pause, "Nora", "--record-number", "R-1", "--until", "2099-01-01").err
+    resume = ("patients", "resume", "--by", "nora@example.org", "--record-number", "R-1")
+    assert a_clinic(*resume).out == "Check-ins run again. The next one comes at its usual time.\n"
+    assert set(rows(environment, patients.c.status)) == {("active",)}
+    assert "are not paused" in a_clinic(*resume).err
 
 
 def test_enrolling_sends_the_opening_texts_in_the_patients_language(

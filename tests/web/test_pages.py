@@ -185,6 +185,33 @@ async def test_the_whole_work_on_an_item_goes_by_plain_forms(browse: NewBrowser,
     }
 
 
+async def test_check_ins_are_paused_and_resumed_by_plain_forms(browse: NewBrowser, clinic: Clinic, database: Database) -> None:
+    item_id = await seed_item(database, clinic.chi, NOW)
+    nora, path = await browse(clinic.nora), f"/items/{item_id}"
+    _, text, _ = await nora.get(path)
+    assert "They run as planned." in text
+    asked = {"pause_kind": "hospital", "pause_until": "2099-01-01", "pause_reason": "Pneumonia & fever"}
+    status, text, _ = await nora.post(f"{path}/pause", asked, page=path)
+    assert status == 422
+    assert "A stay in the hospital has no end date" in text
+    assert 'value="Pneumonia &amp; fever"' in text
+    assert '<option value="hospital" selected>' in text
+    status, _, response = await nora.post(f"{path}/pause", {**asked, "pause_until": ""}, page=path)
+    assert (status, response.headers["Location"]) == (303, f"{path}#pause")
+    _, text, _ = await nora.get(path)
+    assert "<strong>Paused</strong> since" in text
+    assert "in the hospital, until a nurse resumes them" in text
+    assert "Pneumonia &amp; fever (Nora)" in text
+    assert "Check-ins paused" in text
+    status, _, _ = await nora.post(f"{path}/resume", {}, page=path)
+    assert status == 303
+    _, text, _ = await nora.get(path)
+    assert "They run as planned." in text
+    status, text, _ = await nora.post(f"{path}/resume", {}, page=path)
+    assert status == 422
+    assert "are not paused" in text
+
+
 async def test_what_was_typed_survives_a_refusal(browse: NewBrowser, clinic: Clinic, database: Database) -> None:
     item_id = await seed_item(database, clinic.chi, NOW)
     nora, path = await browse(clinic.nora), f"/items/{item_id}"
@@ -426,6 +453,7 @@ async def test_texts_are_counted_as_carriers_count_them(browse: NewBrowser, clin
 
 def test_every_code_has_its_words() -> None:
     from service.domain.communication import Purpose, Status
+    from service.domain.pause import PauseKind
     from service.web import words
 
     assert words.URGENCY.keys() == set(Urgency)
@@ -434,6 +462,7 @@ def test_every_code_has_its_words() -> None:
     assert words.SPOKE_TO.keys() == set(SpokeTo)
     assert words.STATUS.keys() == set(Status)
     assert words.PURPOSE.keys() == set(Purpose)
+    assert words.PAUSE_KIND.keys() == set(PauseKind)
 
 
 async def test_an_administrator_lands_on_a_page_without_patients(browse: NewBrowser, clinic: Clinic, database: Database) -> None:

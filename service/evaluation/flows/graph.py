@@ -9,7 +9,7 @@ from html import escape
 
 from service.domain.urgency import Urgency
 from service.engine.flow import Flow
-from service.engine.steps import AskStep, EducateStep, FollowUpStep, HandOverStep, Step, TellStep, WaitStep
+from service.engine.steps import AskStep, EducateStep, FollowUpStep, HandOverStep, PauseStep, Step, TellStep, WaitStep
 from service.evaluation.flows.words import condition_words
 
 SIGN = {Urgency.EMERGENCY: "!!!", Urgency.URGENT: "!!", Urgency.SAME_DAY: "!", Urgency.ROUTINE: "i"}
@@ -131,6 +131,8 @@ def _drawn(flow: Flow, step: Step, language: str) -> Drawn:
             flags = (Flagged(step.key, step.hand_over.urgency, only_if or "always"),)
         case FollowUpStep():
             kind, text = "plans", f"One more check-in ({step.follow_up.of}) in {step.follow_up.after} d"
+        case PauseStep():
+            kind, text = "pauses", f"Check-ins rest ({step.pause.kind})"
         case _:
-            kind, text = "keeps", f"The answer to {step.record.from_} as {step.record.name.replace('_', ' ')}"
+            kind, text = "keeps", f"{', '.join(step.record.steps)} as {step.record.name.replace('_', ' ')}"
     return Drawn(step.key, kind, text, only_if, flags)

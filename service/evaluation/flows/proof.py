@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
-from service.domain.event import AnswerKept, Event, FollowUpPlanned, MessageSaid, QuestionAsked, RedFlagFound, WaitSet
+from service.domain.event import AnswerKept, Event, FollowUpPlanned, MessageSaid, PauseAgreed, QuestionAsked, RedFlagFound, WaitSet
 from service.domain.facts import Facts
 from service.domain.reading import Channel
 from service.domain.script import Script
@@ -37,11 +37,14 @@ class Shown:
     steps: frozenset[str]
 
 
+_REACHES = QuestionAsked | MessageSaid | WaitSet | AnswerKept | FollowUpPlanned | PauseAgreed
+
+
 def shown(flow: Flow, played: Sequence[Played]) -> Shown:
     """What these played cases have reached."""
     story = [event for each in played for event in each.story]
     handed = handed_over(flow, story)
-    reached = {event.step for event in story if isinstance(event, QuestionAsked | MessageSaid | WaitSet | AnswerKept | FollowUpPlanned)}
+    reached = {event.step for event in story if isinstance(event, _REACHES)}
     return Shown(frozenset({*named(flow, story), *handed}), frozenset({*reached, *handed}))
 
 

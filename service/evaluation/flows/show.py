@@ -11,6 +11,7 @@ from service.domain.event import (
     EducationGiven,
     FollowUpPlanned,
     ObservationRecorded,
+    PauseAgreed,
     RedFlagFound,
     SessionEnded,
     SilenceNoticed,
@@ -50,6 +51,8 @@ def turn_lines(talk: Talk, decision: Decision | None = None, safety: str = "") -
                 yield f"  taught   {event.topic.replace('_', ' ')}: {event.name.replace('_', ' ')}"
             case FollowUpPlanned():
                 yield f"  planned  one more check-in ({event.flow}) in {event.after_days} d"
+            case PauseAgreed():
+                yield f"  paused   check-ins rest {'until a nurse ends it' if event.days is None else f'for {event.days} d'} ({event.kind})"
             case CadenceQuickened():
                 yield f"  planned  check-ins as in phase {event.phase} for {event.days} d"
             case SessionEnded():
