@@ -21,7 +21,7 @@ from service.actions.publish_flow import (
 from service.actions.refusal import Refused
 from service.domain.staff import Permission
 from service.evaluation.flows.graph import as_svg, as_text
-from service.evaluation.flows.readable import Flow, Shelf, cadence_words, readable_cases, readable_steps, red_flags_of
+from service.evaluation.flows.readable import Flow, Shelf, readable_cases, readable_steps, red_flags_of, when_it_comes
 from service.evaluation.flows.side_by_side import differences
 from service.web.keys import CLOCK, DATABASE, WEB_SESSION
 from service.web.render import page, say
@@ -35,7 +35,7 @@ async def show_flows(request: web.Request) -> web.Response:
     flows = request.app[SHELF].flows
     states = await flow_states(request.app[DATABASE], request[WEB_SESSION].staff.organization_id, flows)
     rows = [
-        (state, flows[state.key], cadence_words(flows[state.key].cadence), len(flows[state.key].questions), red_flags_of(flows[state.key]))
+        (state, flows[state.key], when_it_comes(flows[state.key]), len(flows[state.key].questions), red_flags_of(flows[state.key]))
         for state in states
     ]
     return await page(request, "flows.html", {"rows": rows, "today": request.app[CLOCK].now().date()})
@@ -111,7 +111,7 @@ async def _flow_page(request: web.Request, flow: Flow, *, error: str = "", reaso
     context = {
         "flow": flow,
         "state": state,
-        "cadence": cadence_words(flow.cadence),
+        "comes": when_it_comes(flow),
         "red_flags": red_flags_of(flow),
         "steps": readable_steps(flow),
         "cases": readable_cases(cases),

@@ -11,7 +11,9 @@ from playwright.async_api import Page, expect
 
 from service.actions.publish_flow import publish_flow
 from service.clock import SystemClock
+from service.db import flows
 from service.db.database import Database
+from service.engine import Flow
 from tests.browser.conftest import Axe, OpenPage
 from tests.browser.test_nurse_pages import SIZES, shot
 from tests.seed import PASSWORD, Clinic, Member
@@ -57,6 +59,33 @@ async def test_flows_are_read_at_every_width(
         if key != "heart_failure/daily":  # the same parts, so many times over that axe takes half a minute
             await axe(page)
         await shot(page, f"flow-{key.replace('/', '-')}")
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+async def test_a_draft_beside_the_version_that_runs_fits_every_width(
+    open_page: OpenPage, flows_base: str, clinic: Clinic, database: Database, axe: Axe, width: int, height: int
+) -> None:
+    flow = shelf_of(*SHELF).flows["weekly/how_are_you"]
+    data = flow.to_json()
+    first = data["steps"][0]
+    first["ask"]["es"]["plain"] = "¿Se siente bien? 1 no tan bien, 2 bien."
+    first["red_flags"] = first["red_flags"][1:]
+    older, now = Flow.from_json(data), datetime.now(UTC)
+    await publish_flow(database, clinic.organization_id, older, now)
+    async with database.transaction() as connection:
+        version_id = await flows.published_as(connection, clinic.organization_id, older.version)
+        assert version_id is not None
+        await flows.approve(connection, clinic.organization_id, version_id, "Dr. Sample", now)
+    page = await open_page(width=width, height=height)
+    await sign_in(page, flows_base, clinic.cleo)
+    await page.goto(f"{flows_base}/flows/{flow.key}")
+    await expect(page.locator("#changes")).to_contain_text("Not there")
+    await expect(page.locator("#changes del").first).to_contain_text("¿Se siente bien?")
+    await expect(page.get_by_role("button", name="Publish and approve this version")).to_be_visible()
+    await page.get_by_text("Withdraw the approval").first.click()
+    assert await page.evaluate("document.documentElement.scrollWidth") <= width
+    await axe(page)
+    await shot(page, "flow-beside")
 
 
 async def test_a_flow_is_read_and_approved_by_keyboard_without_javascript(open_page: OpenPage, flows_base: str, clinic: Clinic) -> None:

@@ -34,7 +34,7 @@ def test_a_drawing_holds_every_step_and_red_flag(key: str) -> None:
     ("written", "words"),
     [
         ({"value": "weight", "gain_over": {"amount": "3 lb", "within": "24 h"}}, "weight up 3 lb or more within 24 h"),
-        ({"value": "glucose", "at_least": "54 mg/dL", "below": "70 mg/dL"}, "glucose at least 54 mg/dL below 70 mg/dL"),
+        ({"value": "glucose", "at_least": "54 mg/dL", "below": "70 mg/dL"}, "glucose at least 54 mg/dL and below 70 mg/dL"),
         ({"step": "water_pill", "medication": ["missed", "partly"]}, "water pill: medicine missed or partly"),
         (
             {"all_of": [{"any_of": [{"answer": "yes"}, {"symptom": "cough"}]}, {"day": {"at_least": 3}}]},

@@ -15,7 +15,9 @@ from service.db.audit import audit_events
 from service.db.database import Database
 from service.domain.staff import Role, Staff
 from service.engine import Flow
-from service.evaluation.flows.readable import Shelf, cadence_words, readable_cases, readable_steps
+from service.evaluation.flows.readable import Shelf, cadence_words, readable_cases, readable_steps, reason_words, when_it_comes
+from service.evaluation.flows.side_by_side import differences
+from service.evaluation.flows.words import condition_words
 from tests.seed import Clinic, Member
 from tests.web.conftest import NOW, HandClock, NewBrowser, shelf_of
 
@@ -87,6 +89,71 @@ def test_red_flags_stand_most_urgent_first_with_their_threshold_and_answer() -> 
 )  # fmt: skip
 def test_a_cadence_is_read_aloud(written: str, words: str) -> None:
     assert cadence_words(written) == words
+
+
+@pytest.mark.parametrize(
+    ("condition", "words"),
+    [
+        ({"symptom": "*"}, "any symptom"),
+        ({"symptom": "*", "without": "chronic"}, "any symptom but not chronic"),
+        ({"missed": "*"}, "medicine missed: any"),
+        ({"none_of": [{"symptom": "*"}]}, "not (any symptom)"),
+        ({"value": "spo2", "at_least": "88 %", "below": "92 %"}, "oxygen at least 88 % and below 92 %"),
+        (
+            {"any_of": [{"symptom": "rash", "with_any": ["severe", "worse"]}, {"symptom": ["fever", "chills"]}]},
+            "(rash that is severe or worse) or fever or chills",
+        ),
+        (
+            {"all_of": [{"value": "weight", "above": "200 lb"}, {"symptom": ["fever", "chills"], "without": "chronic"}]},
+            "weight above 200 lb and (fever or chills but not chronic)",
+        ),
+        ({"all_of": [{"condition": "copd"}, {"symptom": "cough"}]}, "problem list has COPD and cough"),
+    ],
+)
+def test_conditions_are_said_in_words(condition: dict[str, object], words: str) -> None:
+    assert condition_words(condition) == words
+
+
+def test_no_condition_and_no_reason_of_the_shipped_flows_is_left_in_signs() -> None:
+    flows = shelf_of("heart_failure", "weekly", "diabetes_type_2").flows
+    for flow in flows.values():
+        for step in readable_steps(flow):
+            for flag in step.flags:
+                assert not {"{", "}", "_"} & {*flag.reason}, (flow.key, flag.name)
+                assert "expression" in flag.when or not {"*", "{", "}", "_"} & {*flag.when}, (flow.key, flag.name)
+
+
+def test_a_reason_tells_what_will_stand_there() -> None:
+    assert reason_words("Weight {value} lb, up {change} lb (limit {threshold}), {name}") == (
+        "Weight [value] lb, up [change] lb (limit [number]), [symptom]"
+    )
+
+
+def test_a_safety_re_check_comes_by_itself() -> None:
+    flows = shelf_of("diabetes_type_2").flows
+    assert when_it_comes(flows["shared/glucose_again"]) == "Begins by itself after a red flag that names it; never by dates"
+    assert when_it_comes(flows["diabetes_type_2/check_in"]).endswith("ends after 180 days at the latest")
+
+
+def test_two_versions_differ_in_what_was_changed_added_and_taken_out_and_in_nothing_else() -> None:
+    now = shelf_of("heart_failure").flows["heart_failure/daily"]
+    data = now.to_json()
+    weight = next(step for step in data["steps"] if step["key"] == "weight")
+    weight["red_flags"][0]["urgency"] = "same_day"
+    weight["say"]["es"]["plain"] = "Dígame cuánto pesa."
+    taken_out = data["steps"].pop(next(number for number, step in enumerate(data["steps"]) if step["key"] == "pulse"))
+    data["silence"]["silent_after"] += 60
+    before = Flow.from_json(data)
+    assert differences(now, now) == ()
+    found = {each.where: each for each in differences(before, now)}
+    flag = found.pop(f"weight: red flag {weight['red_flags'][0]['name'].replace('_', ' ')}")
+    assert (flag.before[:8], flag.now[:6]) == ("Same day", "Urgent")
+    assert found.pop("weight: telephone").language == "es"
+    assert "silent after 540" in found.pop("Silence").before
+    assert "pulse" in found.pop("Order of the steps").now
+    assert found
+    assert all(where.startswith("pulse: ") and each.before == "" for where, each in found.items())
+    assert len(taken_out["red_flags"]) == len([where for where in found if "red flag" in where])
 
 
 def test_a_case_is_a_conversation(shelf: Shelf) -> None:

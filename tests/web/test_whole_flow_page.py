@@ -8,6 +8,7 @@ from markupsafe import escape
 
 from service.db.database import Database
 from service.engine.steps import HandOverStep
+from service.evaluation.flows.readable import reason_words
 from tests.seed import Clinic
 from tests.web.conftest import Browser, HandClock, make_app, shelf_of
 
@@ -32,11 +33,11 @@ async def test_all_that_is_asked_and_flagged_stands_on_the_page_in_both_language
                 assert str(escape(form.plain)) in text
                 assert str(escape(form.detail)) in text
         for flag in question.red_flags:
-            assert str(escape(flag.reason)) in text
+            assert str(escape(reason_words(flag.reason))) in text
             assert str(escape(flow.sources[flag.source])) in text
     for step in flow.steps:
         if isinstance(step, HandOverStep):
-            assert str(escape(step.hand_over.reason)) in text
+            assert str(escape(reason_words(step.hand_over.reason))) in text
     cases = shelf.cases(flow.key)
     assert cases
     for case in cases:

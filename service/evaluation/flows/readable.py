@@ -7,19 +7,37 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from service.domain.reading import Expects
 from service.domain.urgency import Urgency
 from service.engine.cases import HAPPENINGS, Case, Ears
 from service.engine.flow import Flow
-from service.engine.steps import AskStep, EducateStep, FollowUpStep, HandOverStep, Option, PauseStep, Step, TellStep, WaitStep
+from service.engine.steps import AskStep, EducateStep, FollowUpStep, HandOverStep, Option, Step, TellStep, WaitStep
 from service.engine.written import Localized, Text
 from service.evaluation.flows.words import condition_words
 
-__all__ = ["Flow", "Shelf", "cadence_words", "readable_cases", "readable_steps", "red_flags_of"]
+__all__ = ["Flow", "Shelf", "cadence_words", "readable_cases", "readable_steps", "red_flags_of", "when_it_comes"]
 
 _WEEKDAYS = {"MO": "Monday", "TU": "Tuesday", "WE": "Wednesday", "TH": "Thursday", "FR": "Friday", "SA": "Saturday", "SU": "Sunday"}
 _DAYS_OF_WEEK = re.compile(r"FREQ=WEEKLY;BYDAY=((?:MO|TU|WE|TH|FR|SA|SU)(?:,(?:MO|TU|WE|TH|FR|SA|SU))*)")
 _EVERY = re.compile(r"FREQ=(DAILY|WEEKLY);INTERVAL=(\d+)")
 _FOR = re.compile(r"(.+) for (\d+) d")
+_FILLED = re.compile(r"\{([a-z_0-9.]+)\}")
+_FILLS = {"name": "symptom", "value_2": "lower value", "threshold": "number", "total": "sum"}
+"""What stands in the place of a value in a reason, where its name does not say so."""
+_ANSWERS = {
+    Expects.YES_NO: "yes or no",
+    Expects.WEIGHT_LB: "a weight in pounds",
+    Expects.GLUCOSE_MG_DL: "a glucose reading in mg/dL",
+    Expects.SPO2_PCT: "an oxygen level in percent",
+    Expects.TEMP_F: "a temperature in Fahrenheit",
+    Expects.INR: "an INR",
+    Expects.SCALE_0_10: "a number from 0 to 10",
+    Expects.COUNT: "a number",
+    Expects.CHOICE: "one of the choices",
+    Expects.MEDICATION_TAKEN: "whether the medicine was taken",
+    Expects.SYMPTOMS: "no, or symptoms in the patient's own words",
+    Expects.PHQ_ITEM: "a number from 0 to 3",
+}
 _SAID = {"patient": "Patient writes", "voice": "Patient says on the telephone", "keys": "Patient presses"}
 _FOLLOWS = {
     "flags": "red flag",
@@ -32,7 +50,6 @@ _FOLLOWS = {
     "follows_up": "plans a check-in",
     "quickens": "comes more often",
     "keeps": "records",
-    "pauses": "pauses check-ins",
 }
 
 
@@ -55,7 +72,7 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class ReadableFlag:
-    """What calls a nurse: when, why, on what ground; `hears` is empty when the patient gets no text of its own."""
+    """What calls a nurse: when, why, on what ground; `hears` is empty when the patient gets no text for it."""
 
     name: str
     urgency: Urgency
@@ -63,6 +80,8 @@ class ReadableFlag:
     when: str
     source: str
     hears: Said
+    recheck: str = ""
+    """The safety re-check that begins after it, by its key; "" for none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +94,8 @@ class ReadableStep:
     said: tuple[Said, ...]
     remarks: tuple[str, ...]
     flags: tuple[ReadableFlag, ...] = ()
+    words: tuple[Said, ...] = ()
+    """Other words by which a choice is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +122,14 @@ def cadence_words(cadence: str) -> str:
         days = cadence.removeprefix("days ").split(", ")
         return f"on day{'s' if len(days) > 1 else ''} {_listed(days)}"
     return ", then ".join(_phase(part) for part in cadence.split(", then "))
+
+
+def when_it_comes(flow: Flow) -> str:
+    """How often and how long, as a sentence without its full stop."""
+    if flow.kind == "recheck":
+        return "Begins by itself after a red flag that names it; never by dates"
+    often = cadence_words(flow.cadence)
+    return f"{often[:1].upper()}{often[1:]}; ends after {flow.stop_after} day{'s' if flow.stop_after != 1 else ''} at the latest"
 
 
 def red_flags_of(flow: Flow) -> int:
@@ -149,6 +178,7 @@ def _step(flow: Flow, step: Step) -> ReadableStep:
     flags: tuple[ReadableFlag, ...] = ()
     said: list[Said] = []
     remarks: list[str] = []
+    words: tuple[Said, ...] = ()
     match step:
         case AskStep():
             kind = "Question"
@@ -161,13 +191,15 @@ def _step(flow: Flow, step: Step) -> ReadableStep:
                 ReadableFlag(
                     flag.name,
                     flag.urgency,
-                    flag.reason,
+                    reason_words(flag.reason),
                     condition_words(flag.when),
                     flow.sources.get(flag.source, flag.source),
                     _answer(flow, flag.answer),
+                    flag.recheck,
                 )
                 for flag in ordered
             )
+            words = tuple(_words_of(choice) for choice in step.choices if any(choice.words.values()))
         case TellStep():
             kind = "Text"
             said = [_said(flow, "Text", step.tell)] + ([_said(flow, "Telephone", step.say)] if step.say else [])
@@ -182,29 +214,23 @@ def _step(flow: Flow, step: Step) -> ReadableStep:
             over = step.hand_over
             kind = "Calls a nurse"
             source = flow.sources.get(over.source, over.source)
-            flags = (ReadableFlag(step.key, over.urgency, over.reason, only_if or "always", source, _answer(flow, over.answer)),)
+            flags = (
+                ReadableFlag(step.key, over.urgency, reason_words(over.reason), only_if or "always", source, _answer(flow, over.answer)),
+            )
         case FollowUpStep():
             kind = "Plans"
             remarks = [f"One more check-in ({step.follow_up.of}) in {step.follow_up.after} days."]
-        case PauseStep():
-            kind = "Pauses"
-            remarks = [_pause(step)]
         case _:
             kind = "Keeps"
             what = "The sum of" if step.record.total else "The answer to"
             remarks = [f"{what} {_listed([_name(key) for key in step.record.steps])}, as {_name(step.record.name)}."]
-    return ReadableStep(step.key, kind, only_if, tuple(said), tuple(remarks), flags)
-
-
-def _pause(step: PauseStep) -> str:
-    told = f"as many days as told in {_name(step.pause.days_from)}, else " if step.pause.days_from else ""
-    return f"Check-ins rest {f'for {told}{step.pause.for_} days' if step.pause.for_ else 'until a nurse ends it'}."
+    return ReadableStep(step.key, kind, only_if, tuple(said), tuple(remarks), flags, words)
 
 
 def _remarks(step: AskStep) -> Iterable[str]:
-    yield f"Answer: {_name(step.expects)}."
+    yield f"Answer: {_ANSWERS.get(step.expects, _name(step.expects))}."
     if step.choices:
-        yield "Choices: " + ", ".join(f"{number} {_choice(choice)}" for number, choice in enumerate(step.choices, 1)) + "."
+        yield "Choices: " + ", ".join(f"{number} {_name(choice.value)}" for number, choice in enumerate(step.choices, 1)) + "."
     if step.also_answered_by:
         yield f"Also answered by a {_name(step.also_answered_by)} told in other words."
     if step.confirm is not None:
@@ -221,14 +247,20 @@ def _remarks(step: AskStep) -> Iterable[str]:
         yield f"Not understood twice: a nurse looks, {_name(step.unclear.urgency)}."
 
 
-def _choice(choice: Option) -> str:
-    words = " / ".join(", ".join(each) for each in choice.words.values() if each)
-    return f"{_name(choice.value)} ({words})" if words else _name(choice.value)
+def _words_of(choice: Option) -> Said:
+    return Said(_name(choice.value), tuple((language, ", ".join(words), "") for language, words in choice.words.items() if words))
 
 
 def _span(minutes: int) -> str:
     hours, rest = divmod(minutes, 60)
-    return f"{hours} h" if not rest else f"{minutes} minutes"
+    if rest:
+        return f"{minutes} minutes"
+    return f"{hours // 24} days" if hours >= 48 and hours % 24 == 0 else f"{hours} h"
+
+
+def reason_words(reason: str) -> str:
+    """What a nurse reads, before the values are known: "Weight [value] lb, up [change] lb"."""
+    return _FILLED.sub(lambda match: f"[{_FILLS.get(match[1], _name(match[1]))}]", reason)
 
 
 def _said(flow: Flow, label: str, written: Localized) -> Said:

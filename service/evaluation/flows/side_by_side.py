@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from service.engine.flow import Flow
 from service.engine.steps import AskStep, HandOverStep, Step
 from service.engine.written import Localized
-from service.evaluation.flows.readable import ReadableFlag, Said, cadence_words, readable_steps
+from service.evaluation.flows.readable import ReadableFlag, Said, readable_steps, when_it_comes
 from service.evaluation.flows.words import condition_words
 
 
@@ -54,6 +54,8 @@ def _parts(flow: Flow) -> Iterator[_Part]:
             yield from _said(f"{name}: {said.label.lower()}", said)
         if read.remarks:
             yield (f"{name}: remarks", "en"), " ".join(read.remarks)
+        for said in read.words:
+            yield from _said(f"{name}: words for {said.label}", said)
         answers = _answers(step)
         for flag in read.flags:
             yield from _flag(name, flag, answers.get(flag.name, ""))
@@ -69,8 +71,7 @@ def _head(flow: Flow) -> Iterator[tuple[str, str]]:
     yield "Kept by", flow.owner
     yield "Review by", flow.review_by.isoformat()
     yield "Languages", ", ".join(flow.languages)
-    yield "How often", cadence_words(flow.cadence)
-    yield "Ends after", f"{flow.stop_after} days"
+    yield "How often", when_it_comes(flow)
     yield "Useful for", f"{flow.useful_for} minutes after it was due"
     yield (
         "Silence",
@@ -87,6 +88,7 @@ def _flag(name: str, flag: ReadableFlag, answer: str) -> Iterator[_Part]:
     where = f"{name}: red flag {_name(flag.name)}"
     hears = "no text" if not answer else "" if "." in answer else f"the shared text {_name(answer)}"
     words = f"{_name(flag.urgency).capitalize()}: {flag.reason}. When: {flag.when}. Source: {flag.source}."
+    words += f" Then the safety re-check {flag.recheck}." if flag.recheck else ""
     yield (where, "en"), f"{words} The patient hears {hears}." if hears else words
     if not hears:
         yield from _said(f"{where}, what the patient hears", flag.hears)

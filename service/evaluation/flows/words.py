@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 _COMPARED = {"at_least": "at least", "above": "above", "below": "below", "at_most": "at most"}
+_NAMES = {"spo2": "oxygen", "systolic": "upper pressure", "diastolic": "lower pressure", "copd": "COPD", "inr": "INR"}
+"""Words that nurses say otherwise than the flow language."""
 _JOINED = {"any_of": " or ", "all_of": " and "}
 _BESIDE = frozenset(
     {
@@ -38,9 +40,13 @@ def condition_words(written: Any) -> str:
 
 
 def _grouped(part: Any, outer: str) -> str:
+    """A part of any_of or all_of, in brackets where its own "or" and "and" could be read as those around it."""
     words = condition_words(part)
-    inner = isinstance(part, Mapping) and any(join in part for join in _JOINED if join != outer)
-    return f"({words})" if inner else words
+    one = not isinstance(part, Mapping) or len(part) == 1
+    if one and "none_of" in part:
+        return words
+    mixed = " and " in words or (" or " in words and not (one and outer == "any_of"))
+    return f"({words})" if mixed and not (one and outer in part) else words
 
 
 def _subject(subject: str, value: Any) -> str:
@@ -78,7 +84,8 @@ def _subject(subject: str, value: Any) -> str:
 
 
 def _tests(written: Mapping[str, Any]) -> str:
-    parts = [f"{_COMPARED[name]} {written[name]}" for name in _COMPARED if name in written]
+    compared = " and ".join(f"{_COMPARED[name]} {written[name]}" for name in _COMPARED if name in written)
+    parts = [compared] if compared else []
     for name, way in (("gain_over", "up"), ("loss_over", "down")):
         if isinstance(change := written.get(name), Mapping):
             parts.append(f"{way} {change['amount']} or more within {change['within']}")
@@ -113,4 +120,6 @@ def _plain(value: Any) -> str:
         return "any"
     if isinstance(value, list | tuple):
         return " or ".join(_plain(each) for each in value)
-    return str(value).replace("_", " ").replace(".", ": ") if isinstance(value, str) else str(value)
+    if not isinstance(value, str):
+        return str(value)
+    return " ".join(_NAMES.get(word, word) for word in value.replace(".", ": ").split("_"))
