@@ -69,6 +69,7 @@ WHY_NOT_SENT = {
     "opted_out": "the patient has opted out",
     "no_consent": "there is no consent",
     "patient_stopped": "messages to this patient have been stopped",
+    "paused": "check-ins are paused",
     "agreed_frequency_reached": "the agreed number of messages was reached",
     "too_late_to_be_useful": "it was too late to be useful",
     "quiet_hours_outlast_it": "quiet hours would have outlasted it",
@@ -97,7 +98,10 @@ HAPPENED = {
     "note_written": "Note written",
     "reply_written": "Reply written",
     "resolved": "Closed",
+    "check_ins_paused": "Check-ins paused",
+    "check_ins_resumed": "Check-ins resumed",
 }
+PAUSE_KIND = {"hospital": "In the hospital", "away": "Away from home", "other": "Another reason"}
 PATIENT_STATUS = {"active": "Active", "paused": "Paused", "deceased": "Deceased", "hospice": "In hospice care", "left": "Left care"}
 LANGUAGE = {"en": "English", "es": "Spanish"}
 PROGRAMME = {"copd": "COPD", "shared": "Every programme"}
@@ -199,6 +203,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "why_not_sent": name_of(WHY_NOT_SENT),
     "happened": name_of(HAPPENED),
     "patient_status": name_of(PATIENT_STATUS),
+    "pause_kind": name_of(PAUSE_KIND),
     "language_word": name_of(LANGUAGE),
     "in_words": name_of({}),
     "programme_word": programme_word,

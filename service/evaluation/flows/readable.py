@@ -11,7 +11,7 @@ from service.domain.reading import Expects
 from service.domain.urgency import Urgency
 from service.engine.cases import HAPPENINGS, Case, Ears
 from service.engine.flow import Flow
-from service.engine.steps import AskStep, EducateStep, FollowUpStep, HandOverStep, Option, Step, TellStep, WaitStep
+from service.engine.steps import AskStep, EducateStep, FollowUpStep, HandOverStep, Option, PauseStep, Step, TellStep, WaitStep
 from service.engine.written import Localized, Text
 from service.evaluation.flows.words import condition_words
 
@@ -50,6 +50,7 @@ _FOLLOWS = {
     "follows_up": "plans a check-in",
     "quickens": "comes more often",
     "keeps": "records",
+    "pauses": "pauses check-ins",
 }
 
 
@@ -220,11 +221,19 @@ def _step(flow: Flow, step: Step) -> ReadableStep:
         case FollowUpStep():
             kind = "Plans"
             remarks = [f"One more check-in ({step.follow_up.of}) in {step.follow_up.after} days."]
+        case PauseStep():
+            kind = "Pauses"
+            remarks = [_pause(step)]
         case _:
             kind = "Keeps"
             what = "The sum of" if step.record.total else "The answer to"
             remarks = [f"{what} {_listed([_name(key) for key in step.record.steps])}, as {_name(step.record.name)}."]
     return ReadableStep(step.key, kind, only_if, tuple(said), tuple(remarks), flags, words)
+
+
+def _pause(step: PauseStep) -> str:
+    told = f"as many days as told in {_name(step.pause.days_from)}, else " if step.pause.days_from else ""
+    return f"Check-ins rest {f'for {told}{step.pause.for_} days' if step.pause.for_ else 'until a nurse ends it'}."
 
 
 def _remarks(step: AskStep) -> Iterable[str]:
