@@ -48,40 +48,38 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import timedelta
 from typing import Any
 
 from service.domain.reading import Assertion, FindingKind, Measure
-from service.triage.condition import ANY, PRESSURE_PARTS, Change, Condition
+from service.triage.condition import ANY, PRESSURE_PARTS, Condition
 from service.triage.expression import check_expression, symptoms_in
+from service.triage.values import TESTS, build_value
 from service.triage.written import (
     COMPARISONS,
+    MOST_TIMES,
     ConditionError,
-    amount,
     check_if_known,
     compared_with,
     comparisons,
-    difference,
     names,
     period,
     record_name,
+    repeated,
     step_key,
     whole,
 )
 
 MOST_DEPTH = 4
 MOST_PARTS = 40
-MOST_TIMES = 30
 MOST_DAYS = 400
 SUBJECTS = (
     "symptom", "value", "medication", "missed", "missed_in_a_row", "missed_doses_in", "reason", "kind", "answer", "choice", "asked",
     "asked_about", "condition", "high_alert", "high_risk", "takes", "day", "gone_silent", "recorded", "total", "cel", "raised",
     "any_of", "all_of", "none_of",
 )  # fmt: skip
-_TESTS = ("gain_over", "loss_over", "worse_than_baseline", "below_percent_of_best", "percent_over")
 _ALLOWED: dict[str, frozenset[str]] = {
     "symptom": frozenset({"with", "with_any", "without", "assertion", "times", "within", *COMPARISONS}),
-    "value": frozenset({*COMPARISONS, *_TESTS, "times", "within", "mean_over", "limit", "if_known", "above_recorded"}),
+    "value": frozenset({*COMPARISONS, *TESTS, "times", "within", "mean_over", "limit", "if_known", "above_recorded"}),
     "medication": frozenset({"with", "with_any", "without"}),
     "missed_in_a_row": frozenset({"with"}),
     "missed_doses_in": frozenset({"with"}),
@@ -89,11 +87,6 @@ _ALLOWED: dict[str, frozenset[str]] = {
     "recorded": frozenset({*COMPARISONS, "answer", "within"}),
     "total": frozenset({*COMPARISONS, "above_recorded", "if_known"}),
 }
-UNIT_OF = {
-    "weight": "lb", "glucose": "mg/dL", "spo2": "%", "temperature": "degF", "systolic": "mmHg", "diastolic": "mmHg",
-    "pulse": "/min", "peak_flow": "L/min",
-}  # fmt: skip
-"""The stored unit of a value; those that are not here are bare numbers."""
 
 
 def build_condition(written: Any, depth: int = 0) -> Condition:
@@ -122,7 +115,7 @@ def build_condition(written: Any, depth: int = 0) -> Condition:
     if subject == "kind":
         return _qualified(written, Condition("kind:" + next(iter(named)), names=names(written.get("name"))))
     if subject == "value":
-        return _value(written, next(iter(named)))
+        return build_value(written, next(iter(named)))
     if subject == "missed":
         return Condition("medication", names=frozenset({"missed", "partly"}), wanted=named - {ANY})
     return _qualified(written, Condition(subject, names=named))
@@ -171,7 +164,7 @@ def _qualified(written: Mapping[str, Any], condition: Condition) -> Condition:
         assertions = frozenset(Assertion(name) for name in names(written.get("assertion", "present")))
     except ValueError as error:
         raise ConditionError(f"assertion: write one of {[str(value) for value in Assertion]}") from error
-    times, within = _repeated(written)
+    times, within = repeated(written)
     if within is not None and ("assertion" in written or any(key in written for key in COMPARISONS)):
         raise ConditionError("times counts reports of a symptom that is present; leave assertion and amounts out")
     return replace(
@@ -184,75 +177,6 @@ def _qualified(written: Mapping[str, Any], condition: Condition) -> Condition:
         times=times,
         within=within,
     )
-
-
-def _repeated(written: Mapping[str, Any]) -> tuple[int, timedelta | None]:
-    if ("times" in written) != ("within" in written):
-        raise ConditionError("times and within go together, for example times: 2, within: 24 h")
-    if "times" not in written:
-        return 1, None
-    return whole(written["times"], "times", 2, MOST_TIMES), period(written["within"], "within")
-
-
-def _value(written: Mapping[str, Any], name: str) -> Condition:
-    unit = UNIT_OF.get(name, "")
-    record = compared_with(written)
-    compared = comparisons(written, unit, difference if record else amount)
-    tests = [test for test in _TESTS if test in written]
-    if len(tests) + bool(compared) != 1:
-        raise ConditionError(f"value needs one test: a comparison (at_least, above, below, at_most), or one of {', '.join(_TESTS)}")
-    times, within = _repeated(written)
-    if (within is not None or "mean_over" in written) and not compared:
-        raise ConditionError(f"times and mean_over go with a comparison, not with {tests[0]}")
-    if within is not None and "mean_over" in written:
-        raise ConditionError("write either times and within, or mean_over")
-    if record and (within is not None or "mean_over" in written or "limit" in written):
-        raise ConditionError("above_recorded goes with a comparison alone; leave times, mean_over and limit out")
-    change = _change(written[tests[0]], tests[0], unit) if tests and tests[0] in ("gain_over", "loss_over") else None
-    percent, of = _percent_over(written["percent_over"]) if "percent_over" in written else (None, "")
-    if_known = check_if_known(written, bool(change or record or of))
-    worse_by = difference(written["worse_than_baseline"], unit) if "worse_than_baseline" in written else None
-    if (worse_by is not None and worse_by <= 0) or (change is not None and change.amount <= 0):
-        raise ConditionError(f"{tests[0]}: write how much as a number above 0, for example 4")
-    return Condition(
-        "value",
-        frozenset({name}),
-        comparisons=compared,
-        change=change,
-        worse_by=worse_by,
-        percent_of_best=_percent(written["below_percent_of_best"], name) if "below_percent_of_best" in written else None,
-        percent_over=percent,
-        compared_with=record or of,
-        mean_over=period(written["mean_over"], "mean_over") if "mean_over" in written else None,
-        times=times,
-        within=within,
-        if_known=if_known,
-        limit=str(written.get("limit") or ""),
-    )
-
-
-def _change(written: Any, direction: str, unit: str) -> Change:
-    if not isinstance(written, Mapping) or set(written) != {"amount", "within"}:
-        raise ConditionError(f"{direction} needs amount and within, for example {{amount: 3 lb, within: 24 h}}")
-    return Change(direction, difference(written["amount"], unit), period(written["within"], "within"))
-
-
-def _percent(written: Any, name: str) -> float:
-    if name != Measure.PEAK_FLOW:
-        raise ConditionError("below_percent_of_best goes with peak_flow only; write worse_than_baseline for other values")
-    percent = amount(written, "%")
-    if not 0 < percent <= 100:
-        raise ConditionError("below_percent_of_best: write a percentage from 1 to 100")
-    return percent
-
-
-def _percent_over(written: Any) -> tuple[float, str]:
-    if not isinstance(written, Mapping) or set(written) != {"percent", "of"}:
-        raise ConditionError("percent_over needs percent and of, for example {percent: 4, of: dry_weight}")
-    percent = amount(written["percent"], "%")
-    if not 0 < percent <= 100:
-        raise ConditionError("percent_over: write a percentage from 1 to 100")
-    return percent, record_name(written["of"], "of")
 
 
 def _recorded(written: Mapping[str, Any]) -> Condition:

@@ -9,6 +9,7 @@ from typing import Any
 
 from service.triage.units import parse_amount, parse_difference, parse_period
 
+MOST_TIMES = 30
 COMPARISONS = ("at_least", "above", "below", "at_most")
 STEP_KEY = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*){0,3}")
 """A step, or one of a subflow that runs in its place (`lows.confirm`)."""
@@ -65,6 +66,15 @@ def comparisons(
 ) -> tuple[tuple[str, float], ...]:
     """The comparisons that stand in a condition, each with its amount (or `difference`) in the stored unit."""
     return tuple((comparison, measured(written[comparison], unit)) for comparison in COMPARISONS if comparison in written)
+
+
+def repeated(written: Mapping[str, Any]) -> tuple[int, timedelta | None]:
+    """How often, and within which period (None: once is enough). ConditionError when one stands without the other."""
+    if ("times" in written) != ("within" in written):
+        raise ConditionError("times and within go together, for example times: 2, within: 24 h")
+    if "times" not in written:
+        return 1, None
+    return whole(written["times"], "times", 2, MOST_TIMES), period(written["within"], "within")
 
 
 def record_name(written: Any, what: str) -> str:
