@@ -21,7 +21,8 @@ from service.actions.publish_flow import (
 from service.actions.refusal import Refused
 from service.domain.staff import Permission
 from service.evaluation.flows.graph import as_svg, as_text
-from service.evaluation.flows.readable import Flow, Shelf, readable_cases, readable_steps, red_flags_of, when_it_comes
+from service.evaluation.flows.readable import Flow, Shelf, readable_steps, red_flags_of, when_it_comes
+from service.evaluation.flows.readable_cases import readable_cases
 from service.evaluation.flows.side_by_side import differences
 from service.web.keys import CLOCK, DATABASE, WEB_SESSION
 from service.web.render import page, say

@@ -15,7 +15,8 @@ from service.db.audit import audit_events
 from service.db.database import Database
 from service.domain.staff import Role, Staff
 from service.engine import Flow
-from service.evaluation.flows.readable import Shelf, cadence_words, readable_cases, readable_steps, reason_words, when_it_comes
+from service.evaluation.flows.readable import Shelf, cadence_words, readable_steps, reason_words, when_it_comes
+from service.evaluation.flows.readable_cases import readable_cases
 from service.evaluation.flows.side_by_side import differences
 from service.evaluation.flows.words import condition_words
 from tests.seed import Clinic, Member

@@ -1,21 +1,20 @@
-"""A flow as a nurse lead reads it: each step with its texts in every language, red flags most urgent first, cases as conversations."""
+"""A flow as a nurse lead reads it: each step with its texts in every language, red flags most urgent first."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from service.domain.reading import Expects
 from service.domain.urgency import Urgency
-from service.engine.cases import HAPPENINGS, Case, Ears
+from service.engine.cases import Case, Ears
 from service.engine.flow import Flow
 from service.engine.steps import AskStep, EducateStep, FollowUpStep, HandOverStep, Option, PauseStep, Step, TellStep, WaitStep
 from service.engine.written import Localized, Text
 from service.evaluation.flows.words import condition_words
 
-__all__ = ["Flow", "Shelf", "cadence_words", "readable_cases", "readable_steps", "red_flags_of", "when_it_comes"]
+__all__ = ["Flow", "Shelf", "cadence_words", "name_words", "readable_steps", "red_flags_of", "when_it_comes"]
 
 _WEEKDAYS = {"MO": "Monday", "TU": "Tuesday", "WE": "Wednesday", "TH": "Thursday", "FR": "Friday", "SA": "Saturday", "SU": "Sunday"}
 _DAYS_OF_WEEK = re.compile(r"FREQ=WEEKLY;BYDAY=((?:MO|TU|WE|TH|FR|SA|SU)(?:,(?:MO|TU|WE|TH|FR|SA|SU))*)")
@@ -37,20 +36,6 @@ _ANSWERS = {
     Expects.MEDICATION_TAKEN: "whether the medicine was taken",
     Expects.SYMPTOMS: "no, or symptoms in the patient's own words",
     Expects.PHQ_ITEM: "a number from 0 to 3",
-}
-_SAID = {"patient": "Patient writes", "voice": "Patient says on the telephone", "keys": "Patient presses"}
-_FOLLOWS = {
-    "flags": "red flag",
-    "urgency": "urgency",
-    "asks": "asks",
-    "ends": "ends",
-    "says": "says",
-    "says_not": "does not say",
-    "hands_over": "calls a nurse",
-    "follows_up": "plans a check-in",
-    "quickens": "comes more often",
-    "keeps": "records",
-    "pauses": "pauses check-ins",
 }
 
 
@@ -99,24 +84,6 @@ class ReadableStep:
     """Other words by which a choice is known."""
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """One turn of a case: who does what, in which words, and what must follow."""
-
-    who: str
-    words: str
-    follows: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ReadableCase:
-    """A case as a short conversation; `given` is what was known before it."""
-
-    name: str
-    given: tuple[str, ...]
-    turns: tuple[Turn, ...]
-
-
 def cadence_words(cadence: str) -> str:
     """How often, read aloud: "daily for 14 days, then on Monday, Wednesday and Friday"."""
     if cadence.startswith("days "):
@@ -141,19 +108,6 @@ def red_flags_of(flow: Flow) -> int:
 def readable_steps(flow: Flow) -> tuple[ReadableStep, ...]:
     """Every step in its order."""
     return tuple(_step(flow, step) for step in flow.steps)
-
-
-def readable_cases(cases: Sequence[Case]) -> tuple[ReadableCase, ...]:
-    """Every case in the order of its file."""
-    return tuple(
-        ReadableCase(
-            case.name,
-            tuple(f"{_name(name)}: {_value(value)}" for name, value in case.given.items()),
-            tuple([Turn("At the start", "", tuple(_follows(case.starts)))] if case.starts else [])
-            + tuple(_turn(said) for said in case.talk),
-        )
-        for case in cases
-    )
 
 
 def _phase(text: str) -> str:
@@ -206,8 +160,8 @@ def _step(flow: Flow, step: Step) -> ReadableStep:
             said = [_said(flow, "Text", step.tell)] + ([_said(flow, "Telephone", step.say)] if step.say else [])
         case EducateStep():
             kind = "Teaches"
-            remarks = [f"One message about {_name(step.educate)}, the next one that this patient has not had."]
-            said = [_said(flow, _name(lesson.name), lesson.text) for lesson in flow.education.get(step.educate, ())]
+            remarks = [f"One message about {name_words(step.educate)}, the next one that this patient has not had."]
+            said = [_said(flow, name_words(lesson.name), lesson.text) for lesson in flow.education.get(step.educate, ())]
         case WaitStep():
             kind = "Waits"
             remarks = [f"{step.wait} minutes; then the next question checks again."]
@@ -227,21 +181,21 @@ def _step(flow: Flow, step: Step) -> ReadableStep:
         case _:
             kind = "Keeps"
             what = "The sum of" if step.record.total else "The answer to"
-            remarks = [f"{what} {_listed([_name(key) for key in step.record.steps])}, as {_name(step.record.name)}."]
+            remarks = [f"{what} {_listed([name_words(key) for key in step.record.steps])}, as {name_words(step.record.name)}."]
     return ReadableStep(step.key, kind, only_if, tuple(said), tuple(remarks), flags, words)
 
 
 def _pause(step: PauseStep) -> str:
-    told = f"as many days as told in {_name(step.pause.days_from)}, else " if step.pause.days_from else ""
+    told = f"as many days as told in {name_words(step.pause.days_from)}, else " if step.pause.days_from else ""
     return f"Check-ins rest {f'for {told}{step.pause.for_} days' if step.pause.for_ else 'until a nurse ends it'}."
 
 
 def _remarks(step: AskStep) -> Iterable[str]:
-    yield f"Answer: {_ANSWERS.get(step.expects, _name(step.expects))}."
+    yield f"Answer: {_ANSWERS.get(step.expects, name_words(step.expects))}."
     if step.choices:
-        yield "Choices: " + ", ".join(f"{number} {_name(choice.value)}" for number, choice in enumerate(step.choices, 1)) + "."
+        yield "Choices: " + ", ".join(f"{number} {name_words(choice.value)}" for number, choice in enumerate(step.choices, 1)) + "."
     if step.also_answered_by:
-        yield f"Also answered by a {_name(step.also_answered_by)} told in other words."
+        yield f"Also answered by a {name_words(step.also_answered_by)} told in other words."
     if step.confirm is not None:
         yield f"A value {step.confirm.change_over.value:g} {step.confirm.change_over.unit} or more away from the last one is asked again."
     if step.late is not None:
@@ -253,11 +207,11 @@ def _remarks(step: AskStep) -> Iterable[str]:
     if step.recheck:
         yield "A safety re-check: no answer in 30 minutes raises the urgency by one class."
     if step.unclear is not None:
-        yield f"Not understood twice: a nurse looks, {_name(step.unclear.urgency)}."
+        yield f"Not understood twice: a nurse looks, {name_words(step.unclear.urgency)}."
 
 
 def _words_of(choice: Option) -> Said:
-    return Said(_name(choice.value), tuple((language, ", ".join(words), "") for language, words in choice.words.items() if words))
+    return Said(name_words(choice.value), tuple((language, ", ".join(words), "") for language, words in choice.words.items() if words))
 
 
 def _span(minutes: int) -> str:
@@ -269,7 +223,7 @@ def _span(minutes: int) -> str:
 
 def reason_words(reason: str) -> str:
     """What a nurse reads, before the values are known: "Weight [value] lb, up [change] lb"."""
-    return _FILLED.sub(lambda match: f"[{_FILLS.get(match[1], _name(match[1]))}]", reason)
+    return _FILLED.sub(lambda match: f"[{_FILLS.get(match[1], name_words(match[1]))}]", reason)
 
 
 def _said(flow: Flow, label: str, written: Localized) -> Said:
@@ -282,30 +236,6 @@ def _answer(flow: Flow, key: str) -> Said:
     return _said(flow, "Patient hears", words)
 
 
-def _turn(said: Mapping[str, Any]) -> Turn:
-    what = next(word for word in HAPPENINGS if word in said)
-    if what == "silence":
-        return Turn("No answer comes", "", tuple(_follows(said)))
-    if what == "wait":
-        return Turn(f"{said[what]} go by", "", tuple(_follows(said)))
-    return Turn(_SAID[what], str(said[what]), tuple(_follows(said)))
-
-
-def _follows(said: Mapping[str, Any]) -> Iterable[str]:
-    for word, name in _FOLLOWS.items():
-        if word in said:
-            yield f"{name}: {_value(said[word]) or 'none'}"
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return ", ".join(f"{_name(name)} {_value(each)}" for name, each in value.items())
-    if isinstance(value, list | tuple):
-        return ", ".join(_value(each) for each in value)
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return str(value).replace("_", " ").replace(".", ": ") if re.fullmatch(r"[a-z_]+(\.[a-z_]+)*", str(value)) else str(value)
-
-
-def _name(name: str) -> str:
+def name_words(name: str) -> str:
+    """A name of the flow language in words: "breathing swelling"; a step of a subflow behind the one that runs it."""
     return str(name).replace("_", " ").replace(".", ": ")
