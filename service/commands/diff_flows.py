@@ -171,7 +171,7 @@ def history_lines(comparison: Comparison, chosen: Chosen, since: datetime, of_ve
     yield from _remarks(one, of_versions)
     if one.changes:
         yield "\nday         check-in                              what          old -> new urgency, rule: reason"
-    for change in one.changes:
+    for change in sorted(one.changes, key=lambda change: change.started_at):
         yield change_line(change)
     if one.not_listed:
         yield f"... and {one.not_listed:,} more"

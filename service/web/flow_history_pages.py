@@ -14,7 +14,7 @@ from service.actions.read_past_check_ins import Chosen, choose_past_check_ins, r
 from service.db.database import Database
 from service.domain.staff import Staff
 from service.evaluation.flows.history import Comparison, Way, compare
-from service.evaluation.flows.readable import Flow
+from service.evaluation.flows.readable import Flow, Shelf
 from service.evaluation.flows.retrace import Hearing
 from service.web.flow_pages import SHELF
 from service.web.keys import CLOCK, DATABASE, WEB_SESSION
@@ -33,14 +33,14 @@ MOST_VERSIONS = 20
 
 @dataclass(frozen=True, slots=True)
 class Replays:
-    """One replay at a time: each takes some seconds of a processor. What was read is remembered for the next one."""
+    """One replay at a time: each takes some seconds of a processor. No patient's words are kept beyond it."""
 
-    hearing: Hearing
+    shelf: Shelf
     _one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def last_month(self, database: Database, staff: Staff, old: Flow, new: Flow, now: datetime) -> tuple[Comparison, Chosen]:
         """The newest check-ins of the last 30 days on both versions; in a thread, so that other requests have their turn."""
-        comparison = Comparison()
+        comparison, hearing = Comparison(), Hearing(self.shelf.ears)
         async with self._one_at_a_time:
             chosen = await choose_past_check_ins(
                 database, staff.organization_id, new.key, since=now - PERIOD, until=now, limit=MOST, staff=staff
@@ -49,7 +49,7 @@ class Replays:
             loop = asyncio.get_running_loop()
             over = loop.time() + LONGEST_SECONDS
             async for batch in read_past_check_ins(database, newest_first, now, batch=BATCH):
-                await asyncio.to_thread(compare, comparison, batch.check_ins, batch.own, self.hearing, (old, new))
+                await asyncio.to_thread(compare, comparison, batch.check_ins, batch.own, hearing, (old, new))
                 if loop.time() > over:
                     break
         return comparison, chosen

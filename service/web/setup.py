@@ -17,7 +17,6 @@ from service.clock import Clock
 from service.db.database import Database
 from service.evaluation import Judged
 from service.evaluation.flows.readable import Shelf
-from service.evaluation.flows.retrace import Hearing
 from service.web.client_address import own_address
 from service.web.flow_history_pages import REPLAYS, Replays
 from service.web.flow_pages import SHELF
@@ -63,7 +62,7 @@ def setup(
     app[STREAMS] = Streams()
     app[JUDGE] = judge_reply
     app[SHELF] = shelf
-    app[REPLAYS] = Replays(Hearing(shelf.ears))
+    app[REPLAYS] = Replays(shelf)
     app[SESSIONS] = sessions = DatabaseSessions(database, clock, secure=https)
     app[CLIENT_ADDRESS] = client_address or own_address
     aiohttp_jinja2.setup(

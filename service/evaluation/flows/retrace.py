@@ -26,6 +26,8 @@ MOST_TIME_OUTS = 20
 """Waits that end one after the other without a reply; a question has two."""
 MOST_BESIDE = 20
 """Replies of which is tried whether one was heard beside the check-in."""
+SHORT = 4
+"""Letters of a reply in which nobody is spoken of by name ("no", "182"), so that it reads the same for all."""
 MOST_KEPT = 20_000
 """Readings kept for the next time that the same words answer the same question."""
 
@@ -78,11 +80,12 @@ class Hearing:
 
     def heard(self, past: PastCheckIn, reply: PastReply, question: Question | None) -> tuple[tuple[Finding, ...], str]:
         """What is read today: findings, and why the question is not answered yet ("" when it is)."""
-        key = (reply.text, reply.channel, past.known.language, past.known.first_name, question)
+        name = past.known.first_name if len(reply.text) > SHORT else ""
+        key = (reply.text, reply.channel, past.known.language, name, question)
         if key not in self._read:
             if len(self._read) >= MOST_KEPT:
                 self._read.clear()
-            found = read(self.ears.lexicon, Reply(reply.text, past.known.language, reply.channel, past.known.first_name), question)
+            found = read(self.ears.lexicon, Reply(reply.text, past.known.language, reply.channel, name), question)
             self._read[key] = found.findings, found.missing
         return self._read[key]
 
