@@ -20,7 +20,7 @@ from service.actions.publish_flow import (
 )
 from service.actions.refusal import Refused
 from service.domain.staff import Permission
-from service.evaluation.flows.graph import as_svg, as_text
+from service.evaluation.flows.graph import NARROW, WIDE, as_svg, as_text
 from service.evaluation.flows.readable import Flow, Shelf, readable_steps, red_flags_of, when_it_comes
 from service.evaluation.flows.readable_cases import readable_cases
 from service.evaluation.flows.side_by_side import differences
@@ -116,7 +116,10 @@ async def _flow_page(request: web.Request, flow: Flow, *, error: str = "", reaso
         "red_flags": red_flags_of(flow),
         "steps": readable_steps(flow),
         "cases": readable_cases(cases),
-        "drawing": Markup(as_svg(flow)),  # noqa: S704 - every text in it is escaped where it is drawn
+        "drawings": [
+            Markup(as_svg(flow, form=form, described="The same stands as text below the drawing."))  # noqa: S704 - escaped where it is drawn
+            for form in (WIDE, NARROW)
+        ],
         "drawing_text": as_text(flow),
         "running": running,
         "differences": differences(running.flow, flow) if running is not None else (),

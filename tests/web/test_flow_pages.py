@@ -72,7 +72,7 @@ def test_red_flags_stand_most_urgent_first_with_their_threshold_and_answer() -> 
         assert [flag.urgency.rank for flag in step.flags] == sorted(flag.urgency.rank for flag in step.flags)
     weight = next(step for step in steps if step.key == "weight")
     flag = next(flag for flag in weight.flags if flag.name == "gained_in_a_day")
-    assert "weight up 3 lb or more within 24 h" in flag.when
+    assert "weight up 3 lb or more within 24 hours" in flag.when
     assert [language for language, _, _ in flag.hears.texts] == ["en", "es"]
     assert flag.hears.texts[0][1] == flow.phrases["urgent"]["en"]
 

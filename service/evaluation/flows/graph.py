@@ -3,136 +3,180 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import escape
 
 from service.domain.urgency import Urgency
 from service.engine.flow import Flow
-from service.engine.steps import AskStep, EducateStep, FollowUpStep, HandOverStep, PauseStep, Step, TellStep, WaitStep
-from service.evaluation.flows.words import condition_words
+from service.evaluation.flows.lettering import SIZE, wrapped
+from service.evaluation.flows.readable import ReadableFlag, ReadableStep, readable_steps, when_it_comes
 
 SIGN = {Urgency.EMERGENCY: "!!!", Urgency.URGENT: "!!", Urgency.SAME_DAY: "!", Urgency.ROUTINE: "i"}
 _FILL = {Urgency.EMERGENCY: "#8b0000", Urgency.URGENT: "#a84300", Urgency.SAME_DAY: "#5b4b00", Urgency.ROUTINE: "#30475e"}
 """Each is dark enough for white letters (contrast above 4.5)."""
-_WIDTH, _BOX, _FLAG, _LINE, _PAD, _GAP = 960, 440, 440, 18, 10, 26
-_EDGE = 'fill="#fff" stroke="#30475e" stroke-width="2"'
-_LETTERS = 56
-"""Of a line inside a box at 13 px."""
+_INK = "#30475e"
+_LINE, _PAD, _GAP, _BETWEEN = 19, 9, 24, 8
+_PAST, _BOX, _RAIL, _FLAGS, _EDGE = 8, 22, 38, 54, 6
+"""From the left: the way past a step that is skipped, its box, the way on, its red flags; and the margin on the right."""
 
 
 @dataclass(frozen=True, slots=True)
-class Flagged:
-    """One thing that calls a nurse, as it is drawn."""
+class Form:
+    """How wide a drawing is, and how many red flags stand side by side below their step."""
 
     name: str
-    urgency: Urgency
-    when: str
+    width: int
+    columns: int
 
 
-@dataclass(frozen=True, slots=True)
-class Drawn:
-    """One step as it is drawn: its kind in a word, what is said, the condition under which it comes, its red flags."""
-
-    key: str
-    kind: str
-    text: str
-    only_if: str
-    flags: tuple[Flagged, ...]
-
-
-def drawn_steps(flow: Flow, language: str = "en") -> tuple[Drawn, ...]:
-    """Every step in order, in this language where the flow speaks it."""
-    return tuple(_drawn(flow, step, flow.language(language)) for step in flow.steps)
+WIDE = Form("wide", 1160, 3)
+NARROW = Form("narrow", 320, 1)
+"""For a telephone: at 360 to 420 pixels its letters are about 14 pixels high."""
 
 
 def as_text(flow: Flow, language: str = "en") -> str:
-    """The drawing for a terminal."""
-    lines = [flow.title, f"how often: {flow.cadence}; ends after {flow.stop_after} d; languages: {', '.join(flow.languages)}", ""]
-    for number, step in enumerate(drawn_steps(flow, language), 1):
-        lines.append(f"{number:>2}. [{step.kind}] {step.key}")
+    """The drawing for a terminal and for a screen reader."""
+    steps = readable_steps(flow)
+    lines = [flow.title, *textwrap.wrap(f"{when_it_comes(flow)}. Languages: {', '.join(flow.languages)}.", 110), ""]
+    for number, step in enumerate(steps, 1):
+        lines.append(f"{number:>2}. {_heading(step)}")
         if step.only_if:
-            lines += textwrap.wrap(f"only if {step.only_if}", 110, initial_indent="      ? ", subsequent_indent="        ")
-        lines += textwrap.wrap(step.text, 110, initial_indent="      ", subsequent_indent="      ")
+            lines += textwrap.wrap(_condition(step, number, len(steps)), 110, initial_indent="      ? ", subsequent_indent="        ")
+        lines += textwrap.wrap(_words(step, flow.language(language)), 110, initial_indent="      ", subsequent_indent="      ")
         for flag in step.flags:
-            told = f"{flag.urgency.replace('_', ' ')}: {flag.name.replace('_', ' ')} - {flag.when}"
+            told = f"{_urgency(flag)}: {_named(flag.name)}" + (f" - {flag.when}" if _has_own_condition(step) else "")
             lines += textwrap.wrap(told, 110, initial_indent=f"      {SIGN[flag.urgency]:>3} ", subsequent_indent="          ")
         lines.append("      |")
-    return "\n".join([*lines[:-1], "    end"]) + "\n"
+    return "\n".join([*lines[:-1], "    End"]) + "\n"
 
 
-def as_svg(flow: Flow, language: str = "en") -> str:
-    """The drawing as SVG: steps on the left, what calls a nurse on the right; its text can be read by a screen reader."""
-    parts: list[str] = []
-    y = 20
-    for number, step in enumerate(drawn_steps(flow, language), 1):
-        lines = [f"{number}. {step.key.replace('_', ' ')} ({step.kind})", *textwrap.wrap(step.text, _LETTERS)]
-        conditions = textwrap.wrap(f"only if {step.only_if}", _LETTERS) if step.only_if else []
-        height = 2 * _PAD + _LINE * (len(lines) + len(conditions))
-        dashed = ' stroke-dasharray="6 4"' if step.only_if else ""
-        parts.append(f'<rect x="20" y="{y}" width="{_BOX}" height="{height}" rx="6" {_EDGE}{dashed}/>')
-        parts += _lines(30, y + _PAD, [(line, "bold" if n == 0 else "") for n, line in enumerate(lines)])
-        parts += _lines(30, y + _PAD + _LINE * len(lines), [(line, "italic") for line in conditions])
-        flags_end = _flags(parts, step, y)
-        bottom = max(y + height, flags_end)
-        middle = 20 + _BOX // 2
-        parts.append(f'<path d="M{middle} {y + height} V{bottom + _GAP - 4}" stroke="#30475e" stroke-width="2" marker-end="url(#arrow)"/>')
-        y = bottom + _GAP
-    parts += _lines(20 + _BOX // 2 - 12, y, [("end", "bold")])
-    head = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {y + 30}" width="{_WIDTH}" height="{y + 30}" role="img" '
-        f'aria-labelledby="flow-title" font-family="system-ui, sans-serif" font-size="13">'
-        f'<title id="flow-title">{escape(flow.title)}</title>'
-        '<defs><marker id="arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">'
-        '<path d="M0 0 8 4 0 8z" fill="#30475e"/></marker></defs>'
+def as_svg(flow: Flow, language: str = "en", form: Form = WIDE, described: str = "") -> str:
+    """The drawing as SVG, red flags below their step. A step with a condition has a dashed edge, its condition above it, and a dashed
+    line that leads past it. `described` is its description for a screen reader; "" writes all of it as text into the drawing."""
+    steps = readable_steps(flow)
+    canvas = _Canvas(form)
+    for number, step in enumerate(steps, 1):
+        _draw(canvas, step, number, len(steps), flow.language(language))
+    canvas.words(_BOX, [("End", "bold")])
+    title, told, arrow = (f"{form.name}-drawing-{part}" for part in ("title", "text", "arrow"))
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="drawing-{form.name}" viewBox="0 0 {form.width} {canvas.y + 12}" '
+        f'width="{form.width}" height="{canvas.y + 12}" role="img" aria-labelledby="{title}" aria-describedby="{told}" '
+        f'font-family="system-ui, sans-serif" font-size="{SIZE}">'
+        f'<title id="{title}">{escape(flow.title)}, drawn</title><desc id="{told}">{escape(described or as_text(flow, language))}</desc>'
+        f'<defs><marker id="{arrow}" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="6" markerHeight="6" orient="auto">'
+        f'<path d="M0 0 8 4 0 8z" fill="{_INK}"/></marker></defs>'
+        + "".join(canvas.parts).replace("url(#arrow)", f"url(#{arrow})")
+        + "</svg>\n"
     )
-    return head + "".join(parts) + "</svg>\n"
 
 
-def _flags(parts: list[str], step: Drawn, y: int) -> int:
-    x = _WIDTH - 20 - _FLAG
-    for flag in step.flags:
-        words = f"{SIGN[flag.urgency]} {flag.urgency.replace('_', ' ').upper()}  {flag.name.replace('_', ' ')}"
-        lines = textwrap.wrap(flag.when, _LETTERS)
-        height = _PAD + _LINE * (1 + len(lines)) + 4
-        edge = f'fill="#fff" stroke="{_FILL[flag.urgency]}" stroke-width="2"'
-        parts.append(f'<rect x="{x}" y="{y}" width="{_FLAG}" height="{height}" rx="3" {edge}/>')
-        parts.append(f'<rect x="{x}" y="{y}" width="{_FLAG}" height="{_LINE + 4}" rx="3" fill="{_FILL[flag.urgency]}"/>')
-        parts += _lines(x + 8, y + 2, [(words, "flag")])
-        parts += _lines(x + 8, y + _LINE + 6, [(line, "") for line in lines])
-        y += height + 8
-    return y - 8 if step.flags else y
+@dataclass(slots=True)
+class _Canvas:
+    """What has been drawn so far, and how far down."""
+
+    form: Form
+    y: int = 8
+    parts: list[str] = field(default_factory=list)
+
+    def box(self, x: int, width: float, height: int, edge: str = _INK, fill: str = "#fff", more: str = "") -> None:
+        self.parts.append(
+            f'<rect x="{x}" y="{self.y}" width="{width:g}" height="{height}" rx="5" fill="{fill}" stroke="{edge}" stroke-width="2"{more}/>'
+        )
+
+    def way(self, path: str, *, dashed: bool = False, arrow: bool = False) -> None:
+        more = ' stroke-dasharray="6 4"' * dashed + ' marker-end="url(#arrow)"' * arrow
+        self.parts.append(f'<path d="{path}" fill="none" stroke="{_INK}" stroke-width="2"{more}/>')
+
+    def words(self, x: int, lines: list[tuple[str, str]]) -> None:
+        """Lines one below the other from where the drawing stands, which moves on."""
+        style = {"bold": ' font-weight="bold"', "italic": ' font-style="italic"', "flag": ' fill="#fff" font-weight="bold"', "": ""}
+        for line, how in lines:
+            self.parts.append(f'<text x="{x}" y="{self.y + _LINE - 5}"{style[how]}>{escape(line)}</text>')
+            self.y += _LINE
 
 
-def _lines(x: int, y: int, lines: list[tuple[str, str]]) -> Iterator[str]:
-    style = {"bold": ' font-weight="bold"', "italic": ' font-style="italic"', "flag": ' fill="#fff" font-weight="bold"', "": ""}
-    for number, (line, how) in enumerate(lines):
-        yield f'<text x="{x}" y="{y + _LINE * (number + 1) - 5}"{style[how]}>{escape(line)}</text>'
+def _draw(canvas: _Canvas, step: ReadableStep, number: int, last: int, language: str) -> None:
+    width = canvas.form.width - _BOX - _EDGE
+    room = width - 2 * _PAD
+    top = canvas.y
+    if step.only_if:
+        lines = [(line, "italic") for line in wrapped(_condition(step, number, last), room)]
+        _boxed(canvas, width, lines, dashed=True)
+        canvas.way(f"M{_RAIL} {canvas.y} v10", dashed=True)
+        canvas.y += 10
+    heading = [(line, "bold") for line in wrapped(f"{number}. {_heading(step)}", room, bold=True)]
+    _boxed(canvas, width, heading + [(line, "") for line in wrapped(_words(step, language), room)], dashed=bool(step.only_if))
+    below = canvas.y
+    if step.flags:
+        canvas.y += _BETWEEN
+        _flags(canvas, step)
+    end = canvas.y + _GAP
+    canvas.way(f"M{_RAIL} {below} V{end - 2}", arrow=True)
+    if step.only_if:
+        canvas.way(f"M{_BOX} {top + _PAD + _LINE // 2} H{_PAST} V{end - _GAP // 2} H{_RAIL - 4}", dashed=True, arrow=True)
+    canvas.y = end
 
 
-def _drawn(flow: Flow, step: Step, language: str) -> Drawn:
-    only_if = " and ".join(condition_words(condition) for condition in step.only_if)
-    flags: tuple[Flagged, ...] = ()
-    match step:
-        case AskStep():
-            kind, text = "asks", step.ask[language].pick(True)
-            flags = tuple(
-                Flagged(flag.name, flag.urgency, condition_words(flag.when))
-                for flag in sorted(step.red_flags, key=lambda each: each.urgency.rank)
-            )
-        case TellStep():
-            kind, text = "tells", step.tell[language].pick(True)
-        case EducateStep():
-            kind, text = "teaches", f"The next message about {step.educate.replace('_', ' ')}"
-        case WaitStep():
-            kind, text = "waits", f"{step.wait} minutes, then asks again"
-        case HandOverStep():
-            kind, text = "calls a nurse", step.hand_over.reason
-            flags = (Flagged(step.key, step.hand_over.urgency, only_if or "always"),)
-        case FollowUpStep():
-            kind, text = "plans", f"One more check-in ({step.follow_up.of}) in {step.follow_up.after} d"
-        case PauseStep():
-            kind, text = "pauses", f"Check-ins rest ({step.pause.kind})"
-        case _:
-            kind, text = "keeps", f"{', '.join(step.record.steps)} as {step.record.name.replace('_', ' ')}"
-    return Drawn(step.key, kind, text, only_if, flags)
+def _boxed(canvas: _Canvas, width: int, lines: list[tuple[str, str]], *, dashed: bool) -> None:
+    height = 2 * _PAD + _LINE * len(lines)
+    canvas.box(_BOX, width, height, more=' stroke-dasharray="6 4"' * dashed)
+    end, canvas.y = canvas.y + height, canvas.y + _PAD
+    canvas.words(_BOX + _PAD, lines)
+    canvas.y = end
+
+
+def _flags(canvas: _Canvas, step: ReadableStep) -> None:
+    """Row by row, the most urgent first; those of a row are equally high."""
+    columns = canvas.form.columns
+    width = (canvas.form.width - _FLAGS - _EDGE - _BETWEEN * (columns - 1)) // columns
+    for start in range(0, len(step.flags), columns):
+        row = [(flag, _told(step, flag, width - 16)) for flag in step.flags[start : start + columns]]
+        height = _LINE * (1 + max(len(lines) for _, lines in row)) + 14
+        top = canvas.y
+        canvas.way(f"M{_RAIL} {top + _LINE // 2 + 2} H{_FLAGS}")
+        for place, (flag, lines) in enumerate(row):
+            x = _FLAGS + place * (width + _BETWEEN)
+            canvas.y = top
+            canvas.box(x, width, height, _FILL[flag.urgency])
+            canvas.box(x, width, _LINE + 4, _FILL[flag.urgency], _FILL[flag.urgency])
+            canvas.y += 2
+            canvas.words(x + 8, [(f"{SIGN[flag.urgency]} {_urgency(flag).upper()}", "flag")])
+            canvas.y += 5
+            canvas.words(x + 8, lines)
+        canvas.y = top + height + _BETWEEN
+    canvas.y -= _BETWEEN
+
+
+def _told(step: ReadableStep, flag: ReadableFlag, room: int) -> list[tuple[str, str]]:
+    lines = [(line, "bold") for line in wrapped(_named(flag.name), room, bold=True)]
+    return lines + [(line, "") for line in wrapped(flag.when, room)] if _has_own_condition(step) else lines
+
+
+def _has_own_condition(step: ReadableStep) -> bool:
+    """A step that hands over has no other condition than its own."""
+    return step.kind != "Calls a nurse" or not step.only_if
+
+
+def _heading(step: ReadableStep) -> str:
+    return f"{_named(step.key)} ({step.kind.lower()})"
+
+
+def _condition(step: ReadableStep, number: int, last: int) -> str:
+    return f"Only if {step.only_if}. If not, go on to {number + 1 if number < last else 'the end'}."
+
+
+def _words(step: ReadableStep, language: str) -> str:
+    """What the patient is told or asked; of another step what it does."""
+    if step.kind in ("Question", "Text"):
+        return next(detail or plain for each, plain, detail in step.said[0].texts if each == language)
+    return " ".join(step.remarks) or " ".join(flag.reason for flag in step.flags)
+
+
+def _urgency(flag: ReadableFlag) -> str:
+    return flag.urgency.replace("_", " ")
+
+
+def _named(key: str) -> str:
+    words = key.replace("_", " ").replace(".", ": ")
+    return words[:1].upper() + words[1:]

@@ -1,13 +1,13 @@
-"""Conditions in words that a nurse reads: {value: weight, gain_over: {amount: 3 lb, within: 24 h}} -> weight up 3 lb within 24 h."""
+"""Conditions in words that a nurse reads: {value: weight, gain_over: {amount: 3 lb, within: 24 h}} -> weight up 3 lb within 24 hours."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+from service.evaluation.flows.plain import limit_in_words, name_in_words, span_in_words
+
 _COMPARED = {"at_least": "at least", "above": "above", "below": "below", "at_most": "at most"}
-_NAMES = {"spo2": "oxygen", "systolic": "upper pressure", "diastolic": "lower pressure", "copd": "COPD", "inr": "INR"}
-"""Words that nurses say otherwise than the flow language."""
 _JOINED = {"any_of": " or ", "all_of": " and "}
 _BESIDE = frozenset(
     {
@@ -59,6 +59,8 @@ def _subject(subject: str, value: Any) -> str:
             return f"chosen: {_plain(value)}"
         case "medication" | "missed":
             return f"medicine {'missed: ' if subject == 'missed' else ''}{_plain(value)}"
+        case "condition" if isinstance(value, str) and value.startswith("measures_"):
+            return f"the patient measures {_plain(value.removeprefix('measures_'))} at home"
         case "condition":
             return f"problem list has {_plain(value)}"
         case "high_alert" | "high_risk":
@@ -66,7 +68,7 @@ def _subject(subject: str, value: Any) -> str:
         case "missed_in_a_row":
             return f"{value} doses missed in a row"
         case "missed_doses_in" if isinstance(value, Mapping):
-            return f"{value['count']} doses missed within {value['within']}"
+            return f"{value['count']} doses missed within {span_in_words(value['within'])}"
         case "day" if isinstance(value, Mapping):
             return "day " + " and ".join(f"{word} {value[name]}" for name, word in _COMPARED.items() if name in value)
         case "gone_silent":
@@ -88,7 +90,7 @@ def _tests(written: Mapping[str, Any]) -> str:
     parts = [compared] if compared else []
     for name, way in (("gain_over", "up"), ("loss_over", "down")):
         if isinstance(change := written.get(name), Mapping):
-            parts.append(f"{way} {change['amount']} or more within {change['within']}")
+            parts.append(f"{way} {change['amount']} or more within {span_in_words(change['within'])}")
     if "worse_than_baseline" in written:
         parts.append(f"worse than the patient's usual by {written['worse_than_baseline']}")
     if "below_percent_of_best" in written:
@@ -100,18 +102,18 @@ def _tests(written: Mapping[str, Any]) -> str:
     if isinstance(over := written.get("percent_over"), Mapping):
         parts.append(f"more than {over['percent']} % over the patient's {_plain(over['of'])}")
     if "times" in written:
-        parts.append(f"{written['times']} times within {written['within']}")
+        parts.append(f"{written['times']} times within {span_in_words(written['within'])}")
     elif "within" in written:
-        parts.append(f"within {written['within']}")
+        parts.append(f"within {span_in_words(written['within'])}")
     if "mean_over" in written:
-        parts.append(f"on average over {written['mean_over']}")
+        parts.append(f"on average over {span_in_words(written['mean_over'])}")
     parts += [
         f"{word} {_plain(written[name])}"
         for name, word in (("with", "with"), ("with_any", "that is"), ("without", "but not"))
         if name in written
     ]
     if "limit" in written:
-        parts.append(f"(or the patient's own limit, {_plain(written['limit'])})")
+        parts.append(f"(or the patient's own limit for {limit_in_words(written['limit'])})")
     return " ".join(parts)
 
 
@@ -122,4 +124,4 @@ def _plain(value: Any) -> str:
         return " or ".join(_plain(each) for each in value)
     if not isinstance(value, str):
         return str(value)
-    return " ".join(_NAMES.get(word, word) for word in value.replace(".", ": ").split("_"))
+    return name_in_words(value)
