@@ -63,7 +63,9 @@ def create_app(
     if provider is None or receiver is None:
         provider, receiver, telephone, voice = _twilio(settings)
     database = Database.open(settings.database_url, settings.keyring)
-    knowledge = Knowledge(content.lexicon, content.tables, content.wording, settings.public_base_url, content.follow_through)
+    knowledge = Knowledge(
+        content.lexicon, content.tables, content.wording, settings.public_base_url, content.follow_through, content.opening
+    )
     app = web.Application(client_max_size=MAXIMUM_BODY_BYTES)
     app.cleanup_ctx.append(_running(settings, database, knowledge, clock, provider, telephone))  # first: closed after all that uses it
     set_up_pages(

@@ -29,9 +29,11 @@ from service.engine.between import problems_between
 from service.engine.cases import Case, read_cases
 from service.engine.follow_through import FollowThrough, parse_follow_through
 from service.engine.follow_through_cases import SafetyCase, read_safety_cases
+from service.engine.opening import Opening, parse_opening
+from service.engine.opening_cases import OpeningCase, read_opening_cases
 from service.engine.place import Path as FlowPath
 from service.engine.place import Place
-from service.engine.reference import education_schema, flow_schema, follow_through_schema
+from service.engine.reference import education_schema, flow_schema, shared_schema
 from service.evaluation.flows.texts import ReadingLevel
 from service.replies import Lexicon, LexiconError, build_lexicon
 from service.triage import Tables, TablesError, build_tables, symptoms_named
@@ -47,11 +49,15 @@ SCHEMAS = Path("flows") / "schema"
 READING_LEVEL = Path("flows") / "reading_level.yaml"
 SCHEMA_LINE = "# yaml-language-server: $schema=../schema/"
 MOST_FLOWS = 200
+OPENING = Path("flows") / "shared" / "opening.yaml"
 FOLLOW_THROUGH = Path("flows") / "shared" / "follow_through.yaml"
 SCRIPT = Path("flows") / "shared" / "voice.yaml"
 URGENCY_TABLE = Path("flows") / "shared" / "urgency.yaml"
 OPINION = Path(SHARED) / "opinion.npz"
 MOST_BYTES_A_FILE = 1_000_000
+
+
+_Read = TypeVar("_Read")
 
 
 class ContentError(Exception):
@@ -171,14 +177,19 @@ def load_tables(root: Path | None = None) -> Tables:
 
 def load_follow_through(root: Path | None = None) -> FollowThrough:
     """What follows a safety text (`flows/shared/follow_through.yaml`). Raises ContentError naming the file and line."""
-    top = root if root is not None else content_root()
-    return _follow_through(top, _texts_of(load_yaml(top / WORDING)))
+    return _shared(root if root is not None else content_root(), FOLLOW_THROUGH, parse_follow_through)
 
 
-def _follow_through(top: Path, texts: Mapping[str, Any]) -> FollowThrough:
-    file = f"{SHARED}/{FOLLOW_THROUGH.name}"
+def load_opening(root: Path | None = None) -> Opening:
+    """The first texts of a programme (`flows/shared/opening.yaml`). Raises ContentError naming the file and line."""
+    return _shared(root if root is not None else content_root(), OPENING, parse_opening)
+
+
+def _shared(top: Path, path: Path, parse: Callable[[Any, str, Mapping[str, Any]], _Read]) -> _Read:
+    """A shared file that is no flow; it refers to the texts of the wording."""
+    file = f"{SHARED}/{path.name}"
     try:
-        return parse_follow_through(load_yaml(top / FOLLOW_THROUGH), file, texts)
+        return parse(load_yaml(top / path), file, _texts_of(load_yaml(top / WORDING)))
     except FlowError as error:
         raise ContentError(error.file, error.where, error.what) from error
     except _MISFIT as error:
@@ -197,6 +208,18 @@ def load_safety_cases(after: FollowThrough, wording: Wording, root: Path | None 
         raise ContentError(error.file, error.where, error.what) from error
 
 
+def load_opening_cases(root: Path | None = None) -> tuple[OpeningCase, ...]:
+    """The cases beside opening.yaml, () when there are none. Raises ContentError naming the file and line."""
+    name = f"{SHARED}/{OPENING.stem}{CASES}"
+    path = (root if root is not None else content_root()) / "flows" / name
+    if not path.exists():
+        return ()
+    try:
+        return read_opening_cases(load_yaml(path), name)
+    except FlowError as error:
+        raise ContentError(error.file, error.where, error.what) from error
+
+
 def _texts_of(data: Any) -> Mapping[str, Any]:
     """The texts of a wording or a script as written; nothing where the file is not made so (it is told when it is built)."""
     texts = data.get("texts") if isinstance(data, Mapping) else None
@@ -204,26 +227,27 @@ def _texts_of(data: Any) -> Mapping[str, Any]:
 
 
 def load_wording(root: Path | None = None) -> Wording:
-    """The fixed texts (`flows/shared/wording.yaml`), those of `follow_through.yaml` with them. ContentError names the file and text."""
+    """The fixed texts (`flows/shared/wording.yaml`) and those of the shared files beside it. ContentError names file and text."""
     top = root if root is not None else content_root()
-    data = load_yaml(top / WORDING)
-    after = _follow_through(top, _texts_of(data))
+    data, after, opening = load_yaml(top / WORDING), load_follow_through(top), load_opening(top)
     try:
-        return build_wording({**data, "texts": after.completed(data["texts"])} if _texts_of(data) else data, WORDING.name)
+        return build_wording(
+            {**data, "texts": opening.completed(after.completed(data["texts"]))} if _texts_of(data) else data, WORDING.name
+        )
     except WordingError as error:
-        raise _wrong_text(top, after, error) from error
+        raise _wrong_text(top, error, {FOLLOW_THROUGH: after, OPENING: opening}) from error
     except _MISFIT as error:
         raise _misfit(WORDING.name, error) from error
 
 
-def _wrong_text(top: Path, after: FollowThrough, error: WordingError) -> ContentError:
-    """The error where the text stands: that of a text out of follow_through.yaml in that file."""
+def _wrong_text(top: Path, error: WordingError, shared: Mapping[Path, FollowThrough | Opening]) -> ContentError:
+    """The error where the text stands: that of a text out of a shared file in that file."""
     key, _, language = error.where.partition(".")
-    if not (path := after.place_of(key)):
-        return ContentError(error.file, error.where, error.what)
-    place = Place(load_yaml(top / FOLLOW_THROUGH), f"{SHARED}/{FOLLOW_THROUGH.name}")
-    told = place.error((*path, language) if language else path, error.what)
-    return ContentError(told.file, told.where, told.what)
+    for path, one in shared.items():
+        if place := one.place_of(key):
+            told = Place(load_yaml(top / path), f"{SHARED}/{path.name}").error((*place, language) if language else place, error.what)
+            return ContentError(told.file, told.where, told.what)
+    return ContentError(error.file, error.where, error.what)
 
 
 def load_script(root: Path | None = None, wording: Wording | None = None) -> Script:
@@ -234,7 +258,7 @@ def load_script(root: Path | None = None, wording: Wording | None = None) -> Scr
         merged = {**data, "texts": {**data["texts"], **after.spoken()}} if _texts_of(data) else data
         return build_script(merged, wording if wording is not None else load_wording(root), SCRIPT.name)
     except WordingError as error:
-        raise _wrong_text(top, after, error) from error
+        raise _wrong_text(top, error, {FOLLOW_THROUGH: after}) from error
     except _MISFIT as error:
         raise _misfit(SCRIPT.name, error) from error
 
@@ -317,9 +341,6 @@ def _education(folder: Path, wording: Wording, errors: list[ContentError]) -> Ma
     return books
 
 
-_Read = TypeVar("_Read")
-
-
 def _read(read: Callable[[], _Read], file: str, errors: list[ContentError]) -> _Read | None:
     try:
         return read()
@@ -340,6 +361,7 @@ class Content:
     wording: Wording
     script: Script
     follow_through: FollowThrough
+    opening: Opening
 
 
 def load_content(root: Path | None = None) -> Content:
@@ -357,7 +379,7 @@ def load_content(root: Path | None = None) -> Content:
         raise error
     for error in unknown_symptoms(lexicon, tables, flows):
         raise error
-    return Content(lexicon, tables, flows, wording, load_script(root, wording), load_follow_through(root))
+    return Content(lexicon, tables, flows, wording, load_script(root, wording), load_follow_through(root), load_opening(root))
 
 
 def load_cases(key: str, root: Path | None = None) -> tuple[Case, ...]:
@@ -404,7 +426,12 @@ def write_flow_schemas(root: Path | None = None) -> list[Path]:
     top = root if root is not None else content_root()
     (top / SCHEMAS).mkdir(exist_ok=True)
     written = []
-    schemas = {"flow.json": flow_schema(), "education.json": education_schema(), "follow_through.json": follow_through_schema()}
+    schemas = {
+        "flow.json": flow_schema(),
+        "education.json": education_schema(),
+        "follow_through.json": shared_schema(FollowThrough),
+        "opening.json": shared_schema(Opening),
+    }
     for name, schema in schemas.items():
         path = top / SCHEMAS / name
         path.write_text(json.dumps(schema, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

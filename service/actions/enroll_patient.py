@@ -18,16 +18,11 @@ from service.domain.reading import Channel
 from service.domain.schedule import quiet, to_local, to_utc
 from service.domain.wording import Wording
 from service.engine import Flow
+from service.engine.opening import Opening
 
 DEFAULT_DAYS = 30
 """How long a programme runs unless said otherwise: it is time-boxed, never open-ended (safety rule 40)."""
 MOST_DAYS = 366
-OPENING_USEFUL = timedelta(hours=24)
-OPENINGS = ("opening", "opening_safety")
-"""Wording keys of the first texts: clinic, frequency, rates, HELP and STOP; then encryption and emergencies (safety rule 2)."""
-CONFIRMATION = "number_confirmation"
-"""Asked when neither staff nor an answer has confirmed the number: until then no check-in starts (safety rule 3)."""
-_TIMES_A_DAY = {"en": ("once a day", "up to {n} times a day"), "es": ("una vez diaria", "hasta {n} veces diarias")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +49,7 @@ class Enrolled:
 
 
 async def enroll_patient(
-    database: Database, wording: Wording, organization_id: UUID, record_number: str, place: Place, now: datetime
+    database: Database, wording: Wording, opening: Opening, organization_id: UUID, record_number: str, place: Place, now: datetime
 ) -> Enrolled:
     """Enrols, and puts the opening texts into the outbox, in one transaction.
 
@@ -94,7 +89,8 @@ async def enroll_patient(
             starts_on=starts_on,
             stops_on=stops_on,
         )
-        for text in opening_texts(wording, context, per_day, now):
+        unconfirmed = context.phones[0].id in context.unconfirmed_phones
+        for text in opening.filled(wording, context.facts(now), per_day, unconfirmed=unconfirmed):
             communication.outbound(
                 changes,
                 organization_id=organization_id,
@@ -104,20 +100,10 @@ async def enroll_patient(
                 language=context.language,
                 purpose=Purpose.OPENING,
                 programme=programme,
-                useful_until=now + OPENING_USEFUL,
+                useful_until=now + opening.useful,
             )
         await changes.write(connection)
     return Enrolled(enrollment_id, starts_on, stops_on, first_at)
-
-
-def opening_texts(wording: Wording, context: PatientContext, per_day: int, now: datetime) -> list[str]:
-    """The first texts of a programme, filled, in the patient's language."""
-    once, more = _TIMES_A_DAY.get(context.language, _TIMES_A_DAY["en"])
-    frequency = once if per_day == 1 else more.format(n=per_day)
-    facts = context.facts(now)
-    unconfirmed = context.phones[0].id in context.unconfirmed_phones
-    keys = (*OPENINGS, CONFIRMATION) if unconfirmed else OPENINGS
-    return [wording.for_patient(key, facts, frequency=frequency) for key in keys]
 
 
 def _agreed_per_day(context: PatientContext, consents: list[tuple[Consent, int]], programme: str, now: datetime) -> int:

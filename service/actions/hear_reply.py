@@ -27,18 +27,17 @@ from service.domain.escalation import Reached
 from service.domain.event import MessageSaid, ReplyRead
 from service.domain.facts import Facts
 from service.domain.patient import PatientContext, PatientStatus, Phone, WaitingSession, must_hear_of_closing
-from service.domain.reading import Channel, Expects, FindingKind, Question, Reading, Reply
+from service.domain.reading import Channel, FindingKind, Question, Reading, Reply
 from service.domain.urgency import Urgency
 from service.domain.wording import Wording
 from service.engine import Flow, Session, late_answer, late_question, question_of, resume
 from service.engine.follow_through import FLOW_TEXT, FollowThrough
+from service.engine.opening import NUMBER_QUESTION, is_a_stranger
 from service.engine.session import finding_to_json
 from service.engine.steps import AskStep
 from service.replies import is_pleasantry, read
 from service.triage import amount_of, decide
 
-NUMBER_QUESTION = Question(Expects.YES_NO, step="number")
-"""Open while nobody has confirmed that the number is the patient's."""
 CRISIS = "crisis"
 """Key of the answer to somebody who may hurt themselves."""
 MACHINE = "machine"
@@ -114,7 +113,7 @@ def understand(changes: Changes, knowledge: Knowledge, context: PatientContext, 
     facts = context.facts(changes.now)
     question, reading = _read(knowledge, context, flow, heard, facts)
     decision = decide(knowledge.tables, reading.findings, facts, changes.now, question)
-    stranger = reading.has(FindingKind.WRONG_NUMBER) or (question is NUMBER_QUESTION and reading.has(FindingKind.ANSWER, "no"))
+    stranger = is_a_stranger(reading, asked=question is NUMBER_QUESTION)
     communication_id = _keep(changes, context, heard, reading, stranger)
     followed = knowledge.follow_through.answered(reading) if question is knowledge.follow_through.asked else None
     late = _may_be_late(context, heard) if followed is None else None  # an answer to the safety text answers nothing else

@@ -12,6 +12,7 @@ from service.db import flows
 from service.domain.wording import Wording
 from service.engine import Flow
 from service.engine.follow_through import FollowThrough
+from service.engine.opening import Opening
 from service.replies import Lexicon
 from service.triage import Tables
 
@@ -25,6 +26,7 @@ class Knowledge:
     wording: Wording
     public_base_url: str
     follow_through: FollowThrough
+    opening: Opening
     _flows: dict[UUID, Flow] = field(default_factory=dict)
 
     async def flows(self, connection: AsyncConnection, version_ids: Iterable[UUID]) -> dict[UUID, Flow]:

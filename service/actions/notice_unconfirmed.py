@@ -1,8 +1,8 @@
-"""An enrolled patient whose number was never confirmed is an item after 24 hours: silence there means nothing (decisions 9)."""
+"""An enrolled patient whose number was never confirmed becomes an item: silence there means nothing (decisions 9)."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from service.actions.knowledge import Knowledge
 from service.actions.raise_escalation import Whose, raise_escalation
@@ -10,21 +10,17 @@ from service.db import audit, patient
 from service.db.changes import Changes
 from service.db.contexts import load_contexts
 from service.db.database import Database
-from service.domain.decision import Fired
-from service.domain.urgency import Urgency
-
-AFTER = timedelta(hours=24)
-RULE = "machine.number_unconfirmed"
+from service.engine.opening import UNCONFIRMED
 
 
 async def notice_unconfirmed(database: Database, knowledge: Knowledge, now: datetime, *, limit: int = 100) -> int:
-    """Raises one same-day concern for each such patient, once; how many. At most `limit` in one commit."""
+    """Raises the concern that the opening's content names for each such patient, once; how many. At most `limit` in one commit."""
+    opening = knowledge.opening
     async with database.reading() as connection:
-        ids = await patient.never_confirmed(connection, now - AFTER, RULE, limit)
-    if not ids:
+        ids = await patient.never_confirmed(connection, now - opening.noticed_after, UNCONFIRMED, limit)
+    fired = opening.unconfirmed(opening.noticed_after)
+    if not ids or fired is None:
         return 0
-    reason = "Enrolled for a day, but the number was never confirmed: call and check it"
-    fired = Fired(RULE, "machine", Urgency.SAME_DAY, reason, "Rounds' own rule, see the clinical safety notice")
     async with database.transaction() as connection:
         changes = Changes(now)
         for context in (await load_contexts(connection, ids, now)).values():

@@ -7,8 +7,7 @@ import sys
 import time
 from dataclasses import dataclass, field
 
-from service.commands.check_shared import KEY as FOLLOW_THROUGH
-from service.commands.check_shared import check_follow_through
+from service.commands.check_shared import KEYS, check_shared
 from service.commands.surroundings import CLOCK, UserError
 from service.content import (
     CASES,
@@ -55,7 +54,7 @@ def check_flows(arguments: argparse.Namespace) -> None:
     files = read_flows()
     errors = [*files.errors, *unknown_symptoms(lexicon, tables, files.flows), *unknown_rechecks(tables, files.flows)]
     wanted = set(arguments.flow)
-    known = {FOLLOW_THROUGH, *files.flows, *files.subflows, *(error.file.removesuffix(".yaml") for error in errors)}
+    known = {*KEYS, *files.flows, *files.subflows, *(error.file.removesuffix(".yaml") for error in errors)}
     if unknown := sorted(wanted - known):
         raise UserError(f"there is no flow {unknown[0]}; there are: {', '.join(sorted(known))}")
     told = [error for error in errors if not wanted or _concerns(error, wanted)]
@@ -85,10 +84,9 @@ def check_flows(arguments: argparse.Namespace) -> None:
         if arguments.rules:
             for name, urgency, reason, source in rule_lines(flow):
                 print(f"    {name}  {urgency}\n        {reason}\n        Source: {source}")
-    if not wanted or FOLLOW_THROUGH in wanted:
-        cases_played, problems_found = check_follow_through(ears, today)
-        counts.cases += cases_played
-        counts.problems += problems_found
+    cases_played, problems_found = check_shared(ears, today, wanted)
+    counts.cases += cases_played
+    counts.problems += problems_found
     counts.problems += _general(tables)
     _print(counts, tables, time.process_time() - began)
     if counts.problems:

@@ -163,7 +163,7 @@ async def withdraw_flow(arguments: argparse.Namespace) -> None:
 async def move_check_ins(arguments: argparse.Namespace) -> None:
     """Moves, or says what a move would do; a line for each check-in and the sum."""
     config, content = settings(), load_content()
-    knowledge = Knowledge(content.lexicon, content.tables, content.wording, config.public_base_url, content.follow_through)
+    knowledge = Knowledge(content.lexicon, content.tables, content.wording, config.public_base_url, content.follow_through, content.opening)
     async with opened(config) as database:
         owner = await organization(database, arguments.organization)
         by = None if arguments.preview else (await _member(database, owner.id, arguments.by, "--by")).id

@@ -15,7 +15,7 @@ from service.actions.import_patients import ImportRefused, LineProblem, import_p
 from service.actions.refusal import NotFound
 from service.commands.pauses import add_pause_parsers
 from service.commands.surroundings import CLOCK, UserError, add_organization_option, opened, organization, settings, value
-from service.content import load_wording
+from service.content import load_opening, load_wording
 from service.domain.registration import COLUMNS, NEEDED, NewPatient, RowProblems, parse_wall_time, read_row
 from service.domain.schedule import to_local
 
@@ -140,12 +140,12 @@ def _tell(total: int) -> Callable[[int], None]:
 
 async def run_enroll(arguments: argparse.Namespace) -> None:
     """Enrols the patient."""
-    config, wording = settings(), load_wording()
+    config, wording, opening = settings(), load_wording(), load_opening()
     place = Place(arguments.flow, arguments.at, arguments.starts_on, arguments.stops_on, arguments.high_risk)
     async with opened(config) as database:
         owner = await organization(database, arguments.organization)
         try:
-            enrolled = await enroll_patient(database, wording, owner.id, arguments.record_number.strip(), place, CLOCK.now())
+            enrolled = await enroll_patient(database, wording, opening, owner.id, arguments.record_number.strip(), place, CLOCK.now())
         except NotFound:
             raise UserError("no patient of this organization has this record number") from None
     days = f"from {enrolled.starts_on} to {enrolled.stops_on}"

@@ -11,18 +11,18 @@ from datetime import timedelta
 from functools import cached_property
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from service.domain.decision import Fired
 from service.domain.facts import Facts
 from service.domain.reading import Choice, Expects, FindingKind, Question, Reading
 from service.domain.urgency import Urgency
-from service.domain.wording import LANGUAGES, Wording
+from service.domain.wording import Wording
 from service.engine.checks import OPT_OUT_WORDS, Problem
 from service.engine.flow import Head, content_hash
-from service.engine.parse import explain
-from service.engine.place import FlowError, Place
+from service.engine.place import Place
 from service.engine.shape import nearest
+from service.engine.shared_file import missing_languages, plain, tell, validated
 from service.engine.steps import MAX_CHOICES, NAME
 from service.engine.written import Localized, Minutes, Model
 
@@ -145,12 +145,12 @@ class FollowThrough(Head):
             own = found.get(key)
             if isinstance(own, Mapping):
                 found[key] = {language: f"{text} {question[language].plain}" for language, text in own.items() if language in question}
-        return found | {f"{EMERGENCY}_{one.value}": _plain(one.answer) for one in self.choices}
+        return found | {f"{EMERGENCY}_{one.value}": plain(one.answer) for one in self.choices}
 
     def spoken(self) -> dict[str, dict[str, str]]:
         """Raw texts that belong to the script."""
-        own = {SPOKEN_QUESTION: _plain(self.question.say), CALL: _plain(self.silence.say)}
-        return own | {f"{EMERGENCY}_{one.value}": _plain(one.say) for one in self.choices if one.say is not None}
+        own = {SPOKEN_QUESTION: plain(self.question.say), CALL: plain(self.silence.say)}
+        return own | {f"{EMERGENCY}_{one.value}": plain(one.say) for one in self.choices if one.say is not None}
 
     def place_of(self, key: str) -> tuple[str | int, ...]:
         """Where in the file the text of this key stands; () when it is not of this file."""
@@ -173,27 +173,13 @@ def told_key(answer: Fired) -> str:
 def parse_follow_through(data: Any, file: str, texts: Mapping[str, Any]) -> FollowThrough:
     """The content of the parsed file; `texts` are those of the wording. FlowError names the line and what to write instead."""
     place = Place(data, file)
-    if not isinstance(data, Mapping):
-        raise place.error((), "write title:, owner:, sources:, question:, choices: and silence:")
-    values = {str(name): value for name, value in data.items()}
-    if "key" in values:
-        raise place.error(("key",), "key: is filled in by itself; remove it")
-    try:
-        found = FollowThrough.model_validate({**values, "key": file.removesuffix(".yaml")})
-    except ValidationError as error:
-        first = min(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
-        raise place.error(first["loc"], explain(first, FollowThrough, _PARTS)) from None
-    errors: list[FlowError] = [place.error(path, what) for path, what in _problems(found, texts)]
-    if errors:
-        errors[0].others = tuple(errors[1:])
-        raise errors[0]
+    found = validated(FollowThrough, data, place, _PARTS)
+    tell(place, found, _problems(found, texts))
     return found
 
 
 def _problems(one: FollowThrough, texts: Mapping[str, Any]) -> Iterator[Problem]:
     """What the model cannot say: names that must be there, numbers that must be offered, words that must not be."""
-    if one.approver is None and not one.status.startswith("draft"):
-        yield ("status",), 'without an approver the status begins with "draft"'
     for place, key in (*((("question", "after", key), key) for key in one.question.after), *_called(one)):
         if key not in texts:
             yield place, f'shared/wording.yaml has no text "{key}"; {nearest(key, texts)}'
@@ -204,9 +190,7 @@ def _problems(one: FollowThrough, texts: Mapping[str, Any]) -> Iterator[Problem]
     said = [(("choices", n, "answer"), each.answer) for n, each in enumerate(one.choices)]
     said += [(("choices", n, "say"), each.say) for n, each in enumerate(one.choices) if each.say is not None]
     for path, text in (*asked, *said, (("silence", "say"), one.silence.say)):
-        for language in LANGUAGES:
-            if language not in text:
-                yield path, f"the text in {language} is missing; add {language}:"
+        yield from missing_languages(path, text)
     for path, text in asked:
         for language, form in text.items():
             for number, each in enumerate(one.choices, 1):
@@ -228,7 +212,3 @@ def _called(one: FollowThrough) -> list[tuple[tuple[str | int, ...], str]]:
 
 def _silence_source(one: FollowThrough) -> tuple[tuple[str | int, ...], str]:
     return ("silence", "source"), one.silence.source
-
-
-def _plain(text: Localized) -> dict[str, str]:
-    return {language: form.plain for language, form in text.items()}

@@ -11,9 +11,10 @@ from pydantic import BaseModel, TypeAdapter
 
 from service.domain.reading import Expects
 from service.engine.cases import EXPECTED, HAPPENINGS
-from service.engine.flow import Education, Flow, Lesson, Quicken, Recheck, Silence, Subflow
+from service.engine.flow import Education, Flow, Head, Lesson, Quicken, Recheck, Silence, Subflow
 from service.engine.follow_through import FollowThrough, SafetyAnswer, SafetyQuestion, SafetySilence
 from service.engine.given import WORDS
+from service.engine.opening import Confirmation, Frequency, Opening, OpeningText, Unconfirmed
 from service.engine.steps import KINDS, Confirm, FollowUp, HandOver, Option, Pause, Record, RedFlag, Run, Unclear
 from service.engine.written import Text
 from service.triage import conditions
@@ -97,12 +98,13 @@ def education_schema() -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "Education messages of a programme"}
 
 
-def follow_through_schema() -> dict[str, Any]:
-    """JSON Schema (draft 2020-12) of shared/follow_through.yaml."""
-    schema = FollowThrough.model_json_schema(mode="validation")
+def shared_schema(model: type[Head]) -> dict[str, Any]:
+    """JSON Schema (draft 2020-12) of a shared file that is no flow."""
+    schema = model.model_json_schema(mode="validation")
     del schema["properties"]["key"]
     schema["required"].remove("key")
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "What follows a safety text"}
+    title = inspect.cleandoc(model.__doc__ or "").splitlines()[0]
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": title}
 
 
 def _as_written(name: str, entry: dict[str, Any]) -> dict[str, Any]:
@@ -163,6 +165,14 @@ def reference() -> str:
         *_part("`silence:` there", SafetySilence),
         "A turn of its cases is `{patient: ..., chooses: ..., urgency: ..., says: ...}` (or `voice`, `keys`), "
         "or `{silence: 2 min, calls: true}`.",
+        "## shared/opening.yaml",
+        _table(Opening),
+        *_part("`frequency:` there", Frequency),
+        *_part("`texts:` there", OpeningText),
+        *_part("`confirmation:` there", Confirmation),
+        *_part("`unconfirmed:` there", Unconfirmed),
+        "A turn of its cases is `{starts: 2, says: [parts of texts]}` (check-ins a day), `{patient: YES, confirms: true}`, "
+        "or `{silence: 24 h, raises: same_day}`.",
         "## Cases",
         f"`given:` may hold {_words(sorted(WORDS))}. Times are how long ago: `15 min`, `24 h`, `7 d`.",
         f"A turn of `talk:` is one of {_words(HAPPENINGS)}, and may expect {_words(EXPECTED)}.",

@@ -17,6 +17,8 @@ from tests.seed import KEYRING, seed_clinic
 async def house(database_url: str) -> AsyncIterator[House]:
     database = Database.open(database_url, KEYRING)
     clinic = await seed_clinic(database, MONDAY - timedelta(days=30))
-    knowledge = Knowledge(content().lexicon, content().tables, content().wording, "http://localhost:8080", content().follow_through)
+    knowledge = Knowledge(
+        content().lexicon, content().tables, content().wording, "http://localhost:8080", content().follow_through, content().opening
+    )
     yield House(database, clinic, knowledge, StoppedClock(MONDAY))
     await database.close()

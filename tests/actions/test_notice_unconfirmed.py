@@ -8,11 +8,12 @@ from uuid import UUID
 import pytest
 from sqlalchemy import insert, update
 
-from service.actions.notice_unconfirmed import RULE, notice_unconfirmed
+from service.actions.notice_unconfirmed import notice_unconfirmed
 from service.db.check_in import enrollments
 from service.db.escalation import concerns, escalations, pages
 from service.db.patient import consents, patient_phones
 from service.db.schema import new_id
+from service.engine.opening import UNCONFIRMED
 from tests.actions.house import House
 
 
@@ -46,7 +47,7 @@ async def test_an_unconfirmed_number_is_an_item_after_a_day_and_only_once(house:
     later = house.clock.now() + timedelta(hours=25)
     assert await notice_unconfirmed(house.database, house.knowledge, later) == 1
     assert await notice_unconfirmed(house.database, house.knowledge, later) == 0
-    assert [concern.rule for concern in await house.rows(concerns)] == [RULE]
+    assert [concern.rule for concern in await house.rows(concerns)] == [UNCONFIRMED]
 
 
 async def test_the_patients_own_text_confirms_the_number_but_a_strangers_does_not(house: House) -> None:

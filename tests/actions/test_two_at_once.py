@@ -98,7 +98,9 @@ async def test_claiming_and_giving_back_at_once_never_leaves_an_item_that_nobody
 
 async def test_on_a_full_disk_nothing_is_half_written_and_the_provider_is_told_to_come_again(sqlite_url: str) -> None:
     database = Database.open(sqlite_url, KEYRING)
-    knowledge = Knowledge(content().lexicon, content().tables, content().wording, "http://localhost:8080", content().follow_through)
+    knowledge = Knowledge(
+        content().lexicon, content().tables, content().wording, "http://localhost:8080", content().follow_through, content().opening
+    )
     house = House(database, await seed_clinic(database, MONDAY), knowledge, StoppedClock(MONDAY))
     full = 0
     for turn in range(400):

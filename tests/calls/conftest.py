@@ -140,7 +140,9 @@ class Telephones(House):
 
 def known() -> Knowledge:
     """The shipped content, as app.py injects it."""
-    return Knowledge(content().lexicon, content().tables, content().wording, "http://localhost:8080", content().follow_through)
+    return Knowledge(
+        content().lexicon, content().tables, content().wording, "http://localhost:8080", content().follow_through, content().opening
+    )
 
 
 async def _no_statuses(updates: Any) -> list[object]:

@@ -148,7 +148,9 @@ class Wire:
 
 @functools.cache
 def _knowledge() -> Knowledge:
-    return Knowledge(content().lexicon, content().tables, content().wording, "http://localhost:8080", content().follow_through)
+    return Knowledge(
+        content().lexicon, content().tables, content().wording, "http://localhost:8080", content().follow_through, content().opening
+    )
 
 
 def _patient(facts: Facts, flow: Flow, now: datetime) -> PatientContext:

@@ -40,7 +40,9 @@ async def _two_days(environment: dict[str, str]) -> None:
     house = House(
         database,
         await seed_clinic(database, begin - timedelta(days=30)),
-        Knowledge(content().lexicon, content().tables, content().wording, "http://localhost:8080", content().follow_through),
+        Knowledge(
+            content().lexicon, content().tables, content().wording, "http://localhost:8080", content().follow_through, content().opening
+        ),
         StoppedClock(begin),
     )
     async with database.transaction() as connection:

@@ -33,7 +33,9 @@ async def test_whoever_is_due_is_due_at_once_and_once(sqlite_url: str, now: date
     database = Database.open(sqlite_url, KEYRING)
     found = content()
     await seed(database, found.flows, now)
-    await plan_check_ins(database, Knowledge(found.lexicon, found.tables, found.wording, "http://localhost", found.follow_through), now)
+    await plan_check_ins(
+        database, Knowledge(found.lexicon, found.tables, found.wording, "http://localhost", found.follow_through, found.opening), now
+    )
     statement = (
         select(patients.c.name, check_ins.c.due_at)
         .join(patients, patients.c.id == check_ins.c.patient_id)

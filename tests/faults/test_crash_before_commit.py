@@ -67,7 +67,9 @@ async def test_a_crash_between_the_carriers_yes_and_our_commit_leaves_doubt_that
 
         await let_leases_end(database)
         content = load_content()
-        knowledge = Knowledge(content.lexicon, content.tables, content.wording, "http://localhost:8080", content.follow_through)
+        knowledge = Knowledge(
+            content.lexicon, content.tables, content.wording, "http://localhost:8080", content.follow_through, content.opening
+        )
         released = await release_leases(database, knowledge, datetime.now(UTC))
         texts = await rows(database, communications)
         assert released.texts == crashes

@@ -65,7 +65,9 @@ async def test_two_nodes_plan_begin_and_send_each_check_in_once(postgres_url: st
             Surroundings(
                 database,
                 {provider.name: provider},
-                Knowledge(content.lexicon, content.tables, content.wording, "http://localhost:8080", content.follow_through),
+                Knowledge(
+                    content.lexicon, content.tables, content.wording, "http://localhost:8080", content.follow_through, content.opening
+                ),
                 clock,
                 name,
             )

@@ -90,7 +90,7 @@ class World:
         wording, self.flows = content().wording, content().flows
         # The jobs read no replies: a use of the vocabulary or the urgency table here would be a mistake, and fails.
         unread: Any = None
-        self.knowledge = Knowledge(unread, unread, wording, "http://localhost:8080", content().follow_through)
+        self.knowledge = Knowledge(unread, unread, wording, "http://localhost:8080", content().follow_through, content().opening)
         self.provider = Recorder(clock)
         self.providers = {"twilio": self.provider}
         self.around = Surroundings(database, self.providers, self.knowledge, clock, "node-1")

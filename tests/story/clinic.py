@@ -14,7 +14,7 @@ from service.actions.add_team import add_team
 from service.actions.enroll_patient import Place, enroll_patient
 from service.actions.import_patients import import_patients
 from service.actions.publish_flow import approve_flow, publish_flow
-from service.content import load_cases, load_flows, load_lexicon, load_tables, load_wording
+from service.content import load_cases, load_flows, load_lexicon, load_opening, load_tables, load_wording
 from service.db.database import Database
 from service.db.schema import new_id
 from service.domain.coverage import Shift
@@ -82,7 +82,7 @@ async def enroll(
         now = datetime.now(UTC)
         at = now + first_in + spread * (place / len(record_numbers))
         wall_time = at.astimezone(ZoneInfo(ZONE)).time()
-        await enroll_patient(database, wording, clinic.organization_id, record_number, Place(FLOW, wall_time), now)
+        await enroll_patient(database, wording, load_opening(), clinic.organization_id, record_number, Place(FLOW, wall_time), now)
 
 
 def _patient(record_number: str, name: str, number: str) -> NewPatient:

@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from service.actions.knowledge import Knowledge
 from service.actions.publish_flow import publish_flow
-from service.content import load_follow_through
+from service.content import load_follow_through, load_opening
 from service.db.audit import audit_events
 from service.db.database import Database
 from service.engine import Flow
@@ -50,7 +50,9 @@ def stricter(flow: Flow, amount: str = "1 lb") -> Flow:
 
 async def two_days(database: Database, clinic: Clinic, shelf: Shelf, begin: datetime) -> None:
     """Chi of team A and Eva of team B have gained 2 lb in a day, and had pain in the chest; on the version of the file."""
-    knowledge = Knowledge(shelf.ears.lexicon, shelf.ears.tables, shelf.ears.wording, "http://127.0.0.1", load_follow_through())
+    knowledge = Knowledge(
+        shelf.ears.lexicon, shelf.ears.tables, shelf.ears.wording, "http://127.0.0.1", load_follow_through(), load_opening()
+    )
     house = House(database, clinic, knowledge, StoppedClock(begin))
     for weight in ("180", "182"):
         for person, danger in ((clinic.chi, "chest pain"), (clinic.eva, "me duele el pecho")):

@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
-from service.content import SCRIPT, content_root, load_wording, load_yaml
+from service.content import SCRIPT, content_root, load_follow_through, load_wording, load_yaml
 from service.domain.facts import Facts
 from service.domain.script import WITHOUT_ANYBODY, Script, build_script, digit_by_digit, speakable
 from service.domain.wording import WordingError
 
 WORDING = load_wording()
-DATA = load_yaml(content_root() / SCRIPT)
+_OWN = load_yaml(content_root() / SCRIPT)
+DATA = {**_OWN, "texts": {**_OWN["texts"], **load_follow_through().spoken()}}
 FACTS = Facts(first_name="Ana", clinic="Riverside Clinic", after_hours_number="+12025550199")
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from service.content import WORDING as WORDING_FILE
-from service.content import content_root, load_yaml
+from service.content import content_root, load_wording, load_yaml
 from service.domain.facts import Facts, PersonalLimit
 from service.domain.segments import count_segments
 from service.domain.texts import MissingValue, fill, literal_promise, placeholders
@@ -16,7 +16,7 @@ from service.domain.urgency import Urgency
 from service.domain.wording import LANGUAGES, REQUIRED, Wording, WordingError, build_wording
 
 DATA: dict[str, Any] = load_yaml(content_root() / WORDING_FILE)
-WORDING = build_wording(DATA)
+WORDING = load_wording()
 ANA = Facts(
     first_name="Ana",
     clinic="Lakeside Clinic",
