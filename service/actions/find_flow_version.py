@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.actions.publish_flow import SHORTEST_HASH
 from service.actions.refusal import Refused
-from service.db import clinic, flows
+from service.db import flows
 from service.db.database import Database
 from service.db.flows import Version
 from service.engine import Flow
@@ -31,7 +31,8 @@ async def find_flow_version(database: Database, organization_id: UUID, key: str,
     async with database.reading() as connection:
         own = [one for one in await flows.versions(connection, organization_id) if one.key == key]
         if wanted == PUBLISHED:
-            found = [one for one in own if one.id == await _running(connection, organization_id, key)] or own[-1:]
+            running = await _running(connection, organization_id, key)
+            found = [one for one in own if one.id == running] or own[-1:]
         else:
             found = [one for one in own if one.content_hash.startswith(wanted)]
         if not found and file is not None and file.version.startswith(wanted):
@@ -58,6 +59,6 @@ async def flow_of_version(database: Database, organization_id: UUID, name: str) 
 
 
 async def _running(connection: AsyncConnection, organization_id: UUID, key: str) -> UUID | None:
-    demos = frozenset(one.id for one in await clinic.list_organizations(connection) if one.is_demo)
+    demos = await flows.demos_among(connection, [organization_id])
     programme, _, flow = key.partition("/")
     return (await flows.newest_runnable(connection, [organization_id], drafts_too=demos)).get((organization_id, programme, flow))
