@@ -33,7 +33,7 @@ def walker() -> Walker:
 
 def flow_with(change: Callable[[Any], None]) -> Flow:
     data = deepcopy(load_yaml(content_root() / "flows" / "heart_failure" / "daily.yaml"))
-    keep = ("weight", "breathing_swelling", "water_pill", "missed_reason")
+    keep = ("weight", "breathing_swelling", "water_pill", "salt_and_drinks")
     data["steps"] = {key: step for key, step in data["steps"].items() if key in keep}
     data.pop("quicken", None)
     change(data)
@@ -67,7 +67,7 @@ def test_thresholds_are_answered_at_and_on_both_sides() -> None:
 
 
 def _never(data: Any) -> None:
-    data["steps"]["missed_reason"]["only_if"] = {"condition": "copd"}
+    data["steps"]["salt_and_drinks"]["only_if"] = {"condition": "copd"}
 
 
 def _impossible(data: Any) -> None:
