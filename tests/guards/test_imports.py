@@ -37,7 +37,7 @@ BELONGS_TO = {
     "alembic": ["db"],
     "asyncpg": ["db"],
     "aiosqlite": ["db"],
-    "ruamel": ["content.py"],
+    "ruamel": ["content/files.py"],
     "yaml": ["yaml_values.py"],
     "cel": ["triage/expression.py"],
     "pyphen": ["evaluation/flows"],

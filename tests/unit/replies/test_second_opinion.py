@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from service import content
-from service.content import OPINION, PACKAGE, ContentError, load_lexicon, load_tables
+from service.content import OPINION, PACKAGE, ContentError, load_lexicon, load_tables, vocabulary
 from service.domain.facts import Facts
 from service.domain.reading import Expects, Finding, FindingKind, Question, Reply
 from service.domain.urgency import Urgency
@@ -239,9 +238,9 @@ def test_every_rule_of_the_vocabulary_names_one_phrase() -> None:
 def test_a_program_without_the_file_refuses_to_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lexicon = tmp_path / "replies" / "lexicon"
     shutil.copytree(PACKAGE / "replies" / "lexicon", lexicon, ignore=shutil.ignore_patterns("*.npz"))
-    monkeypatch.setattr(content, "PACKAGE", tmp_path)
+    monkeypatch.setattr(vocabulary, "PACKAGE", tmp_path)
     with pytest.raises(ContentError, match=r"opinion\.npz.*is missing: install the program anew"):
-        content._own_lexicon.__wrapped__()
+        vocabulary._own_lexicon.__wrapped__()
 
 
 def test_every_answer_of_the_model_is_a_word_of_the_label_rules() -> None:
