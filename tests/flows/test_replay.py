@@ -24,10 +24,12 @@ from service.engine.cases import Ears
 from service.engine.given import facts_of
 from service.engine.play import MORNING
 from service.engine.session import finding_to_json
+from service.engine.steps import AskStep, RecordStep
 from service.evaluation.flows.history import Comparison, Way, compare
+from service.evaluation.flows.replay import replay
 from service.evaluation.flows.retrace import Hearing, retrace
 from service.replies import read
-from service.triage import decide
+from service.triage import decide, steps_named
 
 KEY = "heart_failure/daily"
 BEGIN = MORNING
@@ -359,3 +361,40 @@ def test_the_replay_of_a_check_in_on_its_own_version_is_the_check_in(key: str, s
     found = compared(past, flow)
     assert trace.exact
     assert [(change.way, change.rule) for change in found.changes] == []
+
+
+def without_a_question(flow: Flow, place: int) -> Flow:
+    """The flow without one of its questions that nothing else hangs on; the flow itself where there is none."""
+    hang_on = {each.key for each in flow.steps if isinstance(each, AskStep) and each.recheck}
+    for each in flow.steps:
+        hang_on |= {key for condition in flow.only_if(each) for key in steps_named(condition)}
+        if isinstance(each, AskStep):
+            hang_on |= {key for flag in each.red_flags for key in steps_named(flow.rule(each, flag).when)}
+        if isinstance(each, RecordStep):
+            hang_on |= set(each.record.steps)
+    free = [question.key for question in flow.questions if question.key not in hang_on]
+    if len(free) < 2:
+        return flow
+    gone = free[place % len(free)]
+    return rewritten(lambda data: data.update(steps=[each for each in data["steps"] if each["key"] != gone]), flow)
+
+
+@given(
+    key=st.sampled_from(FLOWS),
+    said=st.lists(st.tuples(st.sampled_from([1, 2, 45, 330, 900]), st.sampled_from(WORDS)), max_size=9),
+    silent=st.booleans(),
+    place=st.integers(0, 20),
+)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_no_word_of_danger_is_lost_whatever_a_version_asks(key: str, said: list[tuple[int, str]], silent: bool, place: int) -> None:
+    """A question is left out, or is new: what the rules for every patient raise stays, and the same input gives the same output."""
+    whole = content().flows[key]
+    short = without_a_question(whole, place)
+    times = [(timedelta(minutes=minutes), words) for minutes, words in said]
+    for own, other in ((whole, short), (short, whole)):
+        past = lived(own, times, silent=silent)
+        trace = retrace(own, past, Hearing(ears()))
+        here, there = (replay(flow, past, trace, Hearing(ears())) for flow in (own, other))
+        general = [{rule: fired.urgency for rule, fired in side.fired.items() if "/" not in rule} for side in (here, there)]
+        assert general[0] == general[1]
+        assert replay(other, past, trace, Hearing(ears())) == there
