@@ -11,6 +11,7 @@ from uuid import UUID
 
 from service.actions.hear_reply import CRISIS, MACHINE, Heard, Understood, understand
 from service.actions.knowledge import Knowledge
+from service.actions.pause_check_ins import RESTS
 from service.actions.raise_escalation import Whose, raise_escalation
 from service.db import items
 from service.db.changes import Changes
@@ -107,6 +108,8 @@ def respond(line: Line, one: Understood, read_back: str, step: str) -> Prompt:
     if reading.has(FindingKind.WRONG_NUMBER):
         return line.end([line.voice.text("goodbye")])
     said = _answers(line, one, best)
+    if any(rule.rule == RESTS for rule in one.fired) and line.session is None:
+        return line.end([*said, line.voice.text("paused_hospital", Urgency.SAME_DAY)])
     if (put_through := wish(line, reading)) is not None:
         return put_through
     if read_back and line.call.identified and line.call.stage is Stage.QUESTION:

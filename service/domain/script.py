@@ -18,7 +18,7 @@ REQUIRED = (
     "heard_right", "say_it_again", "you_said", "stop_sure", "opt_out_confirmation", "connecting", "person_later", "thanks", "goodbye",
     "all_done", "recheck_later", "noted", "which_symptom", "no_answer", "not_understood", "by_text", "failed", "emergency",
     "emergency_instructed", "safety_keys", "safety_call", "abuse", "danger", "crisis", "voicemail", "called_back", "fallback",
-    "fallback_no_number",
+    "fallback_no_number", "paused_hospital",
 )  # fmt: skip
 """Keys that the code asks for by name; a script without one of them does not load."""
 BEFORE_IDENTITY = frozenset({"greeting", "ask_birth_year", "ask_pin", "main_keys", "identity_again", "not_heard", "identity_failed"})

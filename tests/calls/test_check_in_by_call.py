@@ -92,6 +92,20 @@ async def test_an_emergency_told_by_voice_is_committed_while_the_call_goes_on(te
     assert "safety.called" in await rules_of(telephones, patient)
 
 
+async def test_the_hospital_told_by_voice_ends_the_questions_and_check_ins_rest(telephones: Telephones, patient: Person) -> None:
+    call, _ = await telephones.identified(patient)
+    said = await call.speak("estoy internada en el hospital" if patient.language == "es" else "I'm in the hospital")
+    assert said.over
+    assert ("siga en el hospital" if patient.language == "es" else "while you are in the hospital") in said.text
+    [row] = await telephones.rows(patients, patients.c.id == patient.id)
+    assert row.status == "paused"
+    assert "machine.in_hospital" in await rules_of(telephones, patient)
+    [session] = await telephones.rows(flow_sessions)
+    assert session.status == "ended"
+    await call.hang_up()
+    assert not any(rule.startswith("machine.call") for rule in await rules_of(telephones, patient))
+
+
 async def test_a_red_flag_before_the_identity_check_counts(telephones: Telephones, patient: Person) -> None:
     call = await telephones.ring(patient)
     await call.pick_up()
