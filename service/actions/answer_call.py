@@ -36,7 +36,7 @@ from service.engine.spoken import Voice, answer_spoken, open_question, told
 from service.replies import read
 from service.triage import decide
 
-SOURCE = "Rounds' own rule, see the clinical safety notice"
+SOURCE = "Rounds safety rule 35: by telephone 0 is for a person, and who is speaking is asked before any health word"
 SHARP = frozenset({Urgency.EMERGENCY, Urgency.URGENT})
 _TOLD = (
     FindingKind.SYMPTOM, FindingKind.CRISIS, FindingKind.OPT_OUT, FindingKind.WRONG_NUMBER, FindingKind.DECEASED, FindingKind.HOSPICE,

@@ -24,7 +24,7 @@ NOT_PLANNED = Fired(
     "machine",
     Urgency.SAME_DAY,
     "More check-ins are wanted, which the patient's plan of dates cannot take: plan them by hand",
-    "Rounds' own rule, see the clinical safety notice",
+    "Rounds safety rule 8: what fails loses nothing, and a nurse is told",
 )
 """Raised where `change_cadence` fails: a patient enrolled under an earlier version of the flow may have another line of dates."""
 

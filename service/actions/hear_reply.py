@@ -217,7 +217,12 @@ def _unread(heard: Heard) -> Fired:
     who = "A relative or carer wrote" if heard.by_related_person else "Wrote outside any check-in"
     spans = ((0, len(heard.body)),) if heard.body else ()
     return Fired(
-        "machine.not_read_yet", MACHINE, Urgency.SAME_DAY, f"{who}: read it", "Rounds' own rule, see the clinical safety notice", spans
+        "machine.not_read_yet",
+        MACHINE,
+        Urgency.SAME_DAY,
+        f"{who}: read it",
+        "Rounds safety rule 10: what no rule takes in whole is seen by a person",
+        spans,
     )
 
 
@@ -335,13 +340,16 @@ def _converse(
     return replace(aftermath, texts=()) if decision.urgency is Urgency.EMERGENCY else aftermath
 
 
+_TOLD_TO_A_NURSE = "Rounds safety rules 3, 10, 13 and 43: what a patient decides or tells binds the machine at once, and a nurse looks"
+
+
 def _obey(changes: Changes, context: PatientContext, heard: Heard, reading: Reading, stranger: bool) -> tuple[PatientContext, list[Fired]]:
     """Wishes and facts that bind the machine at once, before any next send; each asks a nurse to look."""
     fired: list[Fired] = []
 
     def flag(rule: str, reason: str, kind: FindingKind | None = None) -> None:
         spans = tuple(finding.span for finding in reading.findings if finding.kind is kind)
-        fired.append(Fired(f"machine.{rule}", MACHINE, Urgency.SAME_DAY, reason, "Rounds' own rule, see the clinical safety notice", spans))
+        fired.append(Fired(f"machine.{rule}", MACHINE, Urgency.SAME_DAY, reason, _TOLD_TO_A_NURSE, spans))
 
     known_to_be = {rule for rule, _ in context.item.concerns} if context.item else set()
     odd = [limit.name for limit in context.limits if amount_of(limit) is None]

@@ -108,7 +108,7 @@ _STOPPED = Fired(
     MACHINE,
     Urgency.SAME_DAY,
     "Asked to stop the messages to this phone: monitoring by it has ended",
-    "Rounds' own rule, see the clinical safety notice",
+    "Rounds safety rule 13: leaving holds for all channels at once, and a nurse is told",
 )
 
 
@@ -117,7 +117,7 @@ def _unattributed(nobody: Nobody) -> Fired:
     shared = bool(nobody.candidates)
     reason = "A shared phone: who wrote is not known yet" if shared else "A text from a number that belongs to no patient"
     rule = _SHARED if shared else "machine.unknown_sender"
-    return Fired(rule, MACHINE, Urgency.SAME_DAY, reason, "Rounds' own rule, see the clinical safety notice")
+    return Fired(rule, MACHINE, Urgency.SAME_DAY, reason, "Rounds safety rule 10: what no rule takes in whole is seen by a person")
 
 
 def _heed_keyword(changes: Changes, nobody: Nobody, phone: Phone, *, stops: bool) -> None:

@@ -36,7 +36,7 @@ _LONG = Fired(
     "machine",
     Urgency.SAME_DAY,
     "Check-ins rest without an end that is set: ask how the patient is, and whether check-ins should go on",
-    "Rounds safety rules: nothing is dropped silently",
+    "Rounds default: nobody rests unseen, a pause without an end is looked at",
 )
 _NOW = frozenset({Assertion.PRESENT, Assertion.PAST})
 """The words name a stay that lasts ("I am in the hospital"); a reader may take "in the hospital" for the place of an earlier reading."""
@@ -123,7 +123,7 @@ def heed_whereabouts(
 
 
 def _fired(rule: str, reason: str, finding: Finding) -> Fired:
-    source = "Rounds safety rules: a hospital stay stops the check-ins until a nurse ends it"
+    source = "Rounds safety rule 43: a hospital stay stops the check-ins until a nurse ends it"
     return Fired(rule, "machine", Urgency.SAME_DAY, reason, source, (finding.span,))
 
 

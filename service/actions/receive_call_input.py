@@ -194,7 +194,9 @@ def _heard_out(changes: Changes, context: PatientContext, row: CallRow, call: Ca
 def _failed(changes: Changes, knowledge: Knowledge, script: Script, context: PatientContext, row: CallRow, call: Call) -> Spoken:
     """Hearing failed: a nurse is told at once, and so is the caller (law 2)."""
     reason = "What was said on the telephone could not be heard by the machine: call now"
-    fired = Fired("machine.call_failed", MACHINE, Urgency.URGENT, reason, "Rounds' own rule")
+    fired = Fired(
+        "machine.call_failed", MACHINE, Urgency.URGENT, reason, "Rounds safety rule 8: what fails loses nothing, and a nurse is told"
+    )
     raise_escalation(changes, knowledge, Whose.patient(context), [fired])
     facts = Facts(language=call.language, clinic=context.organization.name, emergency_number=context.organization.emergency_number)
     prompt = Prompt((Say(script.say("failed", facts), call.language), HangUp()))

@@ -108,7 +108,9 @@ def _cut_off(changes: Changes, knowledge: Knowledge, context: PatientContext, fl
         changes.update(check_ins, waiting.check_in_id, status="partly")
     urgency = Urgency.SAME_DAY if context.high_risk else Urgency.ROUTINE
     reason = f"The call ended before the check-in did. Not answered: {' / '.join(left)}"
-    fired = Fired(f"{MACHINE}.call_cut_off", MACHINE, urgency, reason[:300], "Rounds safety rules: a hang-up keeps partial answers")
+    fired = Fired(
+        f"{MACHINE}.call_cut_off", MACHINE, urgency, reason[:300], "Rounds safety rule 35: hanging up keeps and judges what was said"
+    )
     raise_escalation(changes, knowledge, Whose.patient(aftermath.context), [*aftermath.fired, fired])
 
 

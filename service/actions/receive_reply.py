@@ -274,7 +274,11 @@ def _one_patient(changes: Changes, knowledge: Knowledge, desk: _Desk, patient_id
 
 
 _NOT_TAKEN_IN = Fired(
-    "machine.not_taken_in", MACHINE, Urgency.URGENT, "The check-in failed at this text and waits: read it now", "Rounds' own rule"
+    "machine.not_taken_in",
+    MACHINE,
+    Urgency.URGENT,
+    "The check-in failed at this text and waits: read it now",
+    "Rounds safety rule 8: what fails loses nothing, and a nurse is told",
 )
 
 
@@ -331,7 +335,13 @@ def _keep_unread(
         reading=None,
         received_at=changes.now,
     )
-    fired = Fired("machine.not_read", MACHINE, Urgency.URGENT, "A text could not be read by the machine: read it now", "Rounds' own rule")
+    fired = Fired(
+        "machine.not_read",
+        MACHINE,
+        Urgency.URGENT,
+        "A text could not be read by the machine: read it now",
+        "Rounds safety rule 8: what fails loses nothing, and a nurse is told",
+    )
     whose = Whose.patient(context) if context else Whose(nobody.team, nobody.item, None, phone.id)
     item = raise_escalation(changes, knowledge, whose, [fired], communication_id=communication_id)
     if context:

@@ -171,7 +171,7 @@ def _superseded(ended: Changes, knowledge: Knowledge, context: PatientContext, c
         version="1",
         urgency=Urgency.SAME_DAY if context.high_risk else Urgency.ROUTINE,
         reason="The check-in before this one was never finished",
-        source="Rounds safety rules: silence is a signal",
+        source="Rounds safety rule 26: silence becomes an item, sooner at high risk",
     )
     item = raise_escalation(ended, knowledge, Whose.patient(context), [fired])
     return replace(context, item=item, session=None)

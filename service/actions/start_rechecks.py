@@ -39,7 +39,7 @@ LONGEST_PUT_OFF = timedelta(minutes=15)
 OF_USE_FOR = timedelta(hours=2)
 """A re-check that could not begin for so long (an outage) is not asked any more: a nurse is told."""
 LOOK_AGAIN = timedelta(minutes=1)
-_SOURCE = "Rounds safety rules: a re-check that is due is asked, or a nurse is told that it was not"
+_SOURCE = "Rounds default: a re-check that is due is asked, or a nurse is told that it was not"
 _GONE = frozenset({PatientStatus.DECEASED, PatientStatus.HOSPICE, PatientStatus.LEFT})
 """Nothing is asked of them any more, and no nurse needs to be told so."""
 

@@ -38,7 +38,7 @@ flow_versions = Table(
     Column("programme", String(64), nullable=False),
     Column("flow", String(64), nullable=False),
     Column("content_hash", String(64), nullable=False),
-    Column("content", Json, nullable=False, doc="immutable: in-flight sessions run on it to their end (law 7)"),
+    Column("content", Json, nullable=False, doc="immutable: in-flight sessions run on it to their end"),
     Column("published_at", Instant, nullable=False),
     UniqueConstraint("organization_id", "content_hash"),
 )

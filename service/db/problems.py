@@ -30,7 +30,7 @@ _ANSWER_WITHIN = {
 TELL_AGAIN_AFTER = timedelta(minutes=1)
 """An outage adds a line a minute to its item, not one for every batch that fails."""
 _LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
-SOURCE = "Rounds itself: nothing is dropped silently"
+SOURCE = "Rounds safety rule 8: what fails loses nothing, and a person is told"
 VERSION = "1"
 
 

@@ -30,7 +30,7 @@ def _ana(diary: Diary, anchor: datetime, staff: Mapping[str, UUID]) -> None:
             "symptom.dizziness",
             Urgency.SAME_DAY,
             "Dizziness",
-            "Rounds label rules: a mild symptom",
+            "Rounds default: a new symptom is seen the same day",
             replies[1],
             _span(words, "no but a bit dizzy when I get up"),
         )
@@ -56,7 +56,7 @@ def _ben(diary: Diary, anchor: datetime, staff: Mapping[str, UUID]) -> None:
                 "machine.check_in_unanswered",
                 Urgency.SAME_DAY,
                 "No answer to the check-in, nor to its reminder",
-                "Rounds safety rules: silence is a signal",
+                "Rounds safety rule 26: silence becomes an item, sooner at high risk",
             )
             raised = at + timedelta(hours=5)
             item = diary.item(raised, Urgency.SAME_DAY, raised + timedelta(hours=4), [reason], reached=Reached.NONE_NEEDED)

@@ -124,7 +124,7 @@ def _to_a_nurse(
         version=flow.version,
         urgency=urgency,
         reason=f"The answer could not be {what}, asked twice: {step.ask[flow.language('en')].plain}",
-        source="Rounds safety rules: a second unclear answer goes to a nurse",
+        source="Rounds safety rule 9: an unclear reply is asked about once; the second goes to a nurse",
     )
     red = RedFlagFound(step.key, fired)
     said = [] if quiet else [MessageSaid(step.key, answer_text(flow, "not_understood", session, facts, urgency), session.language)]

@@ -138,7 +138,7 @@ def _not_asked(flow: Flow, session: Session, facts: Facts, now: datetime) -> lis
                 version=flow.version,
                 urgency=Urgency.SAME_DAY,
                 reason=f"Not asked so shortly before nobody is on duty; please ask: {step.ask[flow.language('en')].plain}",
-                source="Rounds safety rules: what may raise an emergency is not asked in the last 2 hours before an unstaffed period",
+                source="Rounds default: what may raise an emergency is not asked in the last 2 hours before an unstaffed period",
             ),
         )
         for step in later
@@ -229,7 +229,7 @@ def too_long(flow: Flow, session: Session, facts: Facts, now: datetime, events: 
         version=flow.version,
         urgency=Urgency.SAME_DAY,
         reason=f"The check-in did not come to an end in {MAX_TURNS} messages",
-        source="Rounds safety rules: nothing is dropped silently",
+        source="Rounds default: a check-in without an end is looked at by a nurse",
     )
     return end(flow, session, Outcome.LIMIT, facts, now, [*events, RedFlagFound(session.step, fired)])
 

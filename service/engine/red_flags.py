@@ -19,7 +19,7 @@ from service.triage import Told, Undecided, judged
 Flagged = tuple[str, str, Fired]
 """Name of the flag (it fires once a session), its step, and what fired."""
 
-NOT_KNOWN = "Rounds safety rules: what is not known is never taken for normal"
+NOT_KNOWN = "Rounds default: what is not known is never taken for normal"
 _ONLY_OF_ITS_STEP = frozenset({FindingKind.ANSWER, FindingKind.CHOICE})
 """A "yes" says nothing about another step's question."""
 _NUMBERS_OF_ITS_STEP = frozenset({"scale", "count"})

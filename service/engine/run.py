@@ -139,7 +139,7 @@ def _no_recheck(flow: Flow, session: Session, step: AskStep, facts: Facts, now: 
         version=flow.version,
         urgency=classes[max(0, classes.index(before) - 1)],
         reason=f"No answer to the safety re-check: {step.ask[flow.language('en')].plain}",
-        source="Rounds safety rules: a safety re-check without an answer raises the urgency by one class",
+        source="Rounds default: a safety re-check without an answer raises the urgency by one class",
     )
     return _silent(flow, session, SilenceNoticed(step.key, fired), facts, now)
 
