@@ -6,10 +6,12 @@ and answered as ever. The functions of `changes` are steps inside others' transa
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
+
+import structlog
 
 from service.actions.knowledge import Knowledge
 from service.actions.raise_escalation import Whose, raise_escalation
@@ -18,6 +20,8 @@ from service.db import audit, pauses
 from service.db.changes import Changes
 from service.db.contexts import load_contexts
 from service.db.database import Database
+from service.db.failures import is_outage
+from service.db.problems import Problem, report
 from service.domain.decision import Fired
 from service.domain.event import PauseAgreed
 from service.domain.patient import PatientContext, PatientStatus
@@ -25,12 +29,15 @@ from service.domain.pause import Pause, PauseEnd, PauseKind, PauseState, end_of,
 from service.domain.reading import Assertion, Finding, FindingKind, Reading
 from service.domain.urgency import Urgency
 
+_log = structlog.get_logger(__name__)
+
 LONGEST_REASON = 300
 RESTS = "machine.in_hospital"
 """Rule of the item when the patient's own words have paused the check-ins."""
 PATIENT_SAID = "In the patient's own words"
 IN_HOSPITAL = "Says to be in the hospital: check-ins rest until a nurse resumes them. Find out why and where"
 FROM_HOSPITAL = "Says to be home again: call, then resume the check-ins"
+_FAILED = "A pause of check-ins could not begin or end when it was due: look whether that patient gets check-ins as wanted."
 _LONG = Fired(
     "machine.long_pause",
     "machine",
@@ -132,15 +139,39 @@ async def turn_pauses(database: Database, knowledge: Knowledge, now: datetime, *
 
     A pause that nobody has set an end to is an item of the patient once a week: it must not be forgotten.
     """
+    async with database.reading() as connection:
+        due = await pauses.turns(connection, now, limit)
+    try:
+        await _together(database, knowledge, due, now)
+        return len(due)
+    except Exception as error:
+        if is_outage(error):
+            raise
+        _log.error("pauses_failed", patients=len(due), error=type(error).__name__)
+    for patient_id, organization_id in due.items():  # one patient's pause keeps no other's from beginning or ending (law 12)
+        try:
+            await _together(database, knowledge, [patient_id], now)
+        except Exception as error:
+            if is_outage(error):
+                raise
+            _log.error("pause_set_aside", error=type(error).__name__)
+            async with database.transaction() as connection:
+                changes = Changes(now)
+                await report(connection, changes, [Problem(organization_id, "pause_failed", _FAILED, Urgency.SAME_DAY)], repeat=False)
+                await changes.write(connection)
+    return len(due)
+
+
+async def _together(database: Database, knowledge: Knowledge, patient_ids: Collection[UUID], now: datetime) -> None:
+    if not patient_ids:
+        return
     async with database.transaction() as connection:
-        patient_ids = await pauses.turns(connection, now, limit)
-        contexts = await load_contexts(connection, patient_ids, now)
+        contexts = await load_contexts(connection, list(patient_ids), now)
         found = await pauses.open_pauses(connection, contexts)
         changes = Changes(now)
         for id, context in contexts.items():
             _turned(changes, knowledge, context, found.get(id, []))
         await changes.write(connection)
-    return len(contexts)
 
 
 def _turned(changes: Changes, knowledge: Knowledge, context: PatientContext, found: Sequence[Pause]) -> None:

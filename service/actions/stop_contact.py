@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from service.db import audit, check_in, patient
+from service.db import audit, check_in, patient, pauses
 from service.db.changes import Changes
 from service.domain.patient import PatientContext, PatientStatus, Phone
+from service.domain.pause import PauseEnd
 
 
 def opt_out(changes: Changes, context: PatientContext) -> PatientContext:
@@ -58,9 +59,10 @@ def forget_number(changes: Changes, context: PatientContext, phone: Phone) -> Pa
 def stop_patient(changes: Changes, context: PatientContext, status: PatientStatus) -> PatientContext:
     """Check-ins stop for good or until a nurse resumes them (safety rule 43); nothing is sent about it."""
     patient.set_status(changes, context.id, status)
+    pauses.end(changes, context.id, PauseEnd.REPLACED)
     check_in.pause_enrollments(changes, context.id, "paused")
     audit.record(changes, context.organization.id, f"patient_{status}", actor="patient", patient_id=context.id)
-    return replace(end_conversation(changes, context), status=status)
+    return replace(end_conversation(changes, context), status=status, pause=None)
 
 
 def end_conversation(changes: Changes, context: PatientContext) -> PatientContext:

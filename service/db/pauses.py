@@ -123,12 +123,12 @@ async def open_pauses(connection: AsyncConnection, patient_ids: Collection[UUID]
     return found
 
 
-async def turns(connection: AsyncConnection, now: datetime, limit: int) -> list[UUID]:
-    """Patients with a pause that is to begin, to end or to be looked at by now, longest due first."""
+async def turns(connection: AsyncConnection, now: datetime, limit: int) -> dict[UUID, UUID]:
+    """Patients with a pause that is to begin, to end or to be looked at by now -> their organization, longest due first."""
     begins = and_(pauses.c.state == PauseState.PLANNED, pauses.c.begins_at <= now)
     ends = and_(pauses.c.state != PauseState.OVER, or_(pauses.c.ends_at <= now, pauses.c.look_again_at <= now))
-    due = select(pauses.c.patient_id).where(or_(begins, ends)).order_by(pauses.c.begins_at).limit(limit)
-    return list((await connection.scalars(due)).all())
+    due = select(pauses.c.patient_id, pauses.c.organization_id).where(or_(begins, ends)).order_by(pauses.c.begins_at).limit(limit)
+    return {row.patient_id: row.organization_id for row in (await connection.execute(due)).all()}
 
 
 def looked_at(changes: Changes, pause_id: UUID) -> None:

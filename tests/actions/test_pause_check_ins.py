@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import insert, update
+from sqlalchemy import LargeBinary, insert, select, type_coerce, update
 
 from service.actions.pause_by_staff import Asked, pause_by_number, pause_from_item, resume_by_number, resume_from_item
 from service.actions.pause_check_ins import turn_pauses
@@ -245,6 +245,31 @@ async def test_who_has_died_meanwhile_is_not_made_active_again(house: House) -> 
     assert await status(house) == "deceased"
     [pause] = await house.rows(pauses)
     assert pause.state == "over"
+
+
+async def test_a_death_ends_the_pause_for_good(house: House) -> None:
+    await answer(house, "I'm in the hospital", "This is her husband. She passed away last night")
+    assert await status(house) == "deceased"
+    [pause] = await house.rows(pauses)
+    assert (pause.state, pause.ended_how) == ("over", "replaced")
+    assert await turned(house, days=30) == 0
+
+
+@pytest.mark.law(12)
+async def test_a_pause_that_cannot_be_turned_keeps_no_other_from_it(house: House) -> None:
+    until = Asked("away", "On a journey", "2026-11-30")
+    for person in (house.clinic.chi, house.clinic.ana):
+        item = await seed_item(house.database, person, house.clock.now())
+        await pause_from_item(house.database, nurse(house), item, until, house.clock.now())
+    async with house.database.transaction() as connection:
+        spoilt = {"name": type_coerce(b"\x01k" * 20, LargeBinary)}
+        await connection.execute(update(patients).where(patients.c.id == house.clinic.chi.id).values(**spoilt))
+    house.clock.time += timedelta(days=8)
+    assert await turned(house) == 2
+    async with house.database.reading() as connection:
+        states = {row.id: row.status for row in (await connection.execute(select(patients.c.id, patients.c.status))).all()}
+    assert (states[house.clinic.ana.id], states[house.clinic.chi.id]) == ("active", "paused")
+    assert any("could not begin or end" in row.summary for row in await house.rows(escalations))
 
 
 @pytest.mark.parametrize(
