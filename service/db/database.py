@@ -176,8 +176,12 @@ class Database:
             await asyncio.sleep(1)
 
 
-def create_engine(url: str) -> AsyncEngine:
-    """The configured engine without a key ring (migrations need none)."""
+def create_engine(url: str, *, migrating: bool = False) -> AsyncEngine:
+    """The configured engine without a key ring (migrations need none).
+
+    `migrating`: SQLite changes a table by making it anew and dropping the old one, which rows that refer to it would forbid; nothing
+    is enforced meanwhile, and `dangling` tells whether all still holds.
+    """
     try:
         parsed = make_url(url)
     except Exception:
@@ -186,6 +190,8 @@ def create_engine(url: str) -> AsyncEngine:
         engine = create_async_engine(parsed, hide_parameters=True)
         event.listen(engine.sync_engine, "connect", _prepare_sqlite)
         event.listen(engine.sync_engine, "begin", _begin_sqlite)
+        if migrating:
+            event.listen(engine.sync_engine, "connect", lambda connection, _record: connection.execute("PRAGMA foreign_keys=OFF"))
         return engine
     if parsed.drivername == "postgresql+asyncpg":
         return create_async_engine(
@@ -215,6 +221,13 @@ def _prepare_sqlite(connection: DBAPIConnection, _record: ConnectionPoolEntry) -
 def _begin_sqlite(connection: Any) -> None:
     writes = connection.get_execution_options().get("rounds_writes", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+async def dangling(connection: AsyncConnection) -> list[str]:
+    """The tables with rows that refer to a row that is not there; only SQLite, while migrating, can have any."""
+    if connection.dialect.name != "sqlite":
+        return []
+    return sorted({row[0] for row in await connection.exec_driver_sql("PRAGMA foreign_key_check")})
 
 
 async def notify(connection: AsyncConnection, *topics: str) -> None:

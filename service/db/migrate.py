@@ -10,13 +10,17 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
-from service.db.database import create_engine
+from service.db.database import create_engine, dangling
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 class NotMigrated(Exception):
     """The database's schema is not this release's."""
+
+
+class BrokenReferences(Exception):
+    """A migration would have left rows that refer to nothing."""
 
 
 def _config() -> Config:
@@ -26,7 +30,7 @@ def _config() -> Config:
 
 
 async def upgrade(url: str, revision: str = "head") -> None:
-    """Runs every migration up to `revision` in one transaction each; harmless when there is nothing to do."""
+    """Runs every migration up to `revision` in one transaction; harmless when there is nothing to do. Raises BrokenReferences."""
     await _run(url, lambda config: command.upgrade(config, revision))
 
 
@@ -36,12 +40,14 @@ async def downgrade(url: str, revision: str) -> None:
 
 
 async def _run(url: str, step: object) -> None:
-    engine = create_engine(url)
+    engine = create_engine(url, migrating=True)
     try:
         async with engine.connect() as connection:
             connection = await connection.execution_options(rounds_writes=True)
             async with connection.begin():
                 await connection.run_sync(_with_connection, step)
+                if broken := await dangling(connection):
+                    raise BrokenReferences(f"nothing was changed: rows of {', '.join(broken)} would refer to rows that are not there")
     finally:
         await engine.dispose()
 

@@ -7,11 +7,13 @@ from typing import Any
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Connection, inspect
+from sqlalchemy import Connection, inspect, text
 
 from service.db import migrate
-from service.db.database import create_engine
+from service.db.database import Database, create_engine
 from service.db.tables import metadata
+from tests.actions.house import MONDAY
+from tests.seed import KEYRING, seed_clinic
 
 
 async def on(url: str, look: Any) -> Any:
@@ -40,3 +42,19 @@ async def test_the_first_schema_can_be_taken_back_and_made_again(database_url: s
     await migrate.upgrade(database_url)
     await migrate.check(database_url)
     assert await on(database_url, differences) == []
+
+
+async def test_a_migration_that_would_leave_rows_without_what_they_refer_to_changes_nothing(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = Database.open(sqlite_url, KEYRING)
+    await seed_clinic(database, MONDAY)
+    await database.close()
+
+    def careless(config: object, revision: str) -> None:
+        config.attributes["connection"].exec_driver_sql("DELETE FROM patients")  # type: ignore[attr-defined]
+
+    monkeypatch.setattr("service.db.migrate.command.upgrade", careless)
+    with pytest.raises(migrate.BrokenReferences, match=r"nothing was changed: rows of .*patient_phones"):
+        await migrate.upgrade(sqlite_url)
+    assert await on(sqlite_url, lambda connection: connection.scalar(text("SELECT count(*) FROM patients"))) > 0
