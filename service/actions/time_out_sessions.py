@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -12,7 +13,7 @@ from service.actions.apply_events import proceed
 from service.actions.call_instead import NO_CALLS, call_instead, ways
 from service.actions.knowledge import Knowledge
 from service.actions.stop_contact import end_conversation
-from service.db import planning
+from service.db import leases, planning
 from service.db.changes import Changes
 from service.db.check_in import flow_sessions
 from service.db.contexts import load_contexts
@@ -26,6 +27,8 @@ from service.engine import Session
 
 _log = structlog.get_logger(__name__)
 
+LOOKS_BACK = timedelta(days=30)
+"""How far back emergencies are looked for: no flow may let one make silence count sooner for longer."""
 LOOK_AGAIN = timedelta(minutes=15)
 """A conversation that could not be carried on is looked at again after this; a work item says so at once."""
 
@@ -57,12 +60,14 @@ async def time_out_sessions(database: Database, knowledge: Knowledge, now: datet
 async def _together(database: Database, knowledge: Knowledge, patient_ids: Sequence[UUID], now: datetime) -> None:
     async with database.transaction() as connection:
         contexts = await load_contexts(connection, patient_ids, now)
+        emergencies = await leases.last_emergencies(connection, contexts, now - LOOKS_BACK)
         waits = await planning.session_waits(connection, patient_ids)
         reached = await ways(connection, contexts, now)
         sessions = [context.session for context in contexts.values() if context.session is not None]
         conversations = await knowledge.flows(connection, {session.flow_version_id for session in sessions})
         changes = Changes(now)
         for id, context in contexts.items():
+            context = replace(context, emergency_at=emergencies.get(id))  # silence after one counts sooner (decisions 9)
             until, _ = waits.get(id, (None, now))
             session = context.session
             if session is None or until is None or until > now:

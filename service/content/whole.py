@@ -70,6 +70,8 @@ def unknown_symptoms(lexicon: Lexicon, tables: Tables, flows: Mapping[str, Flow]
         for step in flow.questions:
             named.append((f"{key}.yaml", f"steps.{step.key}.about", frozenset(step.about)))
             named += [(f"{key}.yaml", f"red flag {flag.name}", symptoms_named(flow.rule(step, flag).when)) for flag in step.red_flags]
+        if flow.sooner_when is not None:
+            named.append((f"{key}.yaml", "silence.sooner_when", symptoms_named(flow.sooner_when)))
         if flow.quicken_when is not None:
             named.append((f"{key}.yaml", "quicken.when", symptoms_named(flow.quicken_when)))
     for file, where, symptoms in named:

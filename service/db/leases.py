@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -11,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.db.communication import communications
 from service.db.database import skip_locked
-from service.db.escalation import escalation_events, escalations
+from service.db.escalation import concerns, escalation_events, escalations
 from service.db.patient import patients, phones
 from service.domain.communication import Purpose, Status
 from service.domain.escalation import Reached, State
@@ -58,6 +59,21 @@ async def seen_and_not_taken(connection: AsyncConnection, before: datetime, limi
     )
     rows = (await connection.execute(skip_locked(statement))).all()
     return [Lapsed(row.id, row.organization_id, row.acknowledged_by, Urgency.EMERGENCY) for row in rows]
+
+
+async def last_emergencies(connection: AsyncConnection, patient_ids: Collection[UUID], since: datetime) -> dict[UUID, datetime]:
+    """When each of these patients last told of an emergency, open or closed by now; those who have not since then are left out."""
+    statement = (
+        select(escalations.c.patient_id, func.max(concerns.c.raised_at))
+        .join(concerns, concerns.c.escalation_id == escalations.c.id)
+        .where(
+            escalations.c.patient_id.in_(list(patient_ids)),
+            concerns.c.urgency_rank == Urgency.EMERGENCY.rank,
+            concerns.c.raised_at > since,
+        )
+        .group_by(escalations.c.patient_id)
+    )
+    return {row[0]: row[1] for row in (await connection.execute(statement)).all()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,6 +78,8 @@ class Facts:
     """What flows have kept under a name, oldest first."""
     day: int | None = None
     """Day of the enrollment on the patient's calendar, the first is 1; None outside of one."""
+    emergency_at: datetime | None = None
+    """When the patient last had an emergency, wherever it was told; None when that is long ago, never, or not asked for."""
     silent_check_ins: int | None = None
     """How many check-ins of the enrollment, from the last one back, had no answer; None outside of one."""
     educated: tuple[str, ...] = ()

@@ -156,6 +156,8 @@ class PatientContext:
     late: WaitingSession | None = None
     """The conversation that was given up last, while an answer to its question still counts."""
     item: OpenItem | None = None
+    emergency_at: datetime | None = None
+    """When the last emergency was told; looked up only where silence is judged."""
     pause: Pause | None = None
     """The pause that is on."""
     extra: dict[str, Any] = field(default_factory=dict)
@@ -189,6 +191,7 @@ class PatientContext:
             recorded=self.recorded,
             day=enrollment.day(to_local(now, self.zone).date()) if enrollment else None,
             silent_check_ins=enrollment.silent_check_ins if enrollment else None,
+            emergency_at=self.emergency_at,
             limits=self.limits,
             detail_consent=self.detail_consent,
             first_name=self.name.split()[0] if self.name.split() else "",

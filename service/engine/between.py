@@ -47,6 +47,8 @@ def _conditions(flow: Flow) -> Iterator[tuple[Path, Condition]]:
     for question in flow.questions:
         for number, flag in enumerate(question.red_flags):
             yield ("steps", question.key, "red_flags", number, "when"), flow.rule(question, flag).when
+    if flow.sooner_when is not None:
+        yield ("silence", "sooner_when"), flow.sooner_when
     if flow.quicken_when is not None:
         yield ("quicken", "when"), flow.quicken_when
 

@@ -24,6 +24,8 @@ from service.engine.written import Days, Localized, Minutes, Model
 from service.triage import Condition, Rule, build_condition, build_rule, steps_named
 
 MAX_STEPS = 60
+SOONER = "silence:"
+"""Among the conditions that are built once: when silence counts sooner. No step is called so."""
 MIN_LATE = timedelta(hours=4)
 """How long after the silence an answer still counts, unless the question says otherwise. Own choice."""
 
@@ -38,7 +40,12 @@ class Silence(Model):
     silent_after: Minutes
     """When the patient counts as silent."""
     silent_after_high_risk: Minutes
-    """The same for a high-risk patient, after a red flag, and after an answer that was not understood."""
+    """The same where silence counts sooner: for a high-risk patient, after a red flag, after an answer that was not understood, and as
+    the next two words say."""
+    sooner_when: When | None = None
+    """Silence counts sooner where this holds too, such as {day: {at_most: 6}}; what is not known counts as if it held."""
+    sooner_after_emergency: Minutes = 72 * 60
+    """Silence counts sooner for so long after an emergency of this patient's; 72 h (own choice) unless said otherwise."""
     urgency: Urgency
     """Of the nurse's item."""
     urgency_high_risk: Urgency
@@ -254,6 +261,16 @@ class Flow(Written):
         conditions += [self.any_flag(step) for step in self.questions]
         conditions += [self.quicken_when] if self.quicken_when is not None else []
         return frozenset[str]().union(*(steps_named(condition) for condition in conditions))
+
+    @property
+    def sooner_when(self) -> Condition | None:
+        """The condition under which silence counts sooner, built once; None when there is none."""
+        if self.silence.sooner_when is None:
+            return None
+        conditions = self.built.conditions
+        if SOONER not in conditions:
+            conditions[SOONER] = (build_condition(self.silence.sooner_when),)
+        return conditions[SOONER][0]
 
     @property
     def quicken_when(self) -> Condition | None:

@@ -15,7 +15,7 @@ from service.triage import parse_amount, parse_period
 WORDS = frozenset(
     {
         *("weights", "readings", "doses", "symptoms", "limits", "conditions", "takes", "high_risk", "high_alert", "day", "silent"),
-        *("language", "detail", "staffed", "unstaffed_in", "educated", "recorded"),
+        *("language", "detail", "staffed", "unstaffed_in", "educated", "recorded", "emergency"),
     }
 )
 _PROMISES = {"en": "within 1 hour", "es": "en 1 hora"}
@@ -50,6 +50,7 @@ def facts_of(given: Mapping[str, Any], programme: str) -> Facts:
         ),
         day=int(given["day"]) if "day" in given else None,
         silent_check_ins=int(given.get("silent", 0)),
+        emergency_at=_at(str(given["emergency"])) if "emergency" in given else None,
         educated=tuple(_list(given.get("educated", []))),
         recorded=tuple(
             sorted(

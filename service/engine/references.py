@@ -52,6 +52,17 @@ def reference_problems(flow: Written) -> Iterator[Problem]:
         for place, when in judged:
             if _without_a_longer_one(when, [other for _, other in judged]):
                 yield place, "if_known: true needs another red flag of this step that compares over a longer period, without if_known"
+    if isinstance(flow, Flow) and flow.silence.sooner_when is not None:
+        try:
+            if (sooner := flow.sooner_when) is not None and speaks_of_raised(sooner):
+                yield (
+                    ("silence", "sooner_when"),
+                    "raised stands in an only_if alone; after a red flag silence counts sooner anyway",
+                )
+            elif sooner is not None:
+                yield from _condition(sooner, ("silence", "sooner_when"), {}, None)
+        except ConditionError as error:
+            yield ("silence", "sooner_when"), str(error)
     if isinstance(flow, Flow) and flow.quicken is not None:
         try:
             quicken = flow.quicken_when

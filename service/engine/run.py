@@ -7,19 +7,20 @@ a text (MessageSaid) directly followed by a question (QuestionAsked) goes out as
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from service.domain.decision import Fired
 from service.domain.event import MessageSaid, QuestionAsked, ReplyRead, Resume, SilenceNoticed, Stopped, TimedOut
 from service.domain.facts import Facts
 from service.domain.reading import Choice, Question
 from service.domain.urgency import Urgency
-from service.engine.branches import waited_for
+from service.engine.branches import told, waited_for
 from service.engine.flow import Flow
 from service.engine.hear import hear
 from service.engine.proceed import MAX_TURNS, Turn, ask_reminding, end, go_on, render, still_waiting
 from service.engine.session import Outcome, Session, Status
 from service.engine.steps import AskStep, WaitStep
+from service.triage.operators import judge
 
 MAX_REMINDERS = 1
 
@@ -117,8 +118,8 @@ def _timed_out(flow: Flow, session: Session, event: TimedOut, facts: Facts, now:
     if asked.recheck:
         return _no_recheck(flow, session, asked, facts, now)
     if session.reminders < MAX_REMINDERS and session.turns < MAX_TURNS:
-        return ask_reminding(flow, session, asked, facts, now, _at_risk(session, facts))
-    urgency = flow.silence.urgency_high_risk if _at_risk(session, facts) else flow.silence.urgency
+        return ask_reminding(flow, session, asked, facts, now, _at_risk(flow, session, facts, now))
+    urgency = flow.silence.urgency_high_risk if _at_risk(flow, session, facts, now) else flow.silence.urgency
     hours = round((now - session.asked_at).total_seconds() / 3600) if session.asked_at else 0
     fired = Fired(
         rule=f"{flow.key}.silence",
@@ -149,6 +150,12 @@ def _silent(flow: Flow, session: Session, noticed: SilenceNoticed, facts: Facts,
     return end(flow, left, Outcome.SILENT, facts, now, [noticed])
 
 
-def _at_risk(session: Session, facts: Facts) -> bool:
-    """Silence counts sooner for a high-risk patient, after a red flag, and after an unanswered second question."""
-    return facts.high_risk or bool(session.dangers) or session.tries > 0
+def _at_risk(flow: Flow, session: Session, facts: Facts, now: datetime) -> bool:
+    """Silence counts sooner for a high-risk patient, after a red flag, after an unanswered second question, after an emergency of late,
+    and where the flow says so; what that hangs on may be unknown, which is not taken for harmless.
+    """
+    if facts.high_risk or session.dangers or session.tries > 0:
+        return True
+    if facts.emergency_at is not None and now - facts.emergency_at <= timedelta(minutes=flow.silence.sooner_after_emergency):
+        return True
+    return flow.sooner_when is not None and judge(flow.sooner_when, told(flow, session, facts, now)).holds is not False

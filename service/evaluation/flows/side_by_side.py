@@ -78,6 +78,9 @@ def _head(flow: Flow) -> Iterator[tuple[str, str]]:
         f"reminded after {silence.remind_after} minutes, silent after {silence.silent_after} ({silence.silent_after_high_risk} with high "
         f"risk); {_name(silence.urgency)} ({_name(silence.urgency_high_risk)}); {flow.sources.get(silence.source, silence.source)}",
     )
+    after = f"for {silence.sooner_after_emergency} minutes after an emergency"
+    when = f", and when {condition_words(silence.sooner_when)}" if silence.sooner_when is not None else ""
+    yield "Silence counts sooner", f"{after}{when}"
     if flow.quicken is not None:
         quicken = flow.quicken
         yield "More often again", f"phase {quicken.phase} for {quicken.for_} days when {condition_words(quicken.when)}"
