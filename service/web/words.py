@@ -12,6 +12,7 @@ from service.domain.phone_number import written_phone_number
 from service.domain.reading import Span
 from service.domain.schedule import to_local
 from service.domain.segments import count_segments
+from service.evaluation.flows.plain import limit_in_words, name_in_words
 
 URGENCY = {"emergency": "Emergency", "urgent": "Urgent", "same_day": "Same day", "routine": "Routine"}
 REACHED = {
@@ -104,7 +105,6 @@ HAPPENED = {
 PAUSE_KIND = {"hospital": "In the hospital", "away": "Away from home", "other": "Another reason"}
 PATIENT_STATUS = {"active": "Active", "paused": "Paused", "deceased": "Deceased", "hospice": "In hospice care", "left": "Left care"}
 LANGUAGE = {"en": "English", "es": "Spanish"}
-PROGRAMME = {"copd": "COPD", "shared": "Every programme"}
 
 
 def name_of(table: dict[str, str]) -> Callable[[str], str]:
@@ -112,9 +112,22 @@ def name_of(table: dict[str, str]) -> Callable[[str], str]:
     return lambda code: table.get(code) or str(code).replace("_", " ").capitalize()
 
 
+def in_words(name: str) -> str:
+    """A name of the clinical content as the beginning of a line: "Heart failure", "COPD"."""
+    words = name_in_words(name)
+    return words[:1].upper() + words[1:]
+
+
+def limit_word(name: str) -> str:
+    """What a personal limit is of, as the beginning of a line: "Weight gained in a day"."""
+    words = limit_in_words(name)
+    return words[:1].upper() + words[1:]
+
+
 def programme_word(key: str) -> str:
     """The programme of a flow in words: "heart_failure/daily" is "Heart failure"."""
-    return name_of(PROGRAMME)(key.partition("/")[0])
+    programme = key.partition("/")[0]
+    return "Every programme" if programme == "shared" else in_words(programme)
 
 
 def duration(span: timedelta) -> str:
@@ -205,7 +218,8 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "patient_status": name_of(PATIENT_STATUS),
     "pause_kind": name_of(PAUSE_KIND),
     "language_word": name_of(LANGUAGE),
-    "in_words": name_of({}),
+    "in_words": in_words,
+    "limit_word": limit_word,
     "programme_word": programme_word,
     "duration": duration,
     "time_left": time_left,

@@ -12,7 +12,7 @@ from service.content import load_flows
 from service.engine.flow import Flow
 from service.evaluation.flows.graph import NARROW, SIGN, WIDE, Form, as_svg, as_text
 from service.evaluation.flows.lettering import width_of, wrapped
-from service.evaluation.flows.plain import LIMITS, limit_in_words, span_in_words
+from service.evaluation.flows.plain import LIMITS, limit_in_words, name_in_words, span_in_words
 from service.evaluation.flows.words import condition_words
 
 FLOWS = load_flows()
@@ -28,7 +28,7 @@ def texts(svg: ET.Element) -> str:
 
 
 def named(key: str) -> str:
-    words = key.replace("_", " ").replace(".", ": ")
+    words = name_in_words(key)
     return words[:1].upper() + words[1:]
 
 

@@ -270,7 +270,7 @@ async def test_the_item_page_shows_all_a_nurse_needs(browse: NewBrowser, clinic:
         "Heart failure",
         "Furosemide 40 mg",
         "one tablet every morning",
-        "Weight gain 24h: 4.0 lb",
+        "Weight gained in a day: 4.0 lb",
         "Daily weight",
         "Bao Chen, son",
         "(202) 555-0101",

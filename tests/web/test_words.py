@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markupsafe import escape
 
-from service.web.words import age, clock_time, day_of, duration, marked, time_left, waiting
+from service.web.words import age, clock_time, day_of, duration, in_words, limit_word, marked, programme_word, time_left, waiting
 
 NOW = datetime(2026, 11, 16, 15, 4, tzinfo=UTC)
 NEW_YORK = "America/New_York"
@@ -77,3 +77,19 @@ def test_a_moment_is_told_on_the_clock_of_the_place() -> None:
 
     assert day_of("1950-03-01") == "1 March 1950"
     assert day_of("x") == ""
+
+
+def test_names_of_the_content_are_read_as_nurses_say_them() -> None:
+    assert [programme_word(key) for key in ("heart_failure/daily", "copd/daily", "shared/glucose_again")] == [
+        "Heart failure",
+        "COPD",
+        "Every programme",
+    ]
+    assert [in_words(name) for name in ("copd", "pressure.signs", "phq_9", "orthopnea", "kidney_disease")] == [
+        "COPD",
+        "Pressure: signs",
+        "PHQ 9",
+        "Breathless lying flat",
+        "Kidney disease",
+    ]
+    assert [limit_word(name) for name in ("weight_gain_24h", "dry_weight")] == ["Weight gained in a day", "Dry weight"]

@@ -9,6 +9,7 @@ from html import escape
 from service.domain.urgency import Urgency
 from service.engine.flow import Flow
 from service.evaluation.flows.lettering import SIZE, wrapped
+from service.evaluation.flows.plain import name_in_words
 from service.evaluation.flows.readable import ReadableFlag, ReadableStep, readable_steps, when_it_comes
 
 SIGN = {Urgency.EMERGENCY: "!!!", Urgency.URGENT: "!!", Urgency.SAME_DAY: "!", Urgency.ROUTINE: "i"}
@@ -178,5 +179,5 @@ def _urgency(flag: ReadableFlag) -> str:
 
 
 def _named(key: str) -> str:
-    words = key.replace("_", " ").replace(".", ": ")
+    words = name_in_words(key)
     return words[:1].upper() + words[1:]

@@ -12,6 +12,7 @@ from service.engine.cases import Case, Ears
 from service.engine.flow import Flow
 from service.engine.steps import AskStep, EducateStep, FollowUpStep, HandOverStep, Option, PauseStep, Step, TellStep, WaitStep
 from service.engine.written import Localized, Text
+from service.evaluation.flows.plain import name_in_words, span_in_words
 from service.evaluation.flows.words import condition_words
 
 __all__ = ["Flow", "Shelf", "cadence_words", "name_words", "readable_steps", "red_flags_of", "when_it_comes"]
@@ -26,6 +27,9 @@ _FILLS = {"name": "symptom", "value_2": "lower value", "threshold": "number", "t
 _ANSWERS = {
     Expects.YES_NO: "yes or no",
     Expects.WEIGHT_LB: "a weight in pounds",
+    Expects.BLOOD_PRESSURE: "a blood pressure, both numbers",
+    Expects.PULSE: "a pulse, in beats a minute",
+    Expects.PEAK_FLOW: "a peak flow, in liters a minute",
     Expects.GLUCOSE_MG_DL: "a glucose reading in mg/dL",
     Expects.SPO2_PCT: "an oxygen level in percent",
     Expects.TEMP_F: "a temperature in Fahrenheit",
@@ -89,7 +93,7 @@ def cadence_words(cadence: str) -> str:
     if cadence.startswith("days "):
         days = cadence.removeprefix("days ").split(", ")
         return f"on day{'s' if len(days) > 1 else ''} {_listed(days)}"
-    return ", then ".join(_phase(part) for part in cadence.split(", then "))
+    return ", then ".join(_phases(cadence.split(", then ")))
 
 
 def when_it_comes(flow: Flow) -> str:
@@ -110,10 +114,20 @@ def readable_steps(flow: Flow) -> tuple[ReadableStep, ...]:
     return tuple(_step(flow, step) for step in flow.steps)
 
 
-def _phase(text: str) -> str:
-    if match := _FOR.fullmatch(text):
-        return f"{_rule(match[1])} for {match[2]} days"
-    return _rule(text)
+def _phases(parts: Sequence[str]) -> Iterable[str]:
+    """A weekly rule of no more than a week is one date: the first of it. What follows such a date is told with its days."""
+    day, after_one_date = 1, False
+    for part in parts:
+        match = _FOR.fullmatch(part)
+        rule, days = (_rule(match[1]), int(match[2])) if match else (_rule(part), 0)
+        one_date = rule == "weekly" and 0 < days <= 7
+        if one_date:
+            yield f"on day {day}"
+        elif after_one_date:
+            yield f"{rule} from day {day}" + (f" to day {day + days - 1}" if days else "")
+        else:
+            yield f"{rule} for {days} days" if days else rule
+        day, after_one_date = day + days, one_date
 
 
 def _rule(text: str) -> str:
@@ -217,8 +231,8 @@ def _words_of(choice: Option) -> Said:
 def _span(minutes: int) -> str:
     hours, rest = divmod(minutes, 60)
     if rest:
-        return f"{minutes} minutes"
-    return f"{hours // 24} days" if hours >= 48 and hours % 24 == 0 else f"{hours} h"
+        return span_in_words(f"{minutes} min")
+    return span_in_words(f"{hours // 24} d" if hours >= 48 and hours % 24 == 0 else f"{hours} h")
 
 
 def reason_words(reason: str) -> str:
@@ -238,4 +252,4 @@ def _answer(flow: Flow, key: str) -> Said:
 
 def name_words(name: str) -> str:
     """A name of the flow language in words: "breathing swelling"; a step of a subflow behind the one that runs it."""
-    return str(name).replace("_", " ").replace(".", ": ")
+    return name_in_words(name)
