@@ -28,7 +28,7 @@ from service.domain.urgency import Urgency
 from service.engine import Flow
 from service.engine.cases import Case, Ears, Played, play
 from service.evaluation.flows.proof import Proof, prove, rule_lines, shown
-from service.evaluation.flows.remembering import Remembering
+from service.evaluation.flows.remembering import Remembering, remembering
 from service.evaluation.flows.walk import Walker, red_flags
 from service.triage import Tables
 
@@ -61,7 +61,7 @@ def check_flows(arguments: argparse.Namespace) -> None:
     for error in told:
         print(error)
     counts = _Counts(problems=len(told))
-    ears = Remembering(lexicon, tables, words)
+    ears = Remembering(remembering(lexicon), tables, words)
     walker, script, level = Walker(ears), load_script(wording=words), load_reading_level()
     today = CLOCK.now().date()
     began = time.process_time()

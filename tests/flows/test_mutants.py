@@ -16,7 +16,7 @@ from service.engine import Flow
 from service.engine.cases import Case, Ears, play
 from service.evaluation.flows.moved import moves
 from service.evaluation.flows.mutate import Mutant, Outcome, mutants, run_mutants
-from service.evaluation.flows.remembering import Remembering
+from service.evaluation.flows.remembering import Remembering, remembering
 from tests.flows.model import KINDS, MODEL
 
 KEY = "medication/weekly"
@@ -166,7 +166,7 @@ def test_a_case_that_does_not_hold_for_the_flow_as_it_is_proves_nothing() -> Non
 
 
 def test_what_is_remembered_of_a_reply_is_what_would_be_read() -> None:
-    memory = Remembering(ears().lexicon, ears().tables, ears().wording)
+    memory = Remembering(remembering(ears().lexicon), ears().tables, ears().wording)
     cases = load_cases(KEY)
     for _ in range(2):
         for case in cases:
