@@ -56,6 +56,10 @@ async def test_flows_are_read_at_every_width(
         assert one is not None
         assert other is not None
         assert (one["y"] == other["y"]) == (width > 768)  # side by side, or one below the other
+        [(across, drawn)] = await page.locator(".drawing svg").evaluate_all(
+            "all => all.map(svg => [svg.getBoundingClientRect().width, svg.viewBox.baseVal.width]).filter(([width]) => width)"
+        )
+        assert 12 <= 14 * across / drawn <= 20  # pixels of its letters
         if key != "heart_failure/daily":  # the same parts, so many times over that axe takes half a minute
             await axe(page)
         await shot(page, f"flow-{key.replace('/', '-')}")

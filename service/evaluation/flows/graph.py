@@ -45,7 +45,7 @@ def as_text(flow: Flow, language: str = "en") -> str:
             lines += textwrap.wrap(_condition(step, number, len(steps)), 110, initial_indent="      ? ", subsequent_indent="        ")
         lines += textwrap.wrap(_words(step, flow.language(language)), 110, initial_indent="      ", subsequent_indent="      ")
         for flag in step.flags:
-            told = f"{_urgency(flag)}: {_named(flag.name)}" + (f" - {flag.when}" if _has_own_condition(step) else "")
+            told = f"{_urgency(flag)}: {_named(flag.name)}" + (f" - {when}" if (when := _condition_to_tell(step, flag)) else "")
             lines += textwrap.wrap(told, 110, initial_indent=f"      {SIGN[flag.urgency]:>3} ", subsequent_indent="          ")
         lines.append("      |")
     return "\n".join([*lines[:-1], "    End"]) + "\n"
@@ -151,12 +151,13 @@ def _flags(canvas: _Canvas, step: ReadableStep) -> None:
 
 def _told(step: ReadableStep, flag: ReadableFlag, room: int) -> list[tuple[str, str]]:
     lines = [(line, "bold") for line in wrapped(_named(flag.name), room, bold=True)]
-    return lines + [(line, "") for line in wrapped(flag.when, room)] if _has_own_condition(step) else lines
+    return lines + [(line, "") for line in wrapped(_condition_to_tell(step, flag), room)]
 
 
-def _has_own_condition(step: ReadableStep) -> bool:
-    """A step that hands over has no other condition than its own."""
-    return step.kind != "Calls a nurse" or not step.only_if
+def _condition_to_tell(step: ReadableStep, flag: ReadableFlag) -> str:
+    """When it is raised; "" where that stands there already: in its name, or as the condition of a step that hands over."""
+    hands_over = step.kind == "Calls a nurse" and bool(step.only_if)
+    return "" if hands_over or flag.when == _named(flag.name).lower() else flag.when
 
 
 def _heading(step: ReadableStep) -> str:

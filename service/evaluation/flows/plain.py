@@ -25,7 +25,7 @@ NAMES = {
     "hallucinations": "sees or hears what is not there",
     "head": "a blow to the head",
     "insomnia": "cannot sleep",
-    "near_faint": "nearly fainted",
+    "near_faint": "near fainting",
     "palpitations": "pounding or uneven heartbeat",
     "relapse": "used again",
     "saddle": "between the legs",
