@@ -1,7 +1,7 @@
 // One item: what is read changes by itself, what is being written stays as it is.
 "use strict";
 (() => {
-  const PARTS = ["item-head", "warnings", "why", "conversation", "patient", "notes", "history"];
+  const PARTS = ["item-head", "warnings", "why", "conversation", "patient", "notes", "pauses", "history"];
   const byId = (id) => document.getElementById(id);
   const heard = (page) => page.querySelectorAll(".said-in").length;
 
