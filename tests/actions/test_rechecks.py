@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import time, timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import update
 
 from service.actions.do_due_work import do_due_work
+from service.actions.enroll_patient import Place, enroll_patient
+from service.actions.refusal import Refused
 from service.actions.send_communications import send_communications
 from service.actions.start_rechecks import KIND, start_rechecks
 from service.db import flows
@@ -18,6 +20,7 @@ from service.db.due_work import due_work
 from service.db.escalation import concerns, escalations, pages
 from service.db.organization import organizations
 from service.db.patient import conditions, consents, patients, phones
+from service.db.registration import record_number_index
 from service.db.schema import new_id
 from service.domain.communication import Lane
 from service.domain.urgency import by_rank
@@ -199,8 +202,10 @@ async def test_a_check_in_that_asks_for_itself_is_left_alone(house: House) -> No
     await house.text(ana.number, "60")
     assert await work(house) == 1
     [session] = await waiting(house)
-    assert session.state["flow"] == "diabetes_type_2/check_in"
-    await house.silence(minutes=15)
+    house.clock.time += timedelta(minutes=15)
+    assert await work(house) == 0
+    assert [one.state["flow"] for one in await waiting(house)] == ["diabetes_type_2/check_in"]
+    await house.silence(minutes=0)
     [asked] = await house.sent("recheck")
     assert asked.flow_session_id == session.id
 
@@ -281,6 +286,17 @@ async def test_without_a_clinicians_approval_it_is_not_asked_and_the_nurse_is_to
     await house.text(house.clinic.ana.number, "my sugar is 48")
     await work(house)
     assert len(await waiting(house)) == 1
+
+
+async def test_nobody_is_enrolled_in_a_re_check(house: House) -> None:
+    await approve(house)
+    async with house.database.transaction() as connection:
+        index = record_number_index(connection, house.clinic.organization_id, "7")
+        await connection.execute(update(patients).where(patients.c.id == house.clinic.ana.id).values(record_number_index=index))
+    known = house.knowledge
+    place = Place(GLUCOSE, time(10))
+    with pytest.raises(Refused, match="it begins by itself after a red flag"):
+        await enroll_patient(house.database, known.wording, known.opening, house.clinic.organization_id, "7", place, house.clock.now())
 
 
 async def test_of_the_dead_nothing_is_asked(house: House) -> None:
