@@ -98,7 +98,7 @@ def _cut_off(changes: Changes, knowledge: Knowledge, context: PatientContext, fl
     if waiting is None:
         return
     session = Session.from_json(waiting.state)
-    facts = context.facts(changes.now)
+    facts = context.facts(changes.now).before(session.started_at)
     known = told(flow, session, facts, changes.now)
     to_come = [step for step in flow.questions if may_come(flow, step, session, known)]
     left = [step.ask[flow.language("en")].plain for step in to_come]
