@@ -85,7 +85,7 @@ async def test_consent_withdrawn_between_plan_and_call_keeps_the_phone_silent(te
 
 @pytest.mark.parametrize(
     ("what", "why"),
-    [("unsafe", "unsafe_to_contact"), ("opted_out", "opted_out"), ("paused", "patient_stopped"), ("nameless", "no_birth_date_or_code")],
+    [("unsafe", "unsafe_to_contact"), ("opted_out", "opted_out"), ("paused", "paused"), ("nameless", "no_birth_date_or_code")],
 )
 async def test_who_must_not_be_called_is_not(telephones: Telephones, what: str, why: str) -> None:
     eva = telephones.clinic.eva
