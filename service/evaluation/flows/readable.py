@@ -13,6 +13,7 @@ from service.engine.flow import Flow
 from service.engine.steps import AskStep, EducateStep, FollowUpStep, HandOverStep, Option, PauseStep, Step, TellStep, WaitStep
 from service.engine.written import Localized, Text
 from service.evaluation.flows.plain import name_in_words, span_in_words
+from service.evaluation.flows.plain import name_in_words
 from service.evaluation.flows.words import condition_words
 
 __all__ = ["Flow", "Shelf", "cadence_words", "name_words", "readable_steps", "red_flags_of", "when_it_comes"]
@@ -155,6 +156,8 @@ def _step(flow: Flow, step: Step) -> ReadableStep:
             remarks = list(_remarks(step))
             if step.confirm is not None:
                 said.append(_said(flow, "Asked again for a value far from the last one", step.confirm.ask))
+                if step.confirm.say:
+                    said.append(_said(flow, "Asked again, telephone", step.confirm.say))
             ordered = sorted(step.red_flags, key=lambda flag: flag.urgency.rank)
             flags = tuple(
                 ReadableFlag(
@@ -175,7 +178,10 @@ def _step(flow: Flow, step: Step) -> ReadableStep:
         case EducateStep():
             kind = "Teaches"
             remarks = [f"One message about {name_words(step.educate)}, the next one that this patient has not had."]
-            said = [_said(flow, name_words(lesson.name), lesson.text) for lesson in flow.education.get(step.educate, ())]
+            for lesson in flow.education.get(step.educate, ()):
+                said.append(_said(flow, name_words(lesson.name), lesson.text))
+                if lesson.say:
+                    said.append(_said(flow, f"{name_words(lesson.name)}, telephone", lesson.say))
         case WaitStep():
             kind = "Waits"
             remarks = [f"{step.wait} minutes; then the next question checks again."]
@@ -208,6 +214,8 @@ def _remarks(step: AskStep) -> Iterable[str]:
     yield f"Answer: {_ANSWERS.get(step.expects, name_words(step.expects))}."
     if step.choices:
         yield "Choices: " + ", ".join(f"{number} {name_words(choice.value)}" for number, choice in enumerate(step.choices, 1)) + "."
+    if step.about:
+        yield f"Asks about {_listed([name_in_words(name) for name in step.about])}."
     if step.also_answered_by:
         yield f"Also answered by a {name_words(step.also_answered_by)} told in other words."
     if step.confirm is not None:

@@ -84,6 +84,8 @@ def _head(flow: Flow) -> Iterator[tuple[str, str]]:
     if flow.quicken is not None:
         quicken = flow.quicken
         yield "More often again", f"phase {quicken.phase} for {quicken.for_} days when {condition_words(quicken.when)}"
+    for topic, lessons in flow.education.items():
+        yield f"Messages about {_name(topic)}", ", ".join(_name(lesson.name) for lesson in lessons)
     yield "Order of the steps", ", ".join(_name(step.key) for step in flow.steps)
 
 

@@ -12,7 +12,7 @@ _JOINED = {"any_of": " or ", "all_of": " and "}
 _BESIDE = frozenset(
     {
         *(*_COMPARED, "gain_over", "loss_over", "worse_than_baseline", "below_percent_of_best", "above_recorded", "percent_over"),
-        *("times", "within", "mean_over", "with", "with_any", "without", "limit", "if_known"),
+        *("times", "within", "mean_over", "with", "with_any", "without", "assertion", "limit", "if_known"),
     }
 )
 """What stands beside the subject of a condition. A stored version does not keep the order in which they were written."""
@@ -112,8 +112,12 @@ def _tests(written: Mapping[str, Any]) -> str:
         for name, word in (("with", "with"), ("with_any", "that is"), ("without", "but not"))
         if name in written
     ]
+    if "assertion" in written:
+        parts.append(f"told as {_plain(written['assertion'])}")
     if "limit" in written:
         parts.append(f"(or the patient's own limit for {limit_in_words(written['limit'])})")
+    if "if_known" in written:
+        parts.append("(where there is an earlier value)")
     return " ".join(parts)
 
 
