@@ -132,9 +132,7 @@ def _planned(work: Work) -> _Planned:
 
 
 def _refusal(context: PatientContext, consents: Sequence[Consent], version: UUID | None, planned: _Planned, now: datetime) -> str:
-    """Why nothing is asked, in a nurse's words; "" when it is."""
-    if context.status is not PatientStatus.ACTIVE:
-        return "messages are paused"
+    """Why nothing is asked, in a nurse's words; "" when it is. Check-ins that rest keep no re-check back: it follows what was just told."""
     if not context.phones:
         return "no telephone number is known"
     phone = context.phones[0]

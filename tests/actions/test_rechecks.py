@@ -247,6 +247,16 @@ async def test_a_check_in_that_still_moves_keeps_its_turn_for_a_while(house: Hou
     assert session.state["flow"] == GLUCOSE
 
 
+async def test_it_is_asked_while_check_ins_rest(house: House) -> None:
+    await approve(house)
+    async with house.database.transaction() as connection:
+        await connection.execute(update(patients).values(status="paused"))
+    await house.text(house.clinic.chi.number, "my sugar is 48")
+    await work(house)
+    await house.silence(minutes=15)
+    assert len(await house.sent("recheck")) == 1
+
+
 @pytest.mark.law(2)
 @pytest.mark.parametrize(
     ("spoil", "why"),
@@ -254,9 +264,8 @@ async def test_a_check_in_that_still_moves_keeps_its_turn_for_a_while(house: Hou
         (update(phones).values(unsafe_since=NIGHT - timedelta(days=9)), "the number is not safe to contact"),
         (update(phones).values(opted_out_at=NIGHT - timedelta(days=9)), "the patient gets no messages"),
         (update(consents).values(revoked_at=NIGHT - timedelta(days=9)), "the patient gets no messages"),
-        (update(patients).values(status="paused"), "messages are paused"),
     ],
-    ids=["unsafe", "opted out", "no consent", "paused"],
+    ids=["unsafe", "opted out", "no consent"],
 )
 async def test_who_may_not_be_asked_is_not_and_the_nurse_is_told(house: House, spoil: Any, why: str) -> None:
     await approve(house)
