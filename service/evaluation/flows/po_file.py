@@ -24,6 +24,8 @@ MOST_BYTES = 1_000_000
 MOST_LETTERS = 1_000
 """Of one translation, before it is counted."""
 _FLOW = "X-Rounds-Flow"
+_LEADS_ELSEWHERE = re.compile(r"\bhttps?:|\bwww\.|\w\.[a-z]{2,}/\w|\d(?:[ .()-]*\d){6,}", re.IGNORECASE)
+"""A link, or a telephone number."""
 
 
 class PoError(Exception):
@@ -186,6 +188,8 @@ def _text_problem(text: str, entry: Entry, language: str, wording: Wording) -> s
         return f"the English has no placeholder {{{foreign[0]}}}; remove it"
     if problem := text_problem(text, wording, language) if entry.kind is Kind.WRITTEN else spoken_problem(text, wording):
         return problem
+    if (found := _LEADS_ELSEWHERE.search(text)) and found[0] not in entry.english:
+        return f'the English does not lead to "{found[0]}"; remove the link or telephone number'
     if word := offers_opt_out(text):
         return f'"{word}" ends all messages; offer another word'
     for number in range(1, entry.choices + 1):

@@ -13,7 +13,6 @@ from service.engine.flow import Flow
 from service.engine.steps import AskStep, EducateStep, FollowUpStep, HandOverStep, Option, PauseStep, Step, TellStep, WaitStep
 from service.engine.written import Localized, Text
 from service.evaluation.flows.plain import name_in_words, span_in_words
-from service.evaluation.flows.plain import name_in_words
 from service.evaluation.flows.words import condition_words
 
 __all__ = ["Flow", "Shelf", "cadence_words", "name_words", "readable_steps", "red_flags_of", "when_it_comes"]
