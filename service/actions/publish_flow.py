@@ -69,7 +69,7 @@ async def publish_flow(database: Database, organization_id: UUID, flow: Flow, no
     `by` is who did it, None for the command line. Raises Refused when they may not.
     """
     if by is not None:
-        _allowed(by, Permission.PUBLISH_FLOWS, "publish")
+        _allowed(by, organization_id, Permission.PUBLISH_FLOWS, "publish")
     async with database.transaction() as connection:
         return await _publish(connection, organization_id, flow, now, by)
 
@@ -99,9 +99,9 @@ async def approve_flow(
 
     `cases` are those beside the file; they are played by `ears` first. `publish`: it is published in the same transaction.
     Raises Refused when `version` is not the flow's content now, when it is not published or not fit to be approved (see
-    `unfit`), or when this member of staff is no clinician.
+    `unfit`), or when this member of staff is no clinician. What this clinician has approved and runs is not approved a second time.
     """
-    _allowed(clinician, Permission.APPROVE_FLOWS, "approve")
+    _allowed(clinician, organization_id, Permission.APPROVE_FLOWS, "approve")
     if len(version) < SHORTEST_HASH or not flow.version.startswith(version.lower()):
         raise Refused("This is not the version that the file holds now: read it, then approve the version that `rounds flows list` shows.")
     if wrong := await asyncio.to_thread(unfit, flow, cases, ears, now.date()):  # seconds of reading: replies come in meanwhile
@@ -113,9 +113,20 @@ async def approve_flow(
             version_id = await _publish(connection, organization_id, flow, now, clinician)
         if version_id is None:
             raise Refused("This version is not published: publish it first (`rounds flows publish`).")
+        if await _runs_by(connection, organization_id, flow, version_id, clinician):
+            return version_id  # the same form sent twice
         await flows.approve(connection, organization_id, version_id, clinician.name, now)
         await audit.append(connection, [_entry(organization_id, now, "flow_approved", flow.key, version_id, clinician)])
     return version_id
+
+
+async def _runs_by(connection: AsyncConnection, organization_id: UUID, flow: Flow, version_id: UUID, clinician: Staff) -> bool:
+    """True when this version runs already, and by this clinician's approval among others."""
+    programme, _, name = flow.key.partition("/")
+    if (await _runnable(connection, organization_id)).get((organization_id, programme, name)) != version_id:
+        return False
+    given = await flows.approvals(connection, organization_id)
+    return any(one.stands and (one.version_id, one.clinician) == (version_id, clinician.name) for one in given)
 
 
 def unfit(flow: Flow, cases: Sequence[Case], ears: Ears, today: date) -> list[str]:
@@ -145,7 +156,7 @@ async def withdraw_approval(database: Database, organization_id: UUID, key: str,
     All approvals of the flow that stand are withdrawn; of how many versions. Raises Refused when there is none, when no reason
     is told, or when this member of staff is no clinician.
     """
-    _allowed(clinician, Permission.APPROVE_FLOWS, "withdraw")
+    _allowed(clinician, organization_id, Permission.APPROVE_FLOWS, "withdraw")
     reason = " ".join(reason.split())
     if not SHORTEST_REASON <= len(reason) <= LONGEST_REASON:
         raise Refused(f"Withdrawal needs a reason of {SHORTEST_REASON} to {LONGEST_REASON} letters: write why.")
@@ -203,9 +214,9 @@ def _state(flow: Flow, versions: Sequence[Version], approvals: Sequence[Approval
     )
 
 
-def _allowed(staff: Staff, permission: Permission, what: str) -> None:
-    """Raises Refused unless this member of staff may."""
-    if not staff.may(permission):
+def _allowed(staff: Staff, organization_id: UUID, permission: Permission, what: str) -> None:
+    """Raises Refused unless this member of this organization's staff may."""
+    if staff.organization_id != organization_id or not staff.may(permission):
         who = "a clinician" if permission is Permission.APPROVE_FLOWS else "a clinician or an administrator"
         raise Refused(f"To {what} a check-in is for {who}: ask one of your clinic to do it.")
 

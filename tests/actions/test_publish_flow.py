@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 from functools import cache
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -106,6 +107,7 @@ def test_a_source_that_says_nothing_makes_content_unfit(text: str | None) -> Non
     assert unfit(Flow.from_json(data), cases, ears(), TODAY) == ["the source of silence is not known (silence)"]
 
 
+@pytest.mark.law(7)
 async def test_approval_is_a_record_by_name_on_the_exact_content(world: World) -> None:
     flow, cases = small()
     with pytest.raises(Refused, match="not published"):
@@ -149,6 +151,34 @@ async def test_publishing_with_the_approval_is_both_or_neither(world: World) -> 
     assert not (await state(world, flow)).published
     await approve(world, flow, publish=True)
     assert (await state(world, flow)).runs == flow.version
+
+
+@pytest.mark.law(7)
+async def test_nobody_of_another_clinic_publishes_approves_or_withdraws(world: World) -> None:
+    flow = small()[0]
+    await approve(world, flow, publish=True)
+    stranger = replace(clinician(world), organization_id=uuid4())
+    with pytest.raises(Refused, match="ask one of your clinic"):
+        await publish_flow(world.database, world.clinic.organization_id, shipped(), world.now, by=stranger)
+    with pytest.raises(Refused, match="ask one of your clinic"):
+        await approve(world, flow, clinician=stranger)
+    with pytest.raises(Refused, match="ask one of your clinic"):
+        await withdraw(world, clinician=stranger)
+    found = await state(world, flow)
+    assert (found.runs, len(found.approvals)) == (flow.version, 1)
+
+
+async def test_a_form_sent_twice_is_one_approval(world: World) -> None:
+    flow = small()[0]
+    for _ in range(2):
+        await approve(world, flow, publish=True)
+    assert [approval.clinician for approval in (await state(world, flow)).approvals] == ["Dr. Sample"]
+    assert len(await world.rows(audit_events, audit_events.c.action == "flow_approved")) == 1
+    await approve(world, flow, clinician=clinician(world, "Dr. Other"))
+    assert (await state(world, flow)).approved_by == ("Dr. Sample", "Dr. Other"), "another clinician's is another approval"
+    assert await withdraw(world) == 1
+    await approve(world, flow)
+    assert (await state(world, flow)).runs == flow.version, "after a withdrawal it is approved anew"
 
 
 async def test_the_version_that_runs_is_read_back_whole(world: World) -> None:
