@@ -9,10 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from uuid import UUID
 
-from service.actions.hear_reply import CRISIS, MACHINE, Heard, Understood, understand
+from service.actions.hear_reply import CRISIS
+from service.actions.heard import MACHINE, Heard
 from service.actions.knowledge import Knowledge
 from service.actions.pause_check_ins import RESTS
 from service.actions.raise_escalation import Whose, raise_escalation
+from service.actions.understand import Understood, understand
 from service.db import items
 from service.db.changes import Changes
 from service.domain.call import CallInput

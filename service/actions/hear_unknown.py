@@ -11,10 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from uuid import UUID
 
-from service.actions.hear_reply import (
-    MACHINE,
-    Heard,
-)
+from service.actions.heard import MACHINE, Heard
 from service.actions.knowledge import Knowledge
 from service.actions.raise_escalation import Whose, raise_escalation
 from service.actions.safety_answers import asked_for_safety, may_say_again, owes_safety_answer

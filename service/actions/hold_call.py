@@ -1,7 +1,7 @@
 """One step of a telephone call: what the caller has pressed or said is heard as a text would be, and what is said next is returned.
 
 A step inside receive_call_input's transaction, without I/O. Reading, triage, the flow and the items are those of texts
-(`hear_reply.understand`); the words around them are the script's (`engine.spoken`).
+(`understand`); the words around them are the script's (`engine.spoken`).
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from service.actions.answer_call import (
     wish,
 )
 from service.actions.apply_events import apply_events
-from service.actions.hear_reply import understand
 from service.actions.raise_escalation import Whose, raise_escalation
 from service.actions.safety_answers import owes_an_answer
+from service.actions.understand import understand
 from service.domain.call import AnsweredBy
 from service.domain.communication import Purpose
 from service.domain.event import Event, RedFlagFound, ReplyRead

@@ -14,7 +14,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.actions.answer_call import Line
-from service.actions.hear_reply import MACHINE
+from service.actions.heard import MACHINE
 from service.actions.hold_call import pick_up, take_step
 from service.actions.knowledge import Knowledge
 from service.actions.raise_escalation import Whose, raise_escalation

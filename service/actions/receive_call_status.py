@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.actions.after_call import NOT_REACHED, call_again, give_back
 from service.actions.apply_events import apply_events, queue_text
-from service.actions.hear_reply import MACHINE
+from service.actions.heard import MACHINE
 from service.actions.knowledge import Knowledge
 from service.actions.raise_escalation import Whose, raise_escalation
 from service.actions.safety_answers import owes_an_answer

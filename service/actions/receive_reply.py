@@ -16,8 +16,9 @@ from uuid import UUID
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.actions.hear_reply import MACHINE, Heard, hear_reply
+from service.actions.hear_reply import hear_reply
 from service.actions.hear_unknown import IDENTITY_WITHIN, Nobody, chosen, hear_unknown
+from service.actions.heard import MACHINE, Heard
 from service.actions.knowledge import Knowledge
 from service.actions.raise_escalation import Whose, raise_escalation
 from service.actions.safety_answers import owes_safety_answer
