@@ -112,7 +112,7 @@ def answer(line: Line, matches: Sequence[Match], question: Question, symptoms: S
         if first and first[0].name == "unsure" and not symptoms:
             return [_finding(line, first[0], FindingKind.ANSWER, "unsure")]
         return []
-    for match in sorted(said, key=lambda match: (match.first > LEAD, -match.length, match.first)):
+    for match in sorted(said, key=lambda match: (match.first > LEAD, -match.length, not match.entry.about, match.first)):
         found = [_finding(line, match, FindingKind.ANSWER, match.name)]
         if match.name == "yes" and len(question.symptoms) == 1 and not any(s.name == question.symptoms[0] for s in symptoms):
             span = line.span(match.first, match.last)

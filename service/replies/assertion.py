@@ -132,9 +132,11 @@ class Clauses:
         for place in range(comma + 1, last):
             if place in self.starters:
                 return False
-            if place in self.list_words:
+            if place in self.list_words and not (self.words[place] in BARE_NO and self.words[place - 1] == ","):
                 return True
         if match.entry.acute or match.first != comma + 1 or match.length > 3 or cue.name != "negated":
+            return False
+        if cue.length == 1 and self.words[cue.first] in BARE_NO:
             return False
         return SINCE_WHEN.isdisjoint(self.words[match.last : match.last + 1])
 
@@ -266,6 +268,8 @@ STILL = frozenset("still since now ever lately today todavia aun sigue siguen si
 """What began long ago is not over."""
 DENIES = frozenset("deny denies denied denying niega nego".split())
 """A list behind one of these runs on over its commas: "denies dizziness, chest pain, cough"."""
+BARE_NO = frozenset("no sin".split())
+"""Each denies one thing: "no fever, no chills, cough" and "no fever, cough, no chills" tell a cough, "no fever, cough or chills" none."""
 SINCE_WHEN = frozenset("at in when whenever while during since last overnight por en cuando al durante desde anoche".split())
 """Behind the second of two symptoms these say when it comes, so that it is there: "no fever, chills at night"."""
 WHEN = SINCE_WHEN - {"in", "en", "since", "desde"}

@@ -100,8 +100,8 @@ def _doses(found: list[Finding], judged: Judgement, *, asked: bool) -> list[Find
 
 def _contact(found: list[Finding], judged: Judgement) -> list[Finding]:
     """A wish to end the messages that no phrase has read. One that it does not see, and one that it alone sees in a reply that worries it
-    ("I want out"), is for a nurse to ask about."""
-    if OPT_OUT in judged.sure and not any(finding.kind in KEEPS_CONTACT for finding in found):
+    ("I want out"), is for a nurse to ask about. So is one that a phrase already holds for a perhaps ("stop texting me at 6 am")."""
+    if OPT_OUT in judged.sure and not any(finding.kind in KEEPS_CONTACT or finding.name == PERHAPS for finding in found):
         kind, name = (FindingKind.SIGN, PERHAPS) if judged.level else (FindingKind.OPT_OUT, "intent")
         return [*found, Finding(kind, name, RULE, judged.sure[OPT_OUT])]
     if OPT_OUT not in judged.unlikely:

@@ -20,6 +20,9 @@ JUDGED = frozenset({"symptom", "crisis", "sign"})
 """Kinds of entries whose matches are asserted, denied, past or somebody else's."""
 BY_ANOTHER = frozenset({"abuse", "homicidal_ideation"})
 """Here "he" is who does it, not who has it."""
+NOT_SEVERE = "not_severe_"
+"""A mask so named takes from a symptom what makes it severe ("out of breath on stairs, fine at rest"), and leaves the symptom."""
+AT_REST = "at_rest"
 NOT_NORMAL = frozenset("not isnt aint never dont doesnt didnt wasnt arent hasnt havent tampoco nunca".split())
 """Just before "breathing fine" these say that it is not; a "no" further off denies something else ("no pus, wound looks good")."""
 CONDITIONS = frozenset("if unless until si".split())
@@ -50,6 +53,9 @@ def choose(matches: Sequence[Match]) -> list[Symptom]:
         and not any(mask.covers(match) or _masks(mask, match) for mask in masks)
         and not any(mask.covers(match) or _masks(mask, match) for mask in masks_named(matches, f"not_{match.name}"))
         and not (match.name == "fainting" and any(mask.overlaps(match) for mask in near_faint))
+        and not (
+            "severe" in match.entry.qualifiers and any(_masks(mask, match) for mask in masks_named(matches, f"{NOT_SEVERE}{match.name}"))
+        )
     ]
     troubled = [match for match in usable if "stated_normal" not in match.entry.qualifiers]
     usable = [
@@ -195,7 +201,8 @@ def _yields(rule: GivesWay, wide: _Told, narrow: _Told, clauses: Clauses) -> boo
 
 def _refinements(matches: Sequence[Match]) -> list[Match]:
     """The qualifiers of a reply without those that a longer one of another name covers."""
-    told = [match for match in matches if match.kind == "qualifier"]
+    eased = [match for match in matches if match.kind == "mask" and match.name.startswith(NOT_SEVERE)]
+    told = [m for m in matches if m.kind == "qualifier" and not (m.name == AT_REST and any(mask.covers(m) for mask in eased))]
     return [one for one in told if not any(other.name != one.name and other.length > one.length and other.covers(one) for other in told)]
 
 
