@@ -30,7 +30,7 @@ from service.domain.facts import Facts, PastAnswer, PastDose, PastSymptom, PastV
 from service.domain.past_check_in import HISTORY, PastCheckIn, PastItem, PastReply
 from service.domain.reading import Channel, Measure
 from service.domain.schedule import to_local
-from service.domain.urgency import by_rank
+from service.domain.urgency import Urgency, by_rank
 
 LONGEST_CHECK_IN = timedelta(days=3)
 """A conversation is looked for up to so long before the period, and answers to its last question so long after its begin."""
@@ -38,6 +38,8 @@ MOST_REPORTS = 1_000
 """Values, doses and symptoms of a patient, of each so many at most: those of 90 days and of the period."""
 MOST_REPLIES = 100
 """Of one check-in; a conversation ends after 120 messages at the latest."""
+LED_WITHIN = timedelta(hours=2)
+"""A safety re-check begins so soon after what led to it, at the latest."""
 SOON = timedelta(minutes=1)
 """What a check-in raises without a reply (silence) is raised in the transaction that ends it."""
 
@@ -91,6 +93,7 @@ async def load_past(connection: AsyncConnection, ids: Sequence[UUID]) -> list[Pa
     begins = await _begins(connection, whose, begin, end)
     texts = await _texts(connection, whose, begin, end)
     raised = await _raised(connection, whose, begin, end)
+    dangers = await _dangers(connection, whose, begin - HISTORY, end)
     records = await _records(connection, rows, begin)
     silences = await _silences(connection, {row.enrollment_id for row in rows if row.enrollment_id is not None}, begin, end)
     teams = await load_teams(connection, {row.team_id for row in rows}, begin)
@@ -101,6 +104,8 @@ async def load_past(connection: AsyncConnection, ids: Sequence[UUID]) -> list[Pa
         mine = {reply.id for reply in replies}
         items = [one for one in raised[row.patient_id] if _came_of(one, row, mine)]
         kept = next((one.facts for one in items if one.facts), None)
+        before = [one for one in dangers[row.patient_id] if one.raised_at <= row.started_at] if row.enrollment_id is None else []
+        led = [one for one in before if one.raised_at == before[-1].raised_at > row.started_at - LED_WITHIN]
         found[row.id] = PastCheckIn(
             id=row.id,
             patient_id=row.patient_id,
@@ -118,6 +123,9 @@ async def load_past(connection: AsyncConnection, ids: Sequence[UUID]) -> list[Pa
             starts_on=row.starts_on,
             replies=replies,
             items=tuple(PastItem(one.rule, by_rank(one.urgency_rank), one.reason) for one in items),
+            emergencies=tuple(one.raised_at for one in dangers[row.patient_id] if one.urgency_rank == Urgency.EMERGENCY.rank),
+            led_by=by_rank(min(one.urgency_rank for one in led)) if led else None,
+            since=led[0].raised_at if led else None,
         )
     return [found[id] for id in ids if id in found]
 
@@ -181,6 +189,18 @@ async def _raised(connection: AsyncConnection, whose: Sequence[UUID], begin: dat
             told.raised_at < end,
         )
         .order_by(told.id)
+    )
+    return _by_patient((await connection.execute(statement)).all())
+
+
+async def _dangers(connection: AsyncConnection, whose: Sequence[UUID], begin: datetime, end: datetime) -> dict[UUID, list[Row[Any]]]:
+    """How urgent what these patients told was, and when, oldest first."""
+    told = concerns.c
+    statement: Select[Any] = (
+        select(escalations.c.patient_id, told.urgency_rank, told.raised_at)
+        .join(escalations, escalations.c.id == told.escalation_id)
+        .where(among(connection, escalations.c.patient_id, whose), told.raised_at > begin, told.raised_at < end)
+        .order_by(told.raised_at)
     )
     return _by_patient((await connection.execute(statement)).all())
 

@@ -72,6 +72,11 @@ class PastCheckIn:
     replies: tuple[PastReply, ...] = ()
     """Oldest first."""
     items: tuple[PastItem, ...] = ()
+    emergencies: tuple[datetime, ...] = ()
+    """When the patient told of an emergency, anywhere, within HISTORY before and until it ended."""
+    led_by: Urgency | None = None
+    """Of a safety re-check: how urgent it was what led to it, and since when its first wait counts. None for others."""
+    since: datetime | None = None
 
     def facts(self, at: datetime) -> Facts:
         """What was known at this instant, as far as it can be told today.
@@ -89,5 +94,6 @@ class PastCheckIn:
             symptoms=tuple(symptom for symptom in told.symptoms if symptom.at > since)[-MAXIMUM_VALUES:],
             recorded=tuple(kept for kept in told.recorded if kept.at > since)[-MAXIMUM_VALUES:],
             day=days if days >= 1 else None,
+            emergency_at=max((told_at for told_at in self.emergencies if told_at <= at), default=None),
             **around,
         )

@@ -24,6 +24,7 @@ from service.engine.cases import Ears
 from service.evaluation.flows.history import Comparison, Way, compare
 from service.evaluation.flows.retrace import Hearing, retrace
 from tests.actions.house import House, content
+from tests.actions.test_rechecks import approve, work
 from tests.seed import Person
 
 KEY = "heart_failure/daily"
@@ -40,6 +41,13 @@ def changed(flag: str, **to: Any) -> Flow:
     weight = next(step for step in data["steps"] if step["key"] == "weight")
     [one] = [one for one in weight["red_flags"] if one["name"] == flag]
     one |= to
+    return Flow.from_json(data)
+
+
+def with_silence(**to: Any) -> Flow:
+    """The flow with other words about silence."""
+    data = content().flows[KEY].to_json()
+    data["silence"] |= to
     return Flow.from_json(data)
 
 
@@ -128,6 +136,46 @@ async def test_what_became_known_later_is_not_known_then(house: House) -> None:
     at = second.replies[-1].at
     assert [value.value for value in second.facts(at).history] == [180, 182]
     assert compared(await batches(house)).changes == []
+
+
+async def test_a_silence_after_an_emergency_is_replayed_as_it_was(house: House) -> None:
+    """It counted sooner and called a nurse sooner, although no reply of that check-in says so."""
+    silence = content().flows[KEY].silence
+    await house.text(house.clinic.chi.number, "I have chest pain")
+    house.clock.time += timedelta(hours=24)
+    await house.start_flow(house.clinic.chi)
+    await house.silence(minutes=silence.remind_after)
+    await house.silence(minutes=silence.silent_after_high_risk - silence.remind_after)
+    [one] = await past(house)
+    assert (f"{KEY}.silence", silence.urgency_high_risk) in {(item.rule, item.urgency) for item in one.items}
+    assert compared(await batches(house)).changes == []
+    soon = with_silence(sooner_after_emergency=60)
+    [change] = compared(await batches(house), (content().flows[KEY], soon)).changes
+    assert (change.way, change.old, change.new) == (Way.FALLS, silence.urgency_high_risk, silence.urgency)
+
+
+@pytest.mark.parametrize("answer", ["85", "47", ""])
+async def test_a_safety_re_check_is_replayed_with_what_led_to_it(house: House, answer: str) -> None:
+    again = content().flows["shared/glucose_again"]
+    await approve(house, again.key)
+    await house.text(house.clinic.chi.number, "my sugar is 48")
+    house.clock.time += timedelta(minutes=3)
+    await work(house)
+    await house.silence(minutes=12)
+    if answer:
+        await house.text(house.clinic.chi.number, answer)
+    for _ in range(3):
+        await house.silence(minutes=31)
+    now = house.clock.now()
+    chosen = await choose_past_check_ins(
+        house.database, house.clinic.organization_id, again.key, since=now - timedelta(days=30), until=now, limit=100
+    )
+    found = [each async for each in read_past_check_ins(house.database, chosen, now)]
+    [one] = [one for each in found for one in each.check_ins]
+    assert (one.led_by, len(one.items) > 0) == (Urgency.EMERGENCY, answer != "85")
+    assert retrace(again, one, hearing()).exact
+    kept = compared(found)
+    assert (kept.check_ins, kept.changes) == (1, [])
 
 
 async def test_a_late_answer_belongs_to_its_check_in_and_other_texts_do_not(house: House) -> None:

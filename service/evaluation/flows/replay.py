@@ -15,11 +15,11 @@ from service.domain.decision import Fired
 from service.domain.event import Event, RedFlagFound, ReplyRead, SilenceNoticed, Stopped, TimedOut
 from service.domain.past_check_in import PastCheckIn
 from service.domain.reading import Question
-from service.engine import Flow, Session, Status, late_answer, late_question, question_of, resume, start
+from service.engine import Flow, Session, Status, late_answer, late_question, question_of, resume
 from service.engine.branches import waited_for
 from service.engine.proceed import go_on
 from service.engine.steps import AskStep, HandOverStep, WaitStep
-from service.evaluation.flows.retrace import Hearing, Placed, Trace
+from service.evaluation.flows.retrace import Hearing, Placed, Trace, begun
 from service.triage import steps_named
 
 MOST_TURNS = 400
@@ -70,9 +70,9 @@ class _Talk:
 
 def replay(flow: Flow, past: PastCheckIn, trace: Trace, hearing: Hearing) -> Replayed:
     """The check-in on this version; `trace` is the way that it took. Pure: the same input gives the same output."""
-    begun, events = start(flow, hearing.facts(past, past.started_at), past.started_at)
-    talk = _Talk(flow, past, trace, hearing, begun, past.started_at, [each for each in trace.placed if each.step])
-    talk.take(begun, events)
+    session, events = begun(flow, past, hearing)
+    talk = _Talk(flow, past, trace, hearing, session, past.started_at, [each for each in trace.placed if each.step])
+    talk.take(session, events)
     for _ in range(MOST_TURNS):
         if talk.session.status is Status.ENDED:
             break

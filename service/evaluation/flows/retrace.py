@@ -18,6 +18,7 @@ from service.domain.reading import Finding, Question, Reply
 from service.engine import Flow, Session, Status, late_answer, late_question, question_of, resume, start
 from service.engine.branches import waited_for
 from service.engine.cases import Ears
+from service.engine.proceed import Turn
 from service.engine.session import finding_from_json
 from service.replies import read
 from service.triage import decide
@@ -115,8 +116,16 @@ def retrace(flow: Flow, past: PastCheckIn, hearing: Hearing) -> Trace:
     return next((other for other in others if other.exact), trace)
 
 
+def begun(flow: Flow, past: PastCheckIn, hearing: Hearing) -> Turn:
+    """The check-in as it begins on this version; a safety re-check with what is known of what led to it."""
+    facts = hearing.facts(past, past.started_at)
+    if flow.kind == "recheck":
+        return start(flow, facts, past.started_at, led_by=past.led_by, since=past.since)
+    return start(flow, facts, past.started_at)
+
+
 def _retrace(flow: Flow, past: PastCheckIn, hearing: Hearing, beside: PastReply | None = None) -> Trace:
-    session, events = start(flow, hearing.facts(past, past.started_at), past.started_at)
+    session, events = begun(flow, past, hearing)
     asked: dict[str, datetime] = {}
     _note(asked, events, past.started_at)
     placed: list[Placed] = []
