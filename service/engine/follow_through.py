@@ -96,7 +96,7 @@ class FollowThrough(Head):
     def asked(self) -> Question:
         """The question in whose light an answer is read; always the same object."""
         choices = tuple(
-            Choice(number, one.value, tuple(word.replace("'", "") for words in one.words.values() for word in words))  # as replies are read
+            Choice(number, one.value, tuple(word for words in one.words.values() for word in words))
             for number, one in enumerate(self.choices, 1)
         )
         return Question(Expects.CHOICE, step=STEP, choices=choices)

@@ -69,8 +69,10 @@ def choice(line: Line, matches: Sequence[Match], numbers: Sequence[Number], ques
 
 
 def _unaccented(phrase: str) -> str:
-    """As the words of a reply are compared: small letters without accents."""
-    return "".join(letter for letter in unicodedata.normalize("NFD", phrase.lower()) if not unicodedata.combining(letter))
+    """As the words of a reply are compared: small letters without accents and apostrophes."""
+    return "".join(
+        letter for letter in unicodedata.normalize("NFD", phrase.lower()) if letter not in "'’" and not unicodedata.combining(letter)
+    )
 
 
 def _negated(before: Sequence[str]) -> bool:

@@ -11,7 +11,7 @@ from service.replies import read
 LEXICON = load_lexicon()
 BREATHING = (
     Choice(1, "usual", ("same", "better", "igual", "mejor")),
-    Choice(2, "worse", ("worse", "no better", "no mejor", "peor por el frío", "un poco peor")),
+    Choice(2, "worse", ("worse", "no better", "no mejor", "peor por el frío", "un poco peor", "can't lie flat")),
 )
 
 
@@ -36,6 +36,9 @@ def chosen(text: str) -> str:
         ("no mejor", "worse"),
         ("un poco peor", "worse"),
         ("2 un poco peor", "worse"),
+        ("I can't lie flat", "worse"),
+        ("cant lie flat", "worse"),
+        ("I can’t lie flat", "worse"),
     ],
 )
 def test_an_option_is_chosen_by_its_number_or_words(text: str, value: str) -> None:
