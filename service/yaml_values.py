@@ -31,11 +31,11 @@ _PLAIN = {
     **dict.fromkeys(("true", "True", "TRUE"), True),
     **dict.fromkeys(("false", "False", "FALSE"), False),
 }
-_NUMERIC = re.compile(r"[-+.\d]")
-_INT = re.compile(r"[-+]?\d{1,400}")
+_NUMERIC = re.compile(r"[-+.0-9]")
+_INT = re.compile(r"[-+]?[0-9]{1,400}")
 _OTHER_BASE = re.compile(r"0o[0-7]{1,15}|0x[0-9a-fA-F]{1,12}")
-_FLOAT = re.compile(r"[-+]?(?:\.\d+|\d+(?:\.\d*)?)(?:[eE][-+]?\d+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
-_DAY = re.compile(r"\d{4}-\d\d-\d\d")
+_FLOAT = re.compile(r"[-+]?(?:\.\d+|\d+(?:\.\d*)?)(?:[eE][-+]?\d+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)", re.ASCII)
+_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
 class YamlError(ValueError):
@@ -71,8 +71,8 @@ def read_yaml(text: str) -> Any:
     try:
         return _Reader(text).document()
     except MarkedYAMLError as error:
-        raise YamlError(str(error.problem or error.context), _line(error.problem_mark)) from error
-    except YAMLError as error:  # a sign that YAML has not
+        raise YamlError(_told(error), _line(error.problem_mark)) from error
+    except (YAMLError, UnicodeEncodeError) as error:  # a sign that YAML has not, half of a sign
         raise YamlError(" ".join(str(error).split())[:200], None) from error
 
 
@@ -166,6 +166,15 @@ def _scalar(event: ScalarEvent) -> Any:
         except ValueError as error:
             raise YamlError(f"{text} is no day of the calendar ({error})", _line(event.start_mark)) from error
     return text
+
+
+def _told(error: MarkedYAMLError) -> str:
+    """What is wrong, and where that began which has no end: a quote left open is noticed at the end of the file."""
+    begun, noticed = error.context_mark, error.problem_mark
+    what = str(error.problem or error.context)
+    if begun is None or noticed is None or begun.line == noticed.line or not error.context:
+        return what
+    return f"{what}, {error.context} that begins in line {_line(begun)}"
 
 
 def _line(mark: _Mark | None) -> int:

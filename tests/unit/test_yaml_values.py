@@ -46,6 +46,8 @@ def kinds(value: Any) -> Any:
         ("1e3", 1000.0), ("-.inf", float("-inf")),
         ("1_000", "1_000"), ("9" * 30, int("9" * 30)), ("120/80", "120/80"), ("8:30", "8:30"), ("3 lb", "3 lb"),
         ("+1 202-555-0199", "+1 202-555-0199"),
+        ("\u0663", "\u0663"), ("\uff11\uff12", "\uff11\uff12"), ("1\u0662", "1\u0662"), ("1.\u0662", "1.\u0662"),
+        ("202\uff17-05-31", "202\uff17-05-31"),
         ("2027-05-31", date(2027, 5, 31)), ("'2027-05-31'", "2027-05-31"), ("|\n  12\n", "12\n"), (">-\n  two\n  words\n", "two words"),
     ],
 )  # fmt: skip
@@ -83,6 +85,8 @@ def test_a_value_may_be_named_and_used_again() -> None:
         ("b: &b {c: 1}\na: {<<: *b}\n", "merge keys are not read", 2),
         ("[a]: 1\n", "write a word before the colon", 1),
         ("a: \x07\n", "not allowed", None),
+        ("a: \ud83d\n", "surrogates not allowed", None),
+        ("a: 1\nb: 'open\nc: 2\nd: 3\n", "unexpected end of stream, while scanning a quoted scalar that begins in line 2", 5),
         ("[" * 200_000, f"nested deeper than {MOST_DEPTH}", 1),
         ("- " * 200_000, f"nested deeper than {MOST_DEPTH}", 1),
         ("{a: " * 200_000, f"nested deeper than {MOST_DEPTH}", 1),
