@@ -79,4 +79,4 @@ def _value(value: Any) -> str:
         return ", ".join(_value(each) for each in value)
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return str(value).replace("_", " ").replace(".", ": ") if re.fullmatch(r"[a-z_]+(\.[a-z_]+)*", str(value)) else str(value)
+    return name_words(str(value)) if re.fullmatch(r"[a-z_]+(\.[a-z_]+)*", str(value)) else str(value)
