@@ -26,6 +26,8 @@ from yaml.events import (
 )
 
 MOST_DEPTH = 40
+MOST_VALUES = 500_000
+"""Of one document, where a value that is used again counts again: named in each other, few lines would be millions."""
 _PLAIN = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL")),
     **dict.fromkeys(("true", "True", "TRUE"), True),
@@ -85,7 +87,8 @@ class _Reader:
 
     def __init__(self, text: str) -> None:
         self._parser = CSafeLoader(text)
-        self._anchored: dict[str, Any] = {}
+        self._anchored: dict[str, tuple[Any, int]] = {}
+        self._values = 0
 
     def document(self) -> Any:
         self._next()  # the stream
@@ -103,12 +106,17 @@ class _Reader:
         return event
 
     def _value(self, event: Event, depth: int) -> Any:
+        self._values += 1
         if isinstance(event, ScalarEvent):
-            return self._kept(event, _scalar(event))
+            return self._kept(event, _scalar(event), self._values)
         if isinstance(event, AliasEvent):
             if event.anchor not in self._anchored:
                 raise YamlError(f"*{event.anchor} is not known here; name it with &{event.anchor} further up", _line(event.start_mark))
-            return self._anchored[event.anchor]
+            value, size = self._anchored[event.anchor]
+            self._values += size
+            if self._values > MOST_VALUES:
+                raise YamlError(f"more than {MOST_VALUES:,} values with those that are used again", _line(event.start_mark))
+            return value
         if depth == MOST_DEPTH:
             raise YamlError(f"nested deeper than {MOST_DEPTH}", _line(event.start_mark))
         if isinstance(event, MappingStartEvent):
@@ -118,7 +126,7 @@ class _Reader:
         raise YamlError("a value is missing here", _line(event.start_mark))
 
     def _mapping(self, start: MappingStartEvent, depth: int) -> Mapped:
-        found = Mapped()
+        found, first = Mapped(), self._values
         while not isinstance(event := self._next(), MappingEndEvent):
             name, line = self._value(event, depth), _line(event.start_mark)
             if isinstance(name, dict | list) or name == "<<":
@@ -127,22 +135,23 @@ class _Reader:
                 raise YamlError(f'"{name}" stands here a second time; write it once', line)
             found[name] = self._value(self._next(), depth)
             found.lines[name] = line
-        self._kept(start, found)
+        self._kept(start, found, first)
         return found
 
     def _sequence(self, start: SequenceStartEvent, depth: int) -> Listed:
-        found = Listed()
+        found, first = Listed(), self._values
         while not isinstance(event := self._next(), SequenceEndEvent):
             found.append(self._value(event, depth))
             found.lines.append(_line(event.start_mark))
-        self._kept(start, found)
+        self._kept(start, found, first)
         return found
 
-    def _kept(self, event: ScalarEvent | MappingStartEvent | SequenceStartEvent, value: Any) -> Any:
+    def _kept(self, event: ScalarEvent | MappingStartEvent | SequenceStartEvent, value: Any, first: int) -> Any:
+        """The value, remembered where it has a name, with how many values are in it; `first` were read when it began."""
         if event.tag is not None:
             raise YamlError(f"the tag {event.tag} is not read; leave it out", _line(event.start_mark))
         if event.anchor is not None:
-            self._anchored[event.anchor] = value
+            self._anchored[event.anchor] = value, self._values - first + 1
         return value
 
 

@@ -98,6 +98,16 @@ def test_what_is_not_read_says_so_and_where(text: str, what: str, line: int | No
     assert caught.value.line == line
 
 
+@pytest.mark.law(12)
+def test_few_lines_do_not_become_millions_of_values() -> None:
+    lines = ["a0: &a0 {b: [x, x, x, x, x, x, x, x]}", *(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 9))]
+    read = read_yaml("\n".join(lines[:4]))
+    assert read["a3"][9][9][9] == {"b": ["x"] * 8}
+    with pytest.raises(YamlError, match="more than 500,000 values") as caught:
+        read_yaml("\n".join(lines))
+    assert caught.value.line == 6
+
+
 @pytest.mark.parametrize("text", ["", "# only words about it\n", "---\n"])
 def test_nothing_is_nothing(text: str) -> None:
     assert read_yaml(text) is None
