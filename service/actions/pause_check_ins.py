@@ -25,7 +25,7 @@ from service.db.problems import Problem, report
 from service.domain.decision import Fired
 from service.domain.event import PauseAgreed
 from service.domain.patient import PatientContext, PatientStatus
-from service.domain.pause import Pause, PauseEnd, PauseKind, PauseState, end_of, ends_by_the_patients_word, may_pause
+from service.domain.pause import Pause, PauseEnd, PauseKind, PauseState, end_of, ends_by_the_patients_word, may_begin, may_pause
 from service.domain.reading import Assertion, Finding, FindingKind, Reading
 from service.domain.urgency import Urgency
 
@@ -67,7 +67,7 @@ def pause(changes: Changes, context: PatientContext, wanted: Wanted, *, keep_con
     """The patient with this pause, unless the one that is on goes before it; somebody who has died or left needs none.
 
     A pause by staff takes the place of every other, one by the patient's words that of the one that is on. A conversation under way
-    ends without a word, except one that is asking about the pause itself (`keep_conversation`).
+    ends without a word, except one that is asking about the pause itself (`keep_conversation`), and outside of the hospital a safety re-check.
     """
     by_staff = wanted.staff_id is not None
     if context.status not in (PatientStatus.ACTIVE, PatientStatus.PAUSED) or not may_pause(context.pause, wanted.kind, by_staff=by_staff):
@@ -185,6 +185,9 @@ def _turned(changes: Changes, knowledge: Knowledge, context: PatientContext, fou
     if any(one.state is PauseState.ON for one in over):
         context = _over(changes, context)
     for one in begun:
+        if not may_begin(context.pause):
+            pauses.end_one(changes, one.id, PauseEnd.REPLACED)
+            continue
         pauses.begin(changes, one.id)
         pauses.end(changes, context.id, PauseEnd.REPLACED, but=one.id, states=(PauseState.ON,))
         _audit(changes, context, "check_ins_paused", None, one, actor="system")
@@ -198,7 +201,9 @@ def _turned(changes: Changes, knowledge: Knowledge, context: PatientContext, fou
 
 def _begun(changes: Changes, context: PatientContext, one: Pause, *, keep_conversation: bool = False) -> PatientContext:
     pauses.set_paused(changes, context.id, paused=True)
-    context = context if keep_conversation else end_conversation(changes, context)
+    a_recheck = context.session is not None and context.session.check_in_id is None  # outside of a hospital it is asked all the same
+    if not keep_conversation and (one.kind is PauseKind.HOSPITAL or not a_recheck):
+        context = end_conversation(changes, context)
     changes.wake(f"patient:{context.id}")
     return replace(context, status=PatientStatus.PAUSED, pause=one)
 

@@ -66,6 +66,12 @@ def may_pause(current: Pause | None, kind: PauseKind, *, by_staff: bool) -> bool
     return kind is PauseKind.HOSPITAL or not current.by_staff
 
 
+def may_begin(current: Pause | None) -> bool:
+    """Whether a planned pause takes the place of the one that is on when its day comes: not of a hospital stay, which was told after
+    the plan was made and would end with the plan's last day (safety rule 43)."""
+    return current is None or current.kind is not PauseKind.HOSPITAL
+
+
 def ends_by_the_patients_word(current: Pause) -> bool:
     """A hospital stay ends by a nurse only (safety rule 43); other pauses also when the patient says that they are back."""
     return current.kind is not PauseKind.HOSPITAL

@@ -22,6 +22,7 @@ from service.domain.staff import Role, Staff
 from service.domain.urgency import Urgency
 from tests.actions.house import MONDAY, House, content
 from tests.actions.test_nothing_unseen import CARER, carer_of
+from tests.actions.test_rechecks import approve, work
 from tests.seed import Member, seed_item
 
 CHI = "+12025550103"
@@ -210,6 +211,33 @@ async def test_a_nurse_pauses_from_now_or_from_a_day_on_and_the_day_comes(house:
     house.clock.time = datetime(2026, 12, 1, 5, 0, tzinfo=UTC)
     assert await turned(house) == 1
     assert await status(house) == "active"
+
+
+async def test_a_plan_made_before_a_hospital_stay_does_not_end_it(house: House) -> None:
+    item = await seed_item(house.database, house.clinic.chi, house.clock.now())
+    asked = Asked("away", "Visits her sister", begins="2026-11-25", until="2026-12-01")
+    await pause_from_item(house.database, nurse(house), item, asked, house.clock.now())
+    await answer(house, "I'm in the hospital")
+    house.clock.time = datetime(2026, 11, 25, 5, 0, tzinfo=UTC)
+    assert await turned(house) == 1
+    house.clock.time = datetime(2026, 12, 1, 5, 0, tzinfo=UTC)
+    await turned(house)
+    assert [(row.kind, row.state) for row in await house.rows(pauses)] == [("away", "over"), ("hospital", "on")]
+    assert await status(house) == "paused", "a nurse ends the stay, no date of a journey"
+
+
+@pytest.mark.law(2)
+@pytest.mark.parametrize(("kind", "until", "asked"), [("away", "2026-11-30", 1), ("hospital", "", 0)])
+async def test_a_pause_ends_no_safety_re_check_but_in_the_hospital(house: House, kind: str, until: str, asked: int) -> None:
+    await approve(house)
+    await house.text(CHI, "my sugar is 60")
+    assert await work(house) == 1
+    [item] = await house.rows(escalations)
+    await pause_from_item(house.database, nurse(house), item.id, Asked(kind, "On her way", until), house.clock.now())
+    await house.silence(minutes=15)
+    assert len(await house.sent("recheck")) == asked
+    await house.silence(minutes=30)
+    assert ("shared/glucose_again.again.no_recheck" in await rules(house)) is bool(asked)
 
 
 async def test_of_two_pauses_that_meet_at_midnight_the_later_one_is_on(house: House) -> None:
