@@ -26,10 +26,10 @@ from service.domain.communication import Lane
 from service.domain.consent import Consent
 from service.domain.decision import Fired
 from service.domain.event import Stopped
-from service.domain.patient import PatientContext, PatientStatus
+from service.domain.patient import PatientContext, PatientStatus, WaitingSession
 from service.domain.urgency import Urgency
-from service.engine import Flow
-from service.engine.steps import WaitStep
+from service.engine import Flow, Session
+from service.engine.steps import AskStep, WaitStep
 
 KIND = "start_recheck"
 QUIET_FOR = timedelta(minutes=5)
@@ -103,8 +103,12 @@ async def start_rechecks(
             under_way = known[context.session.flow_version_id]
             if _asks_for_it(under_way, flow):
                 continue
-            if until := _put_off(context, waits[context.id][1], planned.told_at + _first_wait(flow), now):
+            measuring = _measures_again(under_way, context.session)
+            if until := _put_off(context, waits[context.id][1], planned.told_at + _first_wait(flow), now, measuring=measuring):
                 again[work] = until
+                continue
+            if measuring:  # neither silence may be lost: that one goes on, and a person asks for this one
+                contexts[context.id] = _not_asked(changes, knowledge, context, planned, "another value is being measured again")
                 continue
             context = _gives_way(ended, knowledge, context, under_way)
         contexts[context.id] = begin(
@@ -141,6 +145,8 @@ def _refusal(context: PatientContext, consents: Sequence[Consent], version: UUID
     agreed = any(consent.covers(phone.id, consent.channel, "", now) for consent in consents)
     if phone.opted_out_at is not None or not agreed:
         return "the patient gets no messages"
+    if phone.id in context.unconfirmed_phones:
+        return "the number has never been confirmed"
     if version is None:
         return f"no clinician has approved {planned.flow}"
     return "the service was down when it was due" if now - planned.told_at > OF_USE_FOR else ""
@@ -163,12 +169,18 @@ def _first_wait(flow: Flow) -> timedelta:
     return timedelta(minutes=first.wait) if isinstance(first, WaitStep) else timedelta()
 
 
-def _put_off(context: PatientContext, moved_at: datetime, due_at: datetime, now: datetime) -> datetime | None:
-    """Until when the re-check leaves the conversation under way alone; None when that gives way now."""
+def _measures_again(under_way: Flow, session: WaitingSession) -> bool:
+    """Whether the conversation under way waits for a safety re-check, or for the answer to one."""
+    step = under_way.step(Session.from_json(session.state).step)
+    return isinstance(step, WaitStep) or (isinstance(step, AskStep) and step.recheck)
+
+
+def _put_off(context: PatientContext, moved_at: datetime, due_at: datetime, now: datetime, *, measuring: bool) -> datetime | None:
+    """Until when the re-check leaves the conversation under way alone; None when it has waited long enough."""
     if now < due_at:
         return min(due_at, now + LOOK_AGAIN)
     live = context.session is not None and context.session.live_call
-    moving = live or now - moved_at < QUIET_FOR
+    moving = live or measuring or now - moved_at < QUIET_FOR
     return now + LOOK_AGAIN if moving and now < due_at + LONGEST_PUT_OFF else None
 
 

@@ -19,7 +19,7 @@ from service.db.communication import communications
 from service.db.due_work import due_work
 from service.db.escalation import concerns, escalations, pages
 from service.db.organization import organizations
-from service.db.patient import conditions, consents, patients, phones
+from service.db.patient import conditions, consents, patient_phones, patients, phones
 from service.db.registration import record_number_index
 from service.db.schema import new_id
 from service.domain.communication import Lane
@@ -247,6 +247,42 @@ async def test_a_check_in_that_still_moves_keeps_its_turn_for_a_while(house: Hou
     assert session.state["flow"] == GLUCOSE
 
 
+@pytest.mark.law(2)
+async def test_two_re_checks_are_asked_one_after_the_other(house: House) -> None:
+    await approve(house)
+    chi = house.clinic.chi
+    await house.text(chi.number, "my sugar is 60")
+    await work(house)
+    house.clock.time += timedelta(minutes=1)
+    await house.text(chi.number, "my blood pressure is 185/100")
+    for _ in range(15):
+        await work(house)
+        await house.silence(minutes=1)
+    await house.text(chi.number, "85")
+    await work(house)
+    await house.silence(minutes=1)
+    assert len(await house.sent("recheck")) == 2
+    assert [one.state["flow"] for one in await waiting(house)] == [PRESSURE]
+
+
+@pytest.mark.law(2)
+async def test_a_re_check_under_way_gives_way_to_no_other_and_the_nurse_asks_for_that_one(house: House) -> None:
+    await approve(house)
+    chi = house.clinic.chi
+    await house.text(chi.number, "my sugar is 60")
+    await work(house)
+    house.clock.time += timedelta(minutes=1)
+    await house.text(chi.number, "my blood pressure is 185/100")
+    for _ in range(45):
+        await work(house)
+        await house.silence(minutes=1)
+    assert f"{GLUCOSE}.again.no_recheck" in await rules(house), "its silence raises all the same"
+    [told] = [concern for concern in await house.rows(concerns) if concern.rule == "machine.recheck_not_asked"]
+    assert "another value is being measured again" in told.reason
+    assert by_rank(told.urgency_rank) == "urgent"
+    assert len(await house.sent("recheck")) == 1
+
+
 async def test_it_is_asked_while_check_ins_rest(house: House) -> None:
     await approve(house)
     async with house.database.transaction() as connection:
@@ -264,8 +300,9 @@ async def test_it_is_asked_while_check_ins_rest(house: House) -> None:
         (update(phones).values(unsafe_since=NIGHT - timedelta(days=9)), "the number is not safe to contact"),
         (update(phones).values(opted_out_at=NIGHT - timedelta(days=9)), "the patient gets no messages"),
         (update(consents).values(revoked_at=NIGHT - timedelta(days=9)), "the patient gets no messages"),
+        (update(patient_phones).values(confirmed_at=None), "the number has never been confirmed"),
     ],
-    ids=["unsafe", "opted out", "no consent"],
+    ids=["unsafe", "opted out", "no consent", "not confirmed"],
 )
 async def test_who_may_not_be_asked_is_not_and_the_nurse_is_told(house: House, spoil: Any, why: str) -> None:
     await approve(house)
