@@ -48,6 +48,31 @@ async def test_what_is_being_typed_survives_a_text_that_arrives_meanwhile(demo: 
     await expect(field).to_have_value("half a sen")
 
 
+async def test_signing_in_beside_the_telephones_does_not_silence_them(demo: Demo, open_page: OpenPage) -> None:
+    """A sign-in changes the form token of every tab of the browser."""
+    page = await open_page(expect=r"status of 403")
+    await page.goto(f"{demo.address}/demo/phones")
+    await expect(last_text(page.locator(ANA))).to_contain_text("What is your weight this morning", timeout=15_000)
+    queue = await page.context.new_page()
+    await queue.goto(f"{demo.address}/sign-in")
+    await queue.get_by_label("E-mail address").fill("nora@example.org")
+    await queue.get_by_label("Password").fill(demo.password)
+    await queue.get_by_role("button", name="Sign in").click()
+    await queue.wait_for_url("**/queue")
+    await page.locator(STRANGER).get_by_role("button", name="I have chest pain").click()
+    await expect(last_text(page.locator(STRANGER))).to_contain_text("Call 911 now", timeout=10_000)
+
+
+async def test_a_text_that_could_not_be_sent_says_so(demo: Demo, open_page: OpenPage) -> None:
+    page = await open_page(expect=r"ERR_FAILED")
+    await page.goto(f"{demo.address}/demo/phones")
+    await page.route("**/demo/phones/reply", lambda route: route.abort())
+    await page.locator(ANA).get_by_label("Text from Ana Alvarez").fill("168.4")
+    await page.locator(ANA).get_by_role("button", name="Send as Ana Alvarez").click()
+    await expect(page.locator(ANA).get_by_text("It was not sent. Try again.")).to_be_visible()
+    await expect(page.locator(ANA).get_by_label("Text from Ana Alvarez")).to_have_value("168.4")
+
+
 async def test_everything_works_without_javascript_at_390_pixels(demo: Demo, open_page: OpenPage) -> None:
     page = await open_page(width=390, height=844, javascript=False)
     await page.goto(f"{demo.address}/demo/phones")

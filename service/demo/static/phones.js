@@ -58,8 +58,17 @@
   // One after the other: keys must arrive in the order in which they were pressed.
   let last = Promise.resolve();
   function send(form, body) {
+    const post = () => fetch(form.action, { method: "POST", body });
     last = last.then(async () => {
-      const answer = await fetch(form.action, { method: "POST", body });
+      let answer = await post();
+      if (answer.status === 403) {
+        // Somebody signed in or out in another tab of this browser, and with that the form token changed.
+        const page = await fetch(location.href.split("#")[0], { headers: { "X-Rounds-Background": "1" }, cache: "no-store" });
+        const fresh = new DOMParser().parseFromString(await page.text(), "text/html");
+        body.set("form_token", fresh.querySelector("#phones input[name=form_token]")?.value ?? "");
+        apply(fresh);
+        answer = await post();
+      }
       if (!answer.ok) throw new Error(answer.status);
     });
     const mine = last;
@@ -76,11 +85,16 @@
     if (typed && !field.value.trim()) return field.focus();
     const words = typed ? field.value : "";
     if (typed) field.value = "";
+    form.querySelector(".not-sent")?.remove();
     try {
       await send(form, body);
     } catch {
       if (typed) field.value = words;
-      say("It was not sent. Try again.");
+      const told = document.createElement("p");
+      told.className = "not-sent small problem";
+      told.textContent = "It was not sent. Try again.";
+      form.append(told);
+      say(told.textContent);
     }
   });
 
