@@ -68,7 +68,7 @@ def raise_escalation(
         worse = True
     else:
         worse = urgency.rank < item.urgency.rank
-        item = _joined(changes, whose, item, urgency)
+        item = _joined(changes, whose, item, urgency, fired)
     known = set(item.concerns)
     for rule in sorted(fired, key=lambda one: one.urgency.rank):
         key = (rule.rule, str(communication_id or ""))
@@ -97,7 +97,6 @@ def _paged_again(changes: Changes, knowledge: Knowledge, whose: Whose, item: Ope
 
 
 def _opened(changes: Changes, whose: Whose, urgency: Urgency, fired: Sequence[Fired]) -> OpenItem:
-    first = min(fired, key=lambda one: one.urgency.rank)
     due = due_at(whose.team, urgency, changes.now)
     id = items.open_item(
         changes,
@@ -105,19 +104,24 @@ def _opened(changes: Changes, whose: Whose, urgency: Urgency, fired: Sequence[Fi
         patient_id=whose.patient_id,
         phone_id=whose.phone_id,
         urgency=urgency,
-        summary=first.reason,
+        summary=_worst(fired),
         due_at=due,
         do_not_contact=whose.do_not_contact,
     )
     return OpenItem(id, urgency, due, State.OPEN, Reached.NONE_NEEDED, acknowledged=False, page_step=-1)
 
 
-def _joined(changes: Changes, whose: Whose, item: OpenItem, urgency: Urgency) -> OpenItem:
-    """The open item with a new message on it; worse news raises it and brings its clock forward, never back (law 8)."""
+def _worst(fired: Sequence[Fired]) -> str:
+    """What the queue shows of an item in one line."""
+    return min(fired, key=lambda one: one.urgency.rank).reason
+
+
+def _joined(changes: Changes, whose: Whose, item: OpenItem, urgency: Urgency, fired: Sequence[Fired]) -> OpenItem:
+    """The open item with a new message on it; worse news leads it, raises it and brings its clock forward, never back (law 8)."""
     values: dict[str, Any] = {"last_patient_event_at": changes.now}
     if urgency.rank < item.urgency.rank:
         due = min(item.due_at, due_at(whose.team, urgency, changes.now))
-        values |= {"urgency_rank": urgency.rank, "due_at": due}
+        values |= {"urgency_rank": urgency.rank, "due_at": due, "summary": _worst(fired)[:300]}
         items.add_event(changes, whose.team.organization.id, item.id, "raised", {"from": item.urgency, "to": urgency})
         item = replace(item, urgency=urgency, due_at=due)
     else:

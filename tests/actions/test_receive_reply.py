@@ -147,13 +147,15 @@ async def test_there_is_one_open_item_a_patient_and_worse_news_raises_it(house: 
     ana = house.clinic.ana
     await house.text(ana.number, "can you call me please")
     [item] = await house.rows(escalations)
-    first_due, version = item.due_at, item.version
+    first_due, version, first_summary = item.due_at, item.version, item.summary
     assert by_rank(item.urgency_rank) == "same_day"
     await house.texts((ana.number, "now I have chest pain"), (ana.number, "hurry"))
     [item] = await house.rows(escalations)
     assert by_rank(item.urgency_rank) == "emergency"
     assert item.due_at < first_due
     assert item.version > version
+    assert item.summary != first_summary
+    assert "chest pain" in item.summary.lower(), "the queue shows the danger, not what came before it"
     told = [event.what for event in await house.rows(escalation_events)]
     assert told[0] == "opened"
     assert "raised" in told
