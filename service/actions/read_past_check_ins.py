@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from service.actions.refusal import Refused
@@ -36,7 +38,7 @@ class Chosen:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Some of them, with the versions that they ran on."""
+    """Some of them, with the versions that they ran on; one that today's program cannot read any more is left out."""
 
     check_ins: Sequence[PastCheckIn]
     own: Mapping[UUID, Flow]
@@ -68,7 +70,7 @@ async def read_past_check_ins(database: Database, chosen: Chosen, now: datetime,
         async with database.reading() as connection:
             found = await flow_history.load_past(connection, chosen.ids[first : first + batch])
             missing = {past.version_id for past in found} - own.keys()
-            own |= {id: Flow.from_json(content) for id, content in (await flows.contents_of(connection, missing)).items()}
+            own |= _readable(await flows.contents_of(connection, missing))
         looked_at = Counter(past.patient_id for past in found)
         lines = [
             audit.entry(
@@ -84,3 +86,11 @@ async def read_past_check_ins(database: Database, chosen: Chosen, now: datetime,
         async with database.transaction() as connection:
             await audit.append(connection, lines)
         yield Batch(found, own)
+
+
+def _readable(contents: Mapping[UUID, Mapping[str, Any]]) -> dict[UUID, Flow]:
+    found: dict[UUID, Flow] = {}
+    for id, content in contents.items():
+        with suppress(ValueError, TypeError):  # its check-ins are counted as failed, the others go on (law 12)
+            found[id] = Flow.from_json(content)
+    return found

@@ -7,12 +7,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, event, insert
+from sqlalchemy import delete, event, insert, update
 
 from service.actions.read_past_check_ins import Batch, choose_past_check_ins, read_past_check_ins
 from service.actions.refusal import Refused
 from service.db.audit import audit_events
-from service.db.check_in import flow_sessions
+from service.db.check_in import flow_sessions, flow_versions
 from service.db.flow_history import load_past
 from service.db.patient import limits, patient_phones, related_persons
 from service.db.schema import new_id
@@ -240,6 +240,22 @@ async def test_each_patient_of_a_batch_is_audited_before_it_is_handed_out(house:
     assert {line.patient_id for line in lines} == {house.clinic.ana.id, house.clinic.chi.id}
     assert {line.staff_id for line in lines} == {house.clinic.nora.id}
     assert sum(line.detail["check_ins"] for line in lines) == 3
+
+
+@pytest.mark.law(12)
+async def test_a_version_that_cannot_be_read_any_more_keeps_no_other_check_in_from_being_replayed(house: House) -> None:
+    await talked(house, house.clinic.ana, "180", "stop")
+    await house.start_flow(house.clinic.chi, changed("gained_in_a_day", urgency="emergency"))
+    await house.text(house.clinic.chi.number, "180")
+    await house.text(house.clinic.chi.number, "stop")
+    house.clock.time += timedelta(hours=1)
+    old = changed("gained_in_a_day", urgency="emergency").version
+    async with house.database.transaction() as connection:
+        await connection.execute(update(flow_versions).where(flow_versions.c.content_hash == old).values(content={"steps": [1]}))
+    comparison = Comparison()
+    for each in await batches(house):
+        compare(comparison, each.check_ins, each.own, hearing(), None)
+    assert (comparison.check_ins, comparison.failed) == (1, 1)
 
 
 async def test_a_batch_takes_as_many_statements_as_one_check_in(house: House) -> None:
