@@ -204,7 +204,6 @@ class Written(Head):
         """A stored version. Its `version` is the hash of what was stored, also where a later release knows more fields."""
         flow = cls.model_validate(dict(data))
         flow._version = content_hash(data)
-        flow.built.rules.clear()
         return flow
 
 
