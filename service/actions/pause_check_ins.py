@@ -67,7 +67,7 @@ def pause(changes: Changes, context: PatientContext, wanted: Wanted, *, keep_con
     """The patient with this pause, unless the one that is on goes before it; somebody who has died or left needs none.
 
     A pause by staff takes the place of every other, one by the patient's words that of the one that is on. A conversation under way
-    ends without a word, except one that is asking about the pause itself (`keep_conversation`), and outside of the hospital a safety re-check.
+    ends without a word, except one that is asking about the pause itself (`keep_conversation`) and, outside of a hospital, a re-check.
     """
     by_staff = wanted.staff_id is not None
     if context.status not in (PatientStatus.ACTIVE, PatientStatus.PAUSED) or not may_pause(context.pause, wanted.kind, by_staff=by_staff):
