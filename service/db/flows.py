@@ -12,7 +12,7 @@ from sqlalchemy import Column, ColumnElement, Table, UniqueConstraint, exists, f
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.db.check_in import enrollments, flow_approvals, flow_sessions, flow_versions
-from service.db.database import insert_missing
+from service.db.database import insert_missing, insert_new
 from service.db.encryption import Encrypted
 from service.db.escalation import concerns, escalations
 from service.db.organization import organizations
@@ -118,7 +118,8 @@ async def approve(connection: AsyncConnection, organization_id: UUID, version_id
 async def withdraw(connection: AsyncConnection, place: Place, clinician: str, reason: str, now: datetime) -> set[UUID]:
     """Takes back every approval of this flow that stands; the versions they were given to, none when there was no such approval.
 
-    All of them, so that no earlier version comes back to run unseen: a flow runs again once a version is approved again.
+    All of them, so that no earlier version comes back to run unseen: a flow runs again once a version is approved again. What somebody
+    else takes back at the same time is theirs.
     """
     statement = (
         select(flow_approvals.c.id, flow_approvals.c.flow_version_id)
@@ -139,9 +140,9 @@ async def withdraw(connection: AsyncConnection, place: Place, clinician: str, re
         }
         for row in standing
     ]
-    if rows:
-        await connection.execute(insert_missing(flow_withdrawals, connection, flow_withdrawals.c.flow_approval_id), rows)
-    return {row.flow_version_id for row in standing}
+    withdrawal = flow_withdrawals.c.flow_approval_id
+    taken_back = {row[0] for row in await insert_new(connection, flow_withdrawals, rows, [withdrawal], [withdrawal])}
+    return {row.flow_version_id for row in standing if row.id in taken_back}
 
 
 def approval_stands() -> ColumnElement[bool]:

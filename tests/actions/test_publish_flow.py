@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import date, timedelta
@@ -233,6 +234,14 @@ async def test_a_withdrawn_approval_starts_nothing_new_and_what_runs_goes_on(wor
         await withdraw(world, reason=" ")
     with pytest.raises(Refused, match="for a clinician"):
         await withdraw(world, clinician=clinician(world, role=Role.ADMINISTRATOR))
+
+
+async def test_of_two_who_withdraw_at_once_one_has_done_it(world: World) -> None:
+    await approve(world, small()[0], publish=True)
+    done = await asyncio.gather(*(withdraw(world, clinician=clinician(world, name)) for name in ("Dr. A", "Dr. B")), return_exceptions=True)
+    assert [each for each in done if each == 1] == [1]
+    assert [str(each) for each in done if isinstance(each, Refused)] == [f"No approval of {KEY} stands: there is nothing to withdraw."]
+    assert len(await world.rows(audit_events, audit_events.c.action == "flow_approval_withdrawn")) == 1
 
 
 async def test_no_earlier_version_comes_back_by_itself_and_the_one_approved_last_runs(world: World) -> None:
