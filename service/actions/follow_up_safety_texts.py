@@ -11,11 +11,12 @@ from service.db.changes import Changes
 from service.db.database import Database
 from service.db.escalation import escalations
 from service.db.leases import Unheard
+from service.domain.call import CallStatus
 from service.domain.communication import Purpose
 from service.domain.consent import Consent
 from service.domain.escalation import Reached
 from service.domain.reading import Channel
-from service.engine.follow_through import FollowThrough
+from service.engine.follow_through import STEP, FollowThrough
 
 CALL_USEFUL = timedelta(minutes=30)
 """A call that could not be placed for so long is not placed any more: somebody is on the item by then."""
@@ -23,26 +24,31 @@ CALL_USEFUL = timedelta(minutes=30)
 
 async def follow_up_safety_texts(database: Database, after: FollowThrough, now: datetime, *, limit: int = 100) -> int:
     """Writes on each such item that the patient is silent, and when the text is not known to have arrived, that
-    nobody was reached; plans the call that `after` asks for; how many items. A delivery receipt that comes later says so
-    on the item again.
+    nobody was reached; plans the call that `after` asks for, in place of one that is only planned; how many items.
+    A delivery receipt that comes later says so on the item again.
     """
     async with database.transaction() as connection:
-        changes = Changes(now)
-        silent = await leases.unheard_safety_texts(connection, now, after.silent_after, limit)
+        ended, changes = Changes(now), Changes(now)
+        silent = await leases.unheard_safety_texts(connection, now, after.silent_after, f"{STEP}.", limit)
         known = {one.patient_id for one in silent if one.patient_id is not None}
         agreed = await outbox.consents_of(connection, known, []) if known else {}
         busy = await call_lists.under_way(connection, known) if known else set()
+        planned = await call_lists.only_planned(connection, busy) if busy else {}
+        busy -= planned.keys()
         for one in silent:
             consents = [consent for consent, _ in agreed.get(one.patient_id, [])] if one.patient_id is not None else []
             refused = _why_not_called(after, one, consents, busy, now)
             detail: dict[str, object] = {"text": one.status, "communication_id": str(one.communication_id), "call": refused or "planned"}
             pages.item_event(changes, one.organization_id, one.id, leases.FOLLOWED_UP, detail)
             if not refused and one.patient_id is not None:
+                if (other := planned.get(one.patient_id)) is not None:  # it may be due tomorrow morning only
+                    calls.move(ended, other, CallStatus.CANCELLED, "policy", reason="safety_call_goes_first")
                 _call(changes, one, one.patient_id)
                 busy.add(one.patient_id)
             if not one.arrived and one.reached is not Reached.DELIVERED:
                 changes.update(escalations, one.id, reached=Reached.NOT_REACHED)
             changes.wake(f"queue:{one.organization_id}")
+        await ended.write(connection)  # first: a patient has one live call at most
         await changes.write(connection)
     return len(silent)
 

@@ -17,7 +17,7 @@ from service.db.database import among, database_now, skip_locked
 from service.db.organization import organizations
 from service.db.patient import patients, phones
 from service.domain.call import OVER, CallStatus
-from service.domain.communication import Direction
+from service.domain.communication import Direction, Purpose
 
 LOST_AFTER = timedelta(minutes=20)
 """A call of which nothing was heard for so long: a call lasts at most 15 minutes, and its end is told at once."""
@@ -123,6 +123,16 @@ async def under_way(connection: AsyncConnection, patient_ids: Iterable[UUID]) ->
     live = calls.c.status.not_in(sorted(OVER))
     found = await connection.scalars(select(calls.c.patient_id).where(among(connection, calls.c.patient_id, list(patient_ids)), live))
     return set(found.all())
+
+
+async def only_planned(connection: AsyncConnection, patient_ids: Iterable[UUID]) -> dict[UUID, CallRow]:
+    """Calls to these patients that no provider has been asked for yet, but for those after a safety text, by patient; locked.
+
+    What another node is placing right now is passed over.
+    """
+    mine = select(calls).where(among(connection, calls.c.patient_id, list(patient_ids)), calls.c.status == CallStatus.DUE)
+    found = (await connection.execute(skip_locked(mine.where(calls.c.purpose != Purpose.SAFETY)))).all()
+    return {row.patient_id: call_of(row) for row in found}
 
 
 async def placed_since(

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import exists, func, select
+from sqlalchemy import exists, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.db.communication import communications
 from service.db.database import skip_locked
 from service.db.escalation import concerns, escalation_events, escalations
 from service.db.patient import patients, phones
-from service.domain.communication import Purpose, Status
+from service.domain.communication import Direction, Purpose, Status
 from service.domain.escalation import Reached, State
 from service.domain.patient import PatientStatus
 from service.domain.urgency import Urgency, by_rank
@@ -104,12 +104,28 @@ FOLLOWED_UP = "patient_silent"
 _ALIVE = frozenset({PatientStatus.ACTIVE, PatientStatus.PAUSED})
 
 
-async def unheard_safety_texts(connection: AsyncConnection, now: datetime, after: timedelta, limit: int) -> list[Unheard]:
-    """Open items with a safety text older than `after`, no word from the patient since, and no follow-up noted yet; locked."""
+async def unheard_safety_texts(connection: AsyncConnection, now: datetime, after: timedelta, answers: str, limit: int) -> list[Unheard]:
+    """Open items with a safety text, silence for as long as `after`, and no follow-up of it noted yet; locked.
+
+    Words of another emergency break no silence, since the text is not sent a second time: it counts from them. `answers` begins the
+    names of the rules for answers to the text; who has given one is not silent.
+    """
+    heard = communications.alias("heard")
+    theirs = or_(
+        heard.c.patient_id == escalations.c.patient_id, escalations.c.patient_id.is_(None) & (heard.c.phone_id == communications.c.phone_id)
+    )
+    since_then = (heard.c.direction == Direction.IN, heard.c.created_at > communications.c.created_at)
+    last_words = select(func.max(heard.c.created_at)).where(theirs, *since_then).correlate(escalations, communications).scalar_subquery()
+    silent_since = func.coalesce(last_words, communications.c.created_at)
+    concern = exists().where(concerns.c.escalation_id == escalations.c.id)
+    answered = concern.where(concerns.c.rule.startswith(answers, autoescape=True), concerns.c.raised_at >= communications.c.created_at)
+    in_danger = concern.where(
+        concerns.c.urgency_rank == Urgency.EMERGENCY.rank, concerns.c.communication_id.is_not(None), concerns.c.raised_at >= last_words
+    )
     noted = exists().where(
         escalation_events.c.escalation_id == escalations.c.id,
         escalation_events.c.what == FOLLOWED_UP,
-        escalation_events.c.at >= communications.c.created_at,
+        escalation_events.c.at >= silent_since,
     )
     statement = (
         select(
@@ -135,7 +151,9 @@ async def unheard_safety_texts(connection: AsyncConnection, now: datetime, after
             communications.c.purpose == Purpose.SAFETY,
             communications.c.created_at <= now - after,
             communications.c.created_at > now - timedelta(days=1),
-            func.coalesce(escalations.c.last_patient_event_at, escalations.c.opened_at) <= communications.c.created_at,
+            silent_since <= now - after,
+            or_(last_words.is_(None), in_danger),
+            ~answered,
             ~noted,
         )
         .order_by(communications.c.created_at)

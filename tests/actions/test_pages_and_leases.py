@@ -267,12 +267,3 @@ async def test_two_minutes_without_an_answer_to_a_safety_text_stand_on_the_item(
     [item] = await world.rows(escalations, escalations.c.kind == Kind.CLINICAL)
     assert item.reached == ("delivered" if outcome == "delivered" else "not_reached")
     assert (await events(world)).count("patient_silent") == 1
-
-
-async def test_a_patient_who_has_answered_the_safety_text_is_not_called_silent(world: World) -> None:
-    item_id = await seed_item(world.database, world.clinic.chi, world.now, urgency=Urgency.EMERGENCY, reached=Reached.ON_ITS_WAY)
-    await world.text(world.clinic.chi, "Call 911", Purpose.SAFETY, escalation_id=item_id)
-    world.clock.forward(minutes=1)
-    await world.set(escalations, item_id, last_patient_event_at=world.now)
-    world.clock.forward(minutes=2)
-    assert await follow_up_safety_texts(world.database, content().follow_through, world.now) == 0

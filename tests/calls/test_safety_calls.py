@@ -162,10 +162,62 @@ async def test_a_patient_on_the_telephone_already_is_not_called_a_second_time(te
     ana = telephones.clinic.ana
     await telephones.agree_to_calls(ana)
     await telephones.plan(ana)
+    assert await telephones.place() == 1
     await telephones.text(ana.number, "I have chest pain")
     assert await follow_up(telephones, minutes=2) == 1
     assert await why(telephones) == "a call is under way"
     assert len(await telephones.rows(calls)) == 1
+
+
+@pytest.mark.law(2)
+async def test_a_check_ins_call_that_waits_for_the_morning_gives_way(telephones: Telephones) -> None:
+    ana = telephones.clinic.ana
+    await telephones.agree_to_calls(ana)
+    await telephones.plan(ana)
+    async with telephones.database.transaction() as connection:
+        await connection.execute(update(calls).values(due_at=telephones.clock.now() + timedelta(hours=13), reason="quiet_hours"))
+    await telephones.text(ana.number, "I have chest pain")
+    assert await follow_up(telephones, minutes=2) == 1
+    assert await why(telephones) == "planned"
+    assert await telephones.place() == 1
+    assert sorted((row.purpose, row.status) for row in await telephones.call_rows()) == [("check_in", "cancelled"), ("safety", "placed")]
+
+
+@pytest.mark.law(2)
+async def test_a_second_cry_for_help_breaks_no_silence(telephones: Telephones) -> None:
+    ana = telephones.clinic.ana
+    await telephones.agree_to_calls(ana)
+    await telephones.text(ana.number, "I have chest pain")
+    telephones.clock.time += timedelta(seconds=30)
+    await telephones.text(ana.number, "I can't breathe")
+    assert len(await telephones.sent("safety")) == 1
+    assert await follow_up(telephones, seconds=119) == 0, "it counts from the last words"
+    assert await follow_up(telephones, seconds=1) == 1
+    assert await why(telephones) == "planned"
+    assert await telephones.place() == 1
+    assert await follow_up(telephones, minutes=30) == 0
+
+
+@pytest.mark.parametrize("answer", ["1", "2", "3"])
+async def test_who_has_answered_is_not_silent(telephones: Telephones, answer: str) -> None:
+    ana = telephones.clinic.ana
+    await telephones.agree_to_calls(ana)
+    await telephones.text(ana.number, "I have chest pain")
+    telephones.clock.time += timedelta(seconds=30)
+    await telephones.text(ana.number, answer)
+    assert await follow_up(telephones, minutes=10) == 0
+    assert await telephones.call_rows() == []
+    [item] = await telephones.rows(escalations)
+    assert item.reached != "not_reached"
+
+
+async def test_other_words_after_a_safety_text_are_read_by_a_person(telephones: Telephones) -> None:
+    ana = telephones.clinic.ana
+    await telephones.agree_to_calls(ana)
+    await telephones.text(ana.number, "I have chest pain")
+    telephones.clock.time += timedelta(seconds=30)
+    await telephones.text(ana.number, "ok, my daughter is here")
+    assert await follow_up(telephones, minutes=10) == 0
 
 
 async def test_an_unknown_number_is_not_called(telephones: Telephones) -> None:
