@@ -24,6 +24,14 @@ SAFE = "Do you feel safe where you are right now? Reply YES or NO."
 SALVO = "¿Se siente a salvo en este momento? Responda SI o NO."
 SESSION = "Did you go to your last session and stay to the end? Reply YES or NO."
 SESION = "¿Fue a su tratamiento la vez pasada, de principio a fin? Responda SI o NO."
+CLEAR = "Was the fluid you drained clear? Reply YES or NO."
+CLARO = "¿Le ha salido claro el agua que drena? Responda SI o NO."
+HELPED = "With that low, did you pass out, or did someone have to help you? Reply YES or NO."
+AYUDA = "Con esa baja, ¿ha perdido el sentido o le tuvo que ayudar alguien? Responda SI o NO."
+WOKEN = "Did cough, wheeze or tight breathing wake you last night? Reply YES or NO."
+DESPERTADO = "Anoche, ¿se ha despertado por tos, silbido o falta de aire? Responda SI o NO."
+BLADDER = "Are your legs newly weak or numb, or do you lose urine without wanting to? Reply YES or NO."
+VEJIGA = "¿Tiene las piernas sin fuerza o dormidas, o se le sale la orina sin querer? Responda SI o NO."
 THINNER = "Did you take your blood thinner yesterday?"
 ANTICOAGULANTE = "¿Tomó su anticoagulante ayer?"
 
@@ -210,6 +218,12 @@ def test_when_messages_come_is_asked_about_and_ends_none(reply: str, ends: bool)
         ("yes I'm with my sister", SAFE, "yes"), ("no", SAFE, "no"), ("sí", SALVO, "yes"),
         ("left an hour early, cramps", SESSION, "no"), ("missed it, no ride", SESSION, "no"), ("yes, left at noon", SESSION, "yes"),
         ("me salí una hora antes por calambres", SESION, "no"), ("sí fui", SESION, "yes"),
+        ("a bit cloudy", CLEAR, "no"), ("mostly but then pink", CLEAR, "no"), ("yes", CLEAR, "yes"), ("un poco turbia", CLARO, "no"),
+        ("sí, clarita", CLARO, "yes"), ("a bit", "Any pain today?", "yes"), ("my wife gave me juice", HELPED, "yes"),
+        ("no, my wife was asleep", HELPED, "no"), ("mi hija me dio jugo", AYUDA, "yes"), ("no, yo me tomé un jugo", AYUDA, "no"),
+        ("twice", WOKEN, "yes"), ("no", WOKEN, "no"), ("dos veces", DESPERTADO, "yes"), ("ni una vez", DESPERTADO, "no"),
+        ("wet myself twice", BLADDER, "yes"), ("no accidents, legs fine", BLADDER, "no"), ("se me salió dos veces", VEJIGA, "yes"),
+        ("twice", "Do you feel the buzz?", ""),
     ],
 )  # fmt: skip
 def test_a_yes_no_answer_is_read_by_what_was_asked(reply: str, text: str, answer: str) -> None:
@@ -249,3 +263,17 @@ def test_what_a_question_names_need_not_be_named_again(reply: str, text: str, fo
 @pytest.mark.parametrize("reply", ["no la he visto, está tapada", "no me la he revisado", "todavía no la veo"])
 def test_not_having_looked_is_no_no(reply: str) -> None:
     assert heard(reply, SYMPTOMS, HERIDA).has(FindingKind.ANSWER, "unsure")
+
+
+@pytest.mark.parametrize(
+    ("reply", "expected"),
+    [
+        *[(text, "emergency") for text in ("my arm's been tingly and heavy since breakfast", "left side of my face feels like novocaine")],
+        *[(text, "emergency") for text in ("se me durmió el brazo y lo siento pesado", "vomité como asientos de café")],
+        *[(text, "urgent") for text in ("peed maybe once since yesterday", "solo oriné una vez desde ayer")],
+        *[(text, "same_day") for text in ("my arms are sore and heavy from lifting", "my feet are tingly", "yo bien mal")],
+        *[(text, "none") for text in ("mi esposo tuvo un infarto hace años, yo bien",)],
+    ],
+)
+def test_danger_told_in_passing(reply: str, expected: str) -> None:
+    assert urgency(reply, SYMPTOMS) == expected
