@@ -194,7 +194,8 @@ async def never_confirmed(connection: AsyncConnection, enrolled_before: datetime
         .join(escalations, concerns.c.escalation_id == escalations.c.id)
         .where(concerns.c.rule == rule, escalations.c.patient_id == patients.c.id)
     )
-    confirmed = select(patient_phones.c.id).where(patient_phones.c.patient_id == patients.c.id, patient_phones.c.confirmed_at.is_not(None))
+    first = select(patient_phones.c.id).where(patient_phones.c.patient_id == patients.c.id, patient_phones.c.position == 0)
+    confirmed = first.where(patient_phones.c.confirmed_at.is_not(None))
     statement = (
         select(patients.c.id)
         .join(enrollments, enrollments.c.patient_id == patients.c.id)

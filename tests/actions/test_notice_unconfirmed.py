@@ -50,6 +50,18 @@ async def test_an_unconfirmed_number_is_an_item_after_a_day_and_only_once(house:
     assert [concern.rule for concern in await house.rows(concerns)] == [UNCONFIRMED]
 
 
+@pytest.mark.law(2)
+async def test_another_number_that_is_confirmed_does_not_hide_that_check_ins_cannot_start(house: House) -> None:
+    ana, ben = house.clinic.ana, house.clinic.ben
+    await enroll(house, ana.id)
+    [number] = await house.rows(patient_phones, patient_phones.c.patient_id == ben.id)
+    now = house.clock.now()
+    second = {"organization_id": number.organization_id, "patient_id": ana.id, "phone_id": number.phone_id, "position": 1}
+    async with house.database.transaction() as connection:
+        await connection.execute(insert(patient_phones).values(id=new_id(now), confirmed_at=now, **second))
+    assert await notice_unconfirmed(house.database, house.knowledge, now + timedelta(hours=25)) == 1
+
+
 async def test_the_patients_own_text_confirms_the_number_but_a_strangers_does_not(house: House) -> None:
     ana, ben = house.clinic.ana, house.clinic.ben
     await enroll(house, ana.id)
