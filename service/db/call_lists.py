@@ -17,7 +17,8 @@ from service.db.database import among, database_now, skip_locked
 from service.db.organization import organizations
 from service.db.patient import patients, phones
 from service.domain.call import OVER, CallStatus
-from service.domain.communication import Direction, Purpose
+from service.domain.communication import Direction
+from service.domain.sending import SCHEDULED
 
 LOST_AFTER = timedelta(minutes=20)
 """A call of which nothing was heard for so long: a call lasts at most 15 minutes, and its end is told at once."""
@@ -126,12 +127,12 @@ async def under_way(connection: AsyncConnection, patient_ids: Iterable[UUID]) ->
 
 
 async def only_planned(connection: AsyncConnection, patient_ids: Iterable[UUID]) -> dict[UUID, CallRow]:
-    """Calls to these patients that no provider has been asked for yet, but for those after a safety text, by patient; locked.
+    """Calls for a check-in to these patients that no provider has been asked for yet, by patient; locked.
 
     What another node is placing right now is passed over.
     """
     mine = select(calls).where(among(connection, calls.c.patient_id, list(patient_ids)), calls.c.status == CallStatus.DUE)
-    found = (await connection.execute(skip_locked(mine.where(calls.c.purpose != Purpose.SAFETY)))).all()
+    found = (await connection.execute(skip_locked(mine.where(calls.c.purpose.in_(sorted(SCHEDULED)))))).all()
     return {row.patient_id: call_of(row) for row in found}
 
 
