@@ -78,7 +78,7 @@ def check_flows(arguments: argparse.Namespace) -> None:
         _add(counts, flow, len(cases), len(problems), proof)
         print(
             f"{key}  {flow.version[:SHOWN]}  {len(flow.steps)} steps, {len(red_flags(flow))} red flags, {len(cases)} cases, "
-            f"{proof.turns} answers walked, {len(problems)} problems",
+            f"{proof.turns} answers walked, {_of(len(problems), 'problem')}",
             flush=True,
         )
         if arguments.rules:
@@ -106,13 +106,19 @@ def _add(counts: _Counts, flow: Flow, cases: int, problems: int, proof: Proof) -
 
 def _print(counts: _Counts, tables: Tables, seconds: float) -> None:
     paths = f"{counts.paths:,}" if counts.paths < 10**9 else f"more than 10^{len(str(counts.paths)) - 1}"
-    print(
-        f"\n{counts.flows} flows, {counts.steps} steps, {counts.cases} cases, {len(counts.languages)} languages "
-        f"({', '.join(sorted(counts.languages))}), 2 channels\n"
-        f"{counts.turns:,} answers and silences walked, which make up {paths} different conversations ({seconds:.0f} s of one core)\n"
-        f"{counts.rules} red flags in flows and {len(tables.rules)} rules for every patient, each with its source (--rules prints them)\n"
-        f"{counts.problems} problems"
-    )
+    if counts.flows:
+        print(
+            f"\n{_of(counts.flows, 'flow')}, {_of(counts.steps, 'step')}, {_of(counts.cases, 'case')}, "
+            f"{_of(len(counts.languages), 'language')} ({', '.join(sorted(counts.languages))}), 2 channels\n"
+            f"{counts.turns:,} answers and silences walked, which make up {paths} different conversations ({seconds:.0f} s of one core)\n"
+            f"{_of(counts.rules, 'red flag')} in flows and {len(tables.rules)} rules for every patient, each with its source "
+            "(--rules prints them)"
+        )
+    print(_of(counts.problems, "problem"))
+
+
+def _of(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def _concerns(error: ContentError, wanted: set[str]) -> bool:

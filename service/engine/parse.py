@@ -38,6 +38,9 @@ _PLAIN = {
     "int_type": "write a whole number",
     "dict_type": "write names and values, such as en: and es:",
     "tuple_type": "write a list, such as [a, b]",
+    "date_type": "write a day, such as 2027-05-31",
+    "date_parsing": "write a day, such as 2027-05-31",
+    "date_from_datetime_parsing": "write a day, such as 2027-05-31",
 }
 _Written = TypeVar("_Written", Flow, Subflow, Recheck)
 
@@ -96,8 +99,7 @@ def _parse(model: type[_Written], data: Any, file: str, wording: Wording, librar
     try:
         flow = model.model_validate(shaped.values)
     except ValidationError as error:
-        first = _first(error)
-        raise place.error(_path(first["loc"], shaped), explain(first, model)) from None
+        _raise(place, [(_above(each, _path(each["loc"], shaped)), explain(each, model)) for each in _one_a_place(error)])
     origins = dict(shaped.origins)
     _raise(place, [_located(problem, origins) for problem in _problems(flow, shaped, wording)])
     return flow
@@ -130,8 +132,29 @@ def _located(problem: Problem, origins: Mapping[str, Path]) -> Problem:
 
 
 def _first(error: ValidationError) -> Any:
+    return min(error.errors(), key=_cause)
+
+
+def _one_a_place(error: ValidationError) -> list[Any]:
+    """One error for each step, or other word at the top: what else is wrong in the same place may only follow from it."""
+    places: dict[tuple[str | int, ...], list[Any]] = {}
+    for each in error.errors():
+        places.setdefault(each["loc"][: 2 if each["loc"][:1] == ("steps",) else 1], []).append(each)
+    if any(len(each) > 1 for each in places):
+        places.pop(("steps",), None)  # none is left because each is wrong
+    found = [min(each, key=_cause) for each in places.values()]
+    mistyped = any(len(each["loc"]) == 1 and each["type"] == "extra_forbidden" for each in found)
+    return sorted((each for each in found if not (mistyped and len(each["loc"]) == 1 and each["type"] == "missing")), key=_cause)
+
+
+def _above(error: Any, path: Path) -> Path:
+    """What is missing has no line; that of what should hold it helps."""
+    return path[:-1] if error["type"] == "missing" else path
+
+
+def _cause(error: Any) -> bool:
     # A mistyped word is the cause, what is then missing only follows from it.
-    return min(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
+    return bool(error["type"] != "extra_forbidden")
 
 
 def _path(loc: tuple[str | int, ...], shaped: Shaped) -> Path:

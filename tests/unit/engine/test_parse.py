@@ -170,6 +170,18 @@ def test_a_mistake_in_any_kind_of_step_names_its_line_and_the_mend(old: str, new
         assert abs(lines[0] - changes[0]) <= 15, f"{told[0]} but the change is in line {changes[0]}"
 
 
+def test_mistakes_in_several_places_are_told_at_once() -> None:
+    text = changed("owner: Heart failure team\n", "").replace("stop_after: ", "review_by: soon\nstop_after: ")
+    text = re.sub(r"review_by: 20[^\n]*\n", "", text).replace("    expects: ", "    answer: ", 1)
+    with pytest.raises(FlowError) as caught:
+        parsed(text)
+    told = " | ".join(str(each) for each in (caught.value, *caught.value.others))
+    assert '"answer" means nothing here' in str(caught.value), "a mistyped word first"
+    for message in ("top: owner: is missing", "write a day, such as 2027-05-31"):
+        assert message in told
+    assert "steps: tuple" not in told, "no step is left because one is wrong: this is no mistake of its own"
+
+
 def test_sixty_mistakes_are_sixty_different_ones() -> None:
     both = [*MISTAKES, *MISTAKES_OF_KINDS]
     assert len({(old, new) for old, new, _ in both}) == len(both) >= 60
