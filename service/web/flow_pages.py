@@ -93,7 +93,9 @@ async def withdraw(request: web.Request) -> web.Response:
         await withdraw_approval(request.app[DATABASE], staff.organization_id, flow.key, clinician=staff, reason=reason, now=now)
     except Refused as refused:
         return await _flow_page(request, flow, error=str(refused), reason=reason, status=409)
-    await say(request, f"You have withdrawn the approval of {flow.title}. No new check-in of it starts; those under way go on.")
+    runs = await running_version(request.app[DATABASE], staff.organization_id, flow.key)
+    then = "In this demo it runs on as a draft." if runs else "No new check-in of it starts; those under way go on."
+    await say(request, f"You have withdrawn the approval of {flow.title}. {then}")
     raise web.HTTPSeeOther(f"/flows/{flow.key}")
 
 
