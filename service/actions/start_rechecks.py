@@ -89,7 +89,10 @@ async def start_rechecks(
     begun: set[UUID] = set()
     for work in works:
         context = contexts.get(work.subject_id)
-        if context is None or context.id in begun or context.status in _GONE:
+        if context is None or context.status in _GONE:
+            continue
+        if context.id in begun:  # one at a time: the next round knows whether the first asks for this one too
+            again[work] = now + LOOK_AGAIN
             continue
         planned = _planned(work)
         version = versions.get((context.organization.id, planned.flow))

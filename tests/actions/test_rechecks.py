@@ -266,6 +266,17 @@ async def test_two_re_checks_are_asked_one_after_the_other(house: House) -> None
 
 
 @pytest.mark.law(2)
+async def test_of_two_re_checks_that_are_due_at_once_none_is_lost(house: House) -> None:
+    await approve(house)
+    await house.text(house.clinic.chi.number, "my sugar is 60")
+    await house.text(house.clinic.chi.number, "my blood pressure is 185/100")
+    assert await work(house) == 2
+    assert len(await waiting(house)) == 1
+    house.clock.time += timedelta(minutes=1)
+    assert await work(house) == 1, "the other waits for its turn"
+
+
+@pytest.mark.law(2)
 async def test_a_re_check_under_way_gives_way_to_no_other_and_the_nurse_asks_for_that_one(house: House) -> None:
     await approve(house)
     chi = house.clinic.chi
