@@ -34,7 +34,9 @@ class Way:
     calls: bool
     called: int = 0
     live: bool = False
-    """A call is due, ringing or being held."""
+    """A call for it is due, ringing or being held."""
+    busy: bool = False
+    """A call is, for whatever reason: a patient has one at a time."""
 
     @property
     def by_call_alone(self) -> bool:
@@ -46,7 +48,7 @@ NO_CALLS = Way(texts=True, calls=False)
 
 
 async def ways(connection: AsyncConnection, contexts: Mapping[UUID, PatientContext], now: datetime) -> dict[UUID, Way]:
-    """The way to each patient whose first number may be called; the others are left out. Two statements."""
+    """The way to each patient whose first number may be called; the others are left out. Three statements."""
     agreed = await outbox.consents_of(connection, list(contexts), [])
     found: dict[UUID, Way] = {}
     for id, context in contexts.items():
@@ -59,9 +61,11 @@ async def ways(connection: AsyncConnection, contexts: Mapping[UUID, PatientConte
             found[id] = Way(by[Channel.SMS], True)
     sessions = {id: context.session.id for id, context in contexts.items() if id in found and context.session is not None}
     tried = await call_lists.of_session(connection, sessions.values())
-    for id, session_id in sessions.items():
-        mine = tried[session_id]
-        found[id] = replace(found[id], called=max((call.number for call in mine), default=0), live=any(c.status not in OVER for c in mine))
+    busy = await call_lists.under_way(connection, found) if found else set()
+    for id, way in found.items():
+        mine = tried[sessions[id]] if id in sessions else []
+        called, live = max((call.number for call in mine), default=0), any(call.status not in OVER for call in mine)
+        found[id] = replace(way, called=called, live=live, busy=id in busy)
     return found
 
 
@@ -76,20 +80,27 @@ def call_instead(changes: Changes, context: PatientContext, flow: Flow, way: Way
     if waiting is None or not way.calls:
         return None
     if way.live:
-        changes.update(flow_sessions, waiting.id, waits_until=changes.now + PATIENCE)
-        return context
+        return _wait(changes, context, waiting)
     session = Session.from_json(waiting.state)
     after, events = resume(flow, session, TimedOut(session.step, changes.now), context.facts(changes.now), changes.now)
     if any(isinstance(event, SilenceNoticed) for event in events):
         if way.by_call_alone or way.called:
             return None
-        _plan(changes, context, waiting, Purpose.REMINDER, 1)
-        changes.update(flow_sessions, waiting.id, waits_until=changes.now + PATIENCE)
-        return context
+        if not way.busy:
+            _plan(changes, context, waiting, Purpose.REMINDER, 1)
+        return _wait(changes, context, waiting)
     asked = [event for event in events if isinstance(event, QuestionAsked)]
     if not way.by_call_alone or not asked:
         return None
+    if way.busy:
+        return _wait(changes, context, waiting)
     return _asked_by_call(changes, context, waiting, after, events, asked[-1], way)
+
+
+def _wait(changes: Changes, context: PatientContext, waiting: WaitingSession) -> PatientContext:
+    """The call that is under way, or was just planned, has its time."""
+    changes.update(flow_sessions, waiting.id, waits_until=changes.now + PATIENCE)
+    return context
 
 
 def _asked_by_call(

@@ -70,7 +70,9 @@ async def start_check_ins(
                 whose = None if refusal == "flow_not_approved" else one.patient_id  # one item of the clinic, not one for each patient
                 problems.append(Problem(one.organization_id, refusal, _PROBLEMS[refusal], Urgency.SAME_DAY, patient_id=whose))
             continue
-        busy = one.patient_id in started or _is_live(context, one, waits, now)
+        way = reached.get(one.patient_id, NO_CALLS)
+        in_a_call = way.by_call_alone and way.busy and not way.live  # a call for another reason, such as after a safety text
+        busy = one.patient_id in started or in_a_call or _is_live(context, one, waits, now)
         if busy and now + WAIT_FOR_OTHER < one.useful_until:
             again[work] = now + WAIT_FOR_OTHER
             continue
@@ -81,7 +83,6 @@ async def start_check_ins(
             context = _superseded(ended, knowledge, context, conversations)
         if version is None:
             raise LookupError("a check-in without a flow version was not refused")
-        by_call = reached.get(one.patient_id, NO_CALLS).by_call_alone
         context = begin(
             changes,
             knowledge,
@@ -91,9 +92,9 @@ async def start_check_ins(
             enrollment=Enrollment(one.enrollment_id, one.programme, one.flow, one.high_risk),
             check_in_id=one.id,
             useful_until=one.useful_until,
-            by_call=by_call,
+            by_call=way.by_call_alone,
         )
-        if by_call and context.session is not None:
+        if way.by_call_alone and context.session is not None:
             call_first(changes, context, context.session)
         changes.update(check_ins, one.id, status="started", started_at=now)
         changes.wake(f"patient:{one.patient_id}")

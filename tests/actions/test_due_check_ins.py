@@ -17,13 +17,15 @@ from service.actions.release_leases import release_leases
 from service.actions.send_communications import send_communications
 from service.actions.time_out_sessions import time_out_sessions
 from service.db import due_work as due_works
+from service.db.calls import calls, plan
+from service.db.changes import Changes
 from service.db.check_in import check_ins, enrollments, flow_sessions
 from service.db.communication import communications
 from service.db.database import Database
 from service.db.due_work import LostLease, Work, due_work
 from service.db.escalation import concerns, escalations
 from service.db.patient import patient_phones, patients
-from service.domain.communication import Lane
+from service.domain.communication import Lane, Purpose
 from service.jobs.work import handlers
 from tests.jobs.world import World
 
@@ -68,6 +70,35 @@ async def test_a_due_check_in_starts_a_conversation_and_its_question_is_in_the_o
     assert (done.state, done.attempts) == ("done", 1)
     await send_communications(world.database, world.providers, Lane.ROUTINE, world.clock, "node-1")
     assert [call.to for call in world.provider.calls] == [world.clinic.chi.number]
+
+
+async def test_a_check_in_by_call_waits_for_a_call_that_was_planned_for_another_reason(world: World) -> None:
+    eva = world.clinic.eva
+    [due] = await planned(world, eva)
+    async with world.database.transaction() as connection:
+        changes = Changes(world.now)
+        plan(
+            changes,
+            organization_id=eva.organization_id,
+            patient_id=eva.id,
+            phone_id=eva.phone_id,
+            flow_session_id=None,
+            programme="",
+            purpose=Purpose.SAFETY,
+            number=1,
+            due_at=world.now,
+            useful_until=None,
+        )
+        await changes.write(connection)
+    await work(world)
+    assert (await of(world, due.id)).status == "planned"
+    assert await world.rows(escalations) == []
+    async with world.database.transaction() as connection:
+        await connection.execute(update(calls).values(status="cancelled"))
+    world.clock.time += timedelta(minutes=15)
+    await work(world)
+    assert (await of(world, due.id)).status == "started"
+    assert [(row.purpose, row.status) for row in await world.rows(calls)] == [("safety", "cancelled"), ("check_in", "due")]
 
 
 async def test_a_check_in_of_a_patient_whose_check_ins_rest_is_neither_sent_nor_missed(world: World) -> None:

@@ -6,11 +6,15 @@ from datetime import timedelta
 
 import aiohttp
 import pytest
+from sqlalchemy import update
 
 from service.actions.reconcile_calls import reconcile_calls
+from service.db.calls import calls, plan
+from service.db.changes import Changes
 from service.db.check_in import flow_sessions
 from service.db.communication import communications
 from service.db.patient import consents, patients, phones
+from service.domain.communication import Purpose
 from tests.actions.house import MONDAY, NIGHT
 from tests.calls.conftest import Telephones
 from tests.calls.test_check_in_by_call import rules_of
@@ -47,6 +51,35 @@ async def test_a_silent_patient_is_called_before_a_nurse_is_told(telephones: Tel
     await telephones.time_passes(seconds=1)
     assert SILENCE in await rules_of(telephones, ana), "text, reminder, two calls: now a nurse"
     assert len(telephones.twilio.calls.placed) == 2
+
+
+async def test_a_call_for_another_reason_is_waited_for_before_the_check_ins_own(telephones: Telephones) -> None:
+    ana = telephones.clinic.ana
+    await telephones.agree_to_calls(ana)
+    async with telephones.database.transaction() as connection:
+        changes = Changes(telephones.clock.now())
+        plan(
+            changes,
+            organization_id=ana.organization_id,
+            patient_id=ana.id,
+            phone_id=ana.phone_id,
+            flow_session_id=None,
+            programme="",
+            purpose=Purpose.SAFETY,
+            number=1,
+            due_at=changes.now + timedelta(days=1),
+            useful_until=None,
+        )
+        await changes.write(connection)
+    await telephones.start_flow(ana)
+    await telephones.time_passes(hours=3, minutes=1)
+    assert [row.purpose for row in await telephones.rows(communications, communications.c.patient_id == ana.id)][-1] == "reminder"
+    await telephones.time_passes(hours=5)
+    assert [row.purpose for row in await telephones.call_rows()] == ["safety"]
+    async with telephones.database.transaction() as connection:
+        await connection.execute(update(calls).values(status="cancelled"))
+    await telephones.time_passes(minutes=45)
+    assert [row.purpose for row in await telephones.call_rows()] == ["safety", "reminder"]
 
 
 async def test_the_call_that_stands_in_for_silence_carries_the_check_in_to_its_end(telephones: Telephones) -> None:
