@@ -15,7 +15,7 @@ from service.actions.knowledge import Knowledge
 from service.db import items
 from service.db.changes import Changes
 from service.domain.decision import Fired
-from service.domain.escalation import Reached, State
+from service.domain.escalation import SAFETY_ANSWER, Reached, State
 from service.domain.patient import OpenItem, PatientContext, Team, due_at
 from service.domain.schedule import to_local
 from service.domain.urgency import Urgency, highest
@@ -76,7 +76,8 @@ def raise_escalation(
             continue
         known.add(key)
         items.add_concern(changes, organization_id, item.id, rule, communication_id=communication_id, facts=facts or {})
-    item = replace(item, concerns=tuple(known), concern_at=changes.now)
+    answered = any(one.rule.startswith(SAFETY_ANSWER) for one in fired)
+    item = replace(item, concerns=tuple(known), concern_at=changes.now, safety_answer_at=changes.now if answered else item.safety_answer_at)
     if urgency is Urgency.EMERGENCY and (worse or item.acknowledged):
         return _paged(changes, knowledge, whose, item)
     return _paged_again(changes, knowledge, whose, item)

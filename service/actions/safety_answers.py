@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from service.domain.patient import OpenItem
-from service.engine.follow_through import STEP, FollowThrough
+from service.engine.follow_through import FollowThrough
 
 
 def asked_for_safety(after: FollowThrough, item: OpenItem | None, at: datetime) -> bool:
@@ -15,12 +15,14 @@ def asked_for_safety(after: FollowThrough, item: OpenItem | None, at: datetime) 
 
 def owes_safety_answer(after: FollowThrough, item: OpenItem | None, at: datetime) -> bool:
     """As `asked_for_safety`, while none has come."""
-    return item is not None and asked_for_safety(after, item, at) and not any(rule.startswith(f"{STEP}.") for rule, _ in item.concerns)
+    return owes_an_answer(item) and asked_for_safety(after, item, at)
 
 
 def owes_an_answer(item: OpenItem | None) -> bool:
-    """Whether a safety text of this item has had no answer, whatever it asked and however long ago that was."""
-    return item is not None and bool(item.safety_texts) and not any(rule.startswith(f"{STEP}.") for rule, _ in item.concerns)
+    """Whether the last safety text of this item has had no answer, whatever it asked and however long ago that was."""
+    if item is None or item.safety_text_at is None:
+        return False
+    return item.safety_answer_at is None or item.safety_answer_at < item.safety_text_at
 
 
 def may_say_again(after: FollowThrough, item: OpenItem, key: str, at: datetime) -> bool:

@@ -46,7 +46,7 @@ from service.db.schema import Instant
 from service.domain.call import CallStatus
 from service.domain.communication import Purpose
 from service.domain.coverage import SEARCH_DAYS, Coverage, Shift
-from service.domain.escalation import Kind, Reached, State
+from service.domain.escalation import SAFETY_ANSWER, Kind, Reached, State
 from service.domain.facts import PastAnswer, PastDose, PastSymptom, PastValue, PersonalLimit
 from service.domain.patient import (
     Enrollment,
@@ -364,6 +364,7 @@ async def _open_items(connection: AsyncConnection, whose: Any, key: str) -> dict
             concerns=tuple((one.rule, str(one.communication_id or "")) for one in raised[row.id]),
             safety_texts=tuple(one.reason for one in safety[row.id]),
             safety_text_at=safety[row.id][-1].created_at if safety[row.id] else None,
+            safety_answer_at=max((one.raised_at for one in raised[row.id] if one.rule.startswith(SAFETY_ANSWER)), default=None),
             concern_at=max((one.raised_at for one in raised[row.id]), default=None),
         )
         for row in rows

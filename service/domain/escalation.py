@@ -78,6 +78,8 @@ LEASE = {
 }
 """How long a claim lasts without a logged attempt (decisions 16)."""
 
+SAFETY_ANSWER = "safety."
+"""How the rules begin by which an answer to a safety text becomes a concern."""
 PAGE_EVERY = timedelta(minutes=5)
 """An unacknowledged emergency pages again after this (safety rule 20)."""
 

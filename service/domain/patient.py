@@ -82,6 +82,8 @@ class OpenItem:
     safety_texts: tuple[str, ...] = ()
     """Keys of the safety answers already given in this incident."""
     safety_text_at: datetime | None = None
+    safety_answer_at: datetime | None = None
+    """When the newest answer to a safety text was taken in."""
     concern_at: datetime | None = None
     """When the newest concern was raised."""
 

@@ -14,6 +14,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from service.domain.decision import Fired
+from service.domain.escalation import SAFETY_ANSWER
 from service.domain.facts import Facts
 from service.domain.reading import Choice, Expects, FindingKind, Question, Reading
 from service.domain.urgency import Urgency
@@ -131,7 +132,7 @@ class FollowThrough(Head):
         one = next((each for each in self.choices if found is not None and each.value == found.name), None)
         if found is None or one is None:
             return None
-        return Fired(f"{STEP}.{one.value}", self.version, one.urgency, one.reason, self.sources[one.source], (found.span,))
+        return Fired(f"{SAFETY_ANSWER}{one.value}", self.version, one.urgency, one.reason, self.sources[one.source], (found.span,))
 
     def reply(self, wording: Wording, answer: Fired, facts: Facts) -> tuple[str, str]:
         """(key, text) of what somebody hears who has answered."""

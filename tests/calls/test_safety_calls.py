@@ -158,6 +158,20 @@ async def test_an_answer_by_text_while_it_rings_is_not_asked_for_again(telephone
     assert "Press 1" not in heard
 
 
+@pytest.mark.law(2)
+async def test_an_answer_to_an_earlier_safety_text_is_none_to_the_next(telephones: Telephones) -> None:
+    ana = telephones.clinic.ana
+    await telephones.agree_to_calls(ana)
+    await telephones.text(ana.number, "I have chest pain")
+    await telephones.text(ana.number, "1")
+    await telephones.time_passes(hours=2)
+    await telephones.text(ana.number, "I have chest pain again")
+    assert await follow_up(telephones, minutes=2) == 1
+    assert await telephones.place() == 1
+    assert "Press 1 if 9 1 1 has been called" in await telephones.twilio.calls.newest.pick_up()
+    [_] = await telephones.rows(escalations)
+
+
 async def test_a_patient_on_the_telephone_already_is_not_called_a_second_time(telephones: Telephones) -> None:
     ana = telephones.clinic.ana
     await telephones.agree_to_calls(ana)
