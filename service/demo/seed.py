@@ -62,6 +62,8 @@ LASTS = timedelta(days=60)
 EARLIER = {"fay": timedelta(minutes=70), "gus": timedelta(hours=3), "dov": timedelta(hours=2)}
 """How long before the demo's begin the others' check-in of the day was due."""
 PROVIDER = "simulator"
+WIDER_LIMIT = "6 lb"
+"""Weight gained in a day that called a nurse in the version before."""
 
 
 async def seed(database: Database, known: Mapping[str, Flow], now: datetime) -> UUID:
@@ -88,6 +90,7 @@ async def seed(database: Database, known: Mapping[str, Flow], now: datetime) -> 
         }
         await past.write(connection)
         staff = await _staff(connection, organization_id, teams, password_hash, begin)
+        await _publish(connection, organization_id, _last_season(known[HEART_FAILURE]), begin - timedelta(days=90))
         versions = {key: await _publish(connection, organization_id, known[key], begin) for key in (*FLOWS, *_rechecks(known))}
         for kept, anchor in await _patients(connection, organization_id, teams, known, begin, now):
             key = kept.person.flow
@@ -101,6 +104,14 @@ async def seed(database: Database, known: Mapping[str, Flow], now: datetime) -> 
 def _rechecks(known: Mapping[str, Flow]) -> list[str]:
     """The safety re-checks, which begin by themselves."""
     return [key for key, flow in known.items() if flow.kind == "recheck"]
+
+
+def _last_season(flow: Flow) -> Flow:
+    """The heart failure check-in with a wider limit, as a clinic may have begun: the page of a flow then has a change to show."""
+    data = flow.to_json()
+    [gained] = [flag for step in data["steps"] for flag in step.get("red_flags", ()) if flag["name"] == "gained_in_a_day"]
+    gained["when"] = {**gained["when"], "gain_over": {**gained["when"]["gain_over"], "amount": WIDER_LIMIT}}
+    return Flow.from_json(data)
 
 
 async def _publish(connection: AsyncConnection, organization_id: UUID, flow: Flow, begin: datetime) -> UUID:

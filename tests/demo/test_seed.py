@@ -8,13 +8,14 @@ from sqlalchemy import func, select
 
 from service.actions.knowledge import Knowledge
 from service.actions.plan_check_ins import plan_check_ins
-from service.db.check_in import check_ins, enrollments
+from service.db import flows
+from service.db.check_in import check_ins, enrollments, flow_sessions
 from service.db.communication import communications
 from service.db.database import Database
 from service.db.escalation import concerns, escalations
 from service.db.observation import observations
 from service.db.patient import patients
-from service.demo.cast import PATIENTS
+from service.demo.cast import HEART_FAILURE, PATIENTS
 from service.demo.seed import DUE_AFTER, seed
 from tests.demo.running import content
 from tests.seed import KEYRING
@@ -78,3 +79,16 @@ async def test_three_weeks_of_everybody_stand_in_both_databases(database_url: st
     assert sorted(open_ranks) == [1, 2]
     assert unanswered == 0
     assert stopped == ["opted_out"]
+
+
+async def test_the_heart_failure_check_in_has_a_version_before_that_a_change_can_be_seen_against(sqlite_url: str) -> None:
+    database, found, now = Database.open(sqlite_url, KEYRING), content(), WHENEVER[0]
+    organization_id = await seed(database, found.flows, now)
+    ours = found.flows[HEART_FAILURE]
+    async with database.reading() as connection:
+        before, after = [one for one in await flows.versions(connection, organization_id) if one.key == HEART_FAILURE]
+        conversations = (await connection.scalars(select(flow_sessions.c.flow_version_id))).all()
+    await database.close()
+    assert before.content_hash != after.content_hash == ours.version
+    assert after.id in conversations
+    assert before.id not in conversations
