@@ -176,6 +176,7 @@ def _patient(facts: Facts, flow: Flow, now: datetime) -> PatientContext:
         doses=facts.doses,
         symptoms=facts.symptoms,
         educated=facts.educated,
+        recorded=facts.recorded,
         detail_consent=facts.detail_consent,
         enrollments=(enrollment,),
     )
