@@ -6,21 +6,19 @@ and answered as ever. The functions of `changes` are steps inside others' transa
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
-import structlog
-
 from service.actions.knowledge import Knowledge
+from service.actions.one_by_one import together_or_one_by_one
 from service.actions.raise_escalation import Whose, raise_escalation
 from service.actions.stop_contact import end_conversation
 from service.db import audit, pauses
 from service.db.changes import Changes
 from service.db.contexts import load_contexts
 from service.db.database import Database
-from service.db.failures import is_outage
 from service.db.problems import Problem, report
 from service.domain.decision import Fired
 from service.domain.event import PauseAgreed
@@ -28,8 +26,6 @@ from service.domain.patient import PatientContext, PatientStatus
 from service.domain.pause import Pause, PauseEnd, PauseKind, PauseState, end_of, ends_by_the_patients_word, may_begin, may_pause
 from service.domain.reading import Assertion, Finding, FindingKind, Reading
 from service.domain.urgency import Urgency
-
-_log = structlog.get_logger(__name__)
 
 LONGEST_REASON = 300
 RESTS = "machine.in_hospital"
@@ -141,32 +137,25 @@ async def turn_pauses(database: Database, knowledge: Knowledge, now: datetime, *
     """
     async with database.reading() as connection:
         due = await pauses.turns(connection, now, limit)
-    try:
-        await _together(database, knowledge, due, now)
-        return len(due)
-    except Exception as error:
-        if is_outage(error):
-            raise
-        _log.error("pauses_failed", patients=len(due), error=type(error).__name__)
-    for patient_id, organization_id in due.items():  # one patient's pause keeps no other's from beginning or ending (law 12)
-        try:
-            await _together(database, knowledge, [patient_id], now)
-        except Exception as error:
-            if is_outage(error):
-                raise
-            _log.error("pause_set_aside", error=type(error).__name__)
-            async with database.transaction() as connection:
-                changes = Changes(now)
-                await report(connection, changes, [Problem(organization_id, "pause_failed", _FAILED, Urgency.SAME_DAY)], repeat=False)
-                await changes.write(connection)
+
+    async def together(patient_ids: Sequence[UUID]) -> None:
+        await _together(database, knowledge, patient_ids, now)
+
+    async def set_aside(patient_id: UUID, _failure: str) -> None:
+        async with database.transaction() as connection:
+            changes = Changes(now)
+            await report(connection, changes, [Problem(due[patient_id], "pause_failed", _FAILED, Urgency.SAME_DAY)], repeat=False)
+            await changes.write(connection)
+
+    await together_or_one_by_one("pauses", list(due), together, set_aside)
     return len(due)
 
 
-async def _together(database: Database, knowledge: Knowledge, patient_ids: Collection[UUID], now: datetime) -> None:
+async def _together(database: Database, knowledge: Knowledge, patient_ids: Sequence[UUID], now: datetime) -> None:
     if not patient_ids:
         return
     async with database.transaction() as connection:
-        contexts = await load_contexts(connection, list(patient_ids), now)
+        contexts = await load_contexts(connection, patient_ids, now)
         found = await pauses.open_pauses(connection, contexts)
         changes = Changes(now)
         for id, context in contexts.items():

@@ -7,25 +7,21 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-import structlog
-
 from service.actions.apply_events import proceed
 from service.actions.call_instead import NO_CALLS, call_instead, ways
 from service.actions.knowledge import Knowledge
+from service.actions.one_by_one import together_or_one_by_one
 from service.actions.stop_contact import end_conversation
 from service.db import leases, planning
 from service.db.changes import Changes
 from service.db.check_in import flow_sessions
 from service.db.contexts import load_contexts
 from service.db.database import Database
-from service.db.failures import is_outage
 from service.db.problems import Problem, report
 from service.domain.event import TimedOut
 from service.domain.patient import PatientStatus
 from service.domain.urgency import Urgency
 from service.engine import Session
-
-_log = structlog.get_logger(__name__)
 
 LOOKS_BACK = timedelta(days=30)
 """How far back emergencies are looked for: no flow may let one make silence count sooner for longer."""
@@ -39,21 +35,14 @@ async def time_out_sessions(database: Database, knowledge: Knowledge, now: datet
         patient_ids = await planning.sessions_timed_out(connection, now, limit)
     if not patient_ids:
         return 0
-    try:
-        await _together(database, knowledge, patient_ids, now)
-        return len(patient_ids)
-    except Exception as error:
-        if is_outage(error):
-            raise
-        _log.error("time_outs_failed", conversations=len(patient_ids), error=type(error).__name__)
-    for patient_id in patient_ids:
-        try:
-            await _together(database, knowledge, [patient_id], now)
-        except Exception as error:
-            if is_outage(error):
-                raise
-            _log.error("time_out_set_aside", error=type(error).__name__)
-            await _set_aside(database, patient_id, type(error).__name__, now)
+
+    async def together(ids: Sequence[UUID]) -> None:
+        await _together(database, knowledge, ids, now)
+
+    async def set_aside(patient_id: UUID, failure: str) -> None:
+        await _set_aside(database, patient_id, failure, now)
+
+    await together_or_one_by_one("time_outs", patient_ids, together, set_aside)
     return len(patient_ids)
 
 

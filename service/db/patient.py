@@ -187,8 +187,10 @@ def restore_consents(changes: Changes, patient_id: UUID, *, phone_id: UUID | Non
     changes.also(update(consents).where(*which).values(revoked_at=None, revoked_why=None))
 
 
-async def never_confirmed(connection: AsyncConnection, enrolled_before: datetime, rule: str, limit: int) -> list[UUID]:
-    """Patients in a programme since then whose first number nobody has confirmed, and who were not told of by `rule` yet."""
+async def never_confirmed(connection: AsyncConnection, enrolled_before: datetime, rule: str, limit: int) -> dict[UUID, UUID]:
+    """Patients in a programme since then whose first number nobody has confirmed, and who were not told of by `rule` yet; each with
+    the organization.
+    """
     told = (
         select(concerns.c.id)
         .join(escalations, concerns.c.escalation_id == escalations.c.id)
@@ -197,11 +199,11 @@ async def never_confirmed(connection: AsyncConnection, enrolled_before: datetime
     first = select(patient_phones.c.id).where(patient_phones.c.patient_id == patients.c.id, patient_phones.c.position == 0)
     confirmed = first.where(patient_phones.c.confirmed_at.is_not(None))
     statement = (
-        select(patients.c.id)
+        select(patients.c.id, patients.c.organization_id)
         .join(enrollments, enrollments.c.patient_id == patients.c.id)
         .where(enrollments.c.status == "active", enrollments.c.created_at < enrolled_before, patients.c.status == PatientStatus.ACTIVE)
         .where(~confirmed.exists(), ~told.exists())
         .distinct()
         .limit(limit)
     )
-    return list((await connection.execute(statement)).scalars().all())
+    return {row.id: row.organization_id for row in (await connection.execute(statement)).all()}

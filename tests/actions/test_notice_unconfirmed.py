@@ -6,12 +6,12 @@ from datetime import date, time, timedelta
 from uuid import UUID
 
 import pytest
-from sqlalchemy import insert, update
+from sqlalchemy import LargeBinary, insert, type_coerce, update
 
 from service.actions.notice_unconfirmed import notice_unconfirmed
 from service.db.check_in import enrollments
 from service.db.escalation import concerns, escalations, pages
-from service.db.patient import consents, patient_phones
+from service.db.patient import consents, patient_phones, patients
 from service.db.schema import new_id
 from service.engine.opening import UNCONFIRMED
 from tests.actions.house import House
@@ -38,6 +38,24 @@ async def enroll(house: House, patient_id: UUID) -> None:
                 created_at=now,
             )
         )
+
+
+@pytest.mark.law(12)
+async def test_a_patient_whose_record_cannot_be_read_keeps_no_other_from_being_noticed(house: House) -> None:
+    ana, chi = house.clinic.ana, house.clinic.chi
+    await enroll(house, ana.id)
+    await enroll(house, chi.id)
+    async with house.database.transaction() as connection:
+        spoilt = {"name": type_coerce(b"\x01k" * 20, LargeBinary)}
+        await connection.execute(update(patients).where(patients.c.id == chi.id).values(**spoilt))
+    later = house.clock.now() + timedelta(hours=25)
+    assert await notice_unconfirmed(house.database, house.knowledge, later) == 2
+    items = await house.rows(escalations)
+    assert [row.patient_id for row in items if row.kind == "clinical"] == [ana.id]
+    [told] = [row for row in items if row.kind != "clinical"]
+    assert "never confirmed" in told.summary
+    assert await notice_unconfirmed(house.database, house.knowledge, later) == 1, "tried again, and told of once"
+    assert len(await house.rows(escalations)) == 2
 
 
 @pytest.mark.law(2)
