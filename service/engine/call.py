@@ -145,14 +145,21 @@ def _may_answer(key: str, stage: Stage, question: Question | None) -> bool:
 
 
 def _typed(keys: str, call: Call, question: Question | None, script: Script) -> str:
-    """Keys as the words they stand for: 1 and 2 are yes and no, * is the point, or the stroke of a blood pressure."""
+    said = {name: script.words[name][call.language] for name in ("yes", "no")}
     expects = question.expects if question is not None else None
-    if call.stage in _ASKS_YES_OR_NO or (expects in _YES_OR_NO and call.stage is not Stage.SAFETY):
-        name = {"1": "yes", "2": "no", "9": "yes" if call.stage is Stage.STOP else ""}.get(keys, "")
-        return script.words[name][call.language] if name else keys
-    if expects is Expects.BLOOD_PRESSURE:
-        return keys.replace("*", "/")
-    return keys.replace("*", ".")
+    if call.stage in _ASKS_YES_OR_NO:
+        return typed("1" if keys == "9" and call.stage is Stage.STOP else keys, Expects.YES_NO, said)
+    return typed(keys, None if call.stage is Stage.SAFETY and expects in _YES_OR_NO else expects, said)
+
+
+def typed(keys: str, expects: Expects | None, said: Mapping[str, str]) -> str:
+    """Keys as the words they stand for: 1 and 2 are yes and no, * is the point, or the stroke of a blood pressure.
+
+    `said`: "yes" and "no" in the patient's language.
+    """
+    if expects in _YES_OR_NO:
+        return said.get({"1": "yes", "2": "no"}.get(keys, ""), keys)
+    return keys.replace("*", "/" if expects is Expects.BLOOD_PRESSURE else ".")
 
 
 def digits_of(heard: CallInput, lexicon: Lexicon, language: str) -> str:

@@ -10,9 +10,10 @@ from typing import Any
 from service.domain.decision import Decision
 from service.domain.event import CadenceQuickened, Event, RedFlagFound, ReplyRead
 from service.domain.facts import Facts
-from service.domain.reading import Channel, Expects, Finding, Question, Reading, Reply
+from service.domain.reading import Channel, Finding, Question, Reading, Reply
 from service.domain.urgency import Urgency
 from service.domain.wording import Wording
+from service.engine.call import typed
 from service.engine.flow import Flow
 from service.engine.given import facts_of, parse_ago
 from service.engine.place import Path, Place
@@ -149,13 +150,10 @@ def _happen(talk: Talk, happening: str, value: Any, ears: Ears) -> str:
 
 
 def keys_as_words(keys: str, question: Question | None) -> str:
-    """Keys of a telephone as the words they stand for: 1 and 2 for yes and no, * between two pressures or as a point."""
-    keys = keys.removesuffix("#")
-    if question is None:
-        return keys
-    if question.expects in (Expects.YES_NO, Expects.MEDICATION_TAKEN, Expects.SYMPTOMS) and keys in ("1", "2"):
-        return {"1": "sí" if question.language == "es" else "yes", "2": "no"}[keys]
-    return keys.replace("*", "/" if question.expects is Expects.BLOOD_PRESSURE else ".")
+    """Keys of a telephone as the words they stand for, as in a call (`call.typed`)."""
+    spanish = question is not None and question.language == "es"
+    said = {"yes": "sí" if spanish else "yes", "no": "no"}
+    return typed(keys.removesuffix("#"), question.expects if question is not None else None, said)
 
 
 def _compare(talk: Talk, turn: Mapping[str, Any], answer: str, ears: Ears) -> list[str]:
