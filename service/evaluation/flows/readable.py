@@ -15,7 +15,7 @@ from service.engine.written import Localized, Text
 from service.evaluation.flows.plain import name_in_words, span_in_words
 from service.evaluation.flows.words import condition_words
 
-__all__ = ["Flow", "Shelf", "cadence_words", "name_words", "readable_steps", "red_flags_of", "when_it_comes"]
+__all__ = ["Flow", "Shelf", "cadence_words", "readable_steps", "red_flags_of", "when_it_comes"]
 
 _WEEKDAYS = {"MO": "Monday", "TU": "Tuesday", "WE": "Wednesday", "TH": "Thursday", "FR": "Friday", "SA": "Saturday", "SU": "Sunday"}
 _DAYS_OF_WEEK = re.compile(r"FREQ=WEEKLY;BYDAY=((?:MO|TU|WE|TH|FR|SA|SU)(?:,(?:MO|TU|WE|TH|FR|SA|SU))*)")
@@ -176,11 +176,11 @@ def _step(flow: Flow, step: Step) -> ReadableStep:
             said = [_said(flow, "Text", step.tell)] + ([_said(flow, "Telephone", step.say)] if step.say else [])
         case EducateStep():
             kind = "Teaches"
-            remarks = [f"One message about {name_words(step.educate)}, the next one that this patient has not had."]
+            remarks = [f"One message about {name_in_words(step.educate)}, the next one that this patient has not had."]
             for lesson in flow.education.get(step.educate, ()):
-                said.append(_said(flow, name_words(lesson.name), lesson.text))
+                said.append(_said(flow, name_in_words(lesson.name), lesson.text))
                 if lesson.say:
-                    said.append(_said(flow, f"{name_words(lesson.name)}, telephone", lesson.say))
+                    said.append(_said(flow, f"{name_in_words(lesson.name)}, telephone", lesson.say))
         case WaitStep():
             kind = "Waits"
             remarks = [f"{step.wait} minutes; then the next question checks again."]
@@ -200,23 +200,23 @@ def _step(flow: Flow, step: Step) -> ReadableStep:
         case _:
             kind = "Keeps"
             what = "The sum of" if step.record.total else "The answer to"
-            remarks = [f"{what} {_listed([name_words(key) for key in step.record.steps])}, as {name_words(step.record.name)}."]
+            remarks = [f"{what} {_listed([name_in_words(key) for key in step.record.steps])}, as {name_in_words(step.record.name)}."]
     return ReadableStep(step.key, kind, only_if, tuple(said), tuple(remarks), flags, words)
 
 
 def _pause(step: PauseStep) -> str:
-    told = f"as many days as told in {name_words(step.pause.days_from)}, else " if step.pause.days_from else ""
+    told = f"as many days as told in {name_in_words(step.pause.days_from)}, else " if step.pause.days_from else ""
     return f"Check-ins rest {f'for {told}{step.pause.for_} days' if step.pause.for_ else 'until a nurse ends it'}."
 
 
 def _remarks(step: AskStep) -> Iterable[str]:
-    yield f"Answer: {_ANSWERS.get(step.expects, name_words(step.expects))}."
+    yield f"Answer: {_ANSWERS.get(step.expects, name_in_words(step.expects))}."
     if step.choices:
-        yield "Choices: " + ", ".join(f"{number} {name_words(choice.value)}" for number, choice in enumerate(step.choices, 1)) + "."
+        yield "Choices: " + ", ".join(f"{number} {name_in_words(choice.value)}" for number, choice in enumerate(step.choices, 1)) + "."
     if step.about:
         yield f"Asks about {_listed([name_in_words(name) for name in step.about])}."
     if step.also_answered_by:
-        yield f"Also answered by a {name_words(step.also_answered_by)} told in other words."
+        yield f"Also answered by a {name_in_words(step.also_answered_by)} told in other words."
     if step.confirm is not None:
         yield f"A value {step.confirm.change_over.value:g} {step.confirm.change_over.unit} or more away from the last one is asked again."
     if step.late is not None:
@@ -228,11 +228,11 @@ def _remarks(step: AskStep) -> Iterable[str]:
     if step.recheck:
         yield "A safety re-check: no answer in 30 minutes raises the urgency by one class."
     if step.unclear is not None:
-        yield f"Not understood twice: a nurse looks, {name_words(step.unclear.urgency)}."
+        yield f"Not understood twice: a nurse looks, {name_in_words(step.unclear.urgency)}."
 
 
 def _words_of(choice: Option) -> Said:
-    return Said(name_words(choice.value), tuple((language, ", ".join(words), "") for language, words in choice.words.items() if words))
+    return Said(name_in_words(choice.value), tuple((language, ", ".join(words), "") for language, words in choice.words.items() if words))
 
 
 def _span(minutes: int) -> str:
@@ -244,7 +244,7 @@ def _span(minutes: int) -> str:
 
 def reason_words(reason: str) -> str:
     """What a nurse reads, before the values are known: "Weight [value] lb, up [change] lb"."""
-    return _FILLED.sub(lambda match: f"[{_FILLS.get(match[1], name_words(match[1]))}]", reason)
+    return _FILLED.sub(lambda match: f"[{_FILLS.get(match[1], name_in_words(match[1]))}]", reason)
 
 
 def _said(flow: Flow, label: str, written: Localized) -> Said:
@@ -255,8 +255,3 @@ def _said(flow: Flow, label: str, written: Localized) -> Said:
 def _answer(flow: Flow, key: str) -> Said:
     words = {language: Text(plain=text) for language, text in flow.phrases.get(key, {}).items()}
     return _said(flow, "Patient hears", words)
-
-
-def name_words(name: str) -> str:
-    """A name of the flow language in words: "breathing swelling"; a step of a subflow behind the one that runs it."""
-    return name_in_words(name)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from service.engine.cases import HAPPENINGS, Case
-from service.evaluation.flows.readable import name_words
+from service.evaluation.flows.plain import name_in_words
 
 _SAID = {"patient": "Patient writes", "voice": "Patient says on the telephone", "keys": "Patient presses"}
 _FOLLOWS = {
@@ -49,7 +49,7 @@ def readable_cases(cases: Sequence[Case]) -> tuple[ReadableCase, ...]:
     return tuple(
         ReadableCase(
             case.name,
-            tuple(f"{name_words(name)}: {_value(value)}" for name, value in case.given.items()),
+            tuple(f"{name_in_words(name)}: {_value(value)}" for name, value in case.given.items()),
             tuple([Turn("At the start", "", tuple(_follows(case.starts)))] if case.starts else [])
             + tuple(_turn(said) for said in case.talk),
         )
@@ -74,9 +74,9 @@ def _follows(said: Mapping[str, Any]) -> Iterable[str]:
 
 def _value(value: Any) -> str:
     if isinstance(value, Mapping):
-        return ", ".join(f"{name_words(name)} {_value(each)}" for name, each in value.items())
+        return ", ".join(f"{name_in_words(name)} {_value(each)}" for name, each in value.items())
     if isinstance(value, list | tuple):
         return ", ".join(_value(each) for each in value)
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return name_words(str(value)) if re.fullmatch(r"[a-z_]+(\.[a-z_]+)*", str(value)) else str(value)
+    return name_in_words(str(value)) if re.fullmatch(r"[a-z_]+(\.[a-z_]+)*", str(value)) else str(value)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from service.engine.flow import Flow
 from service.engine.steps import AskStep, HandOverStep, Step
 from service.engine.written import Localized
-from service.evaluation.flows.readable import ReadableFlag, Said, name_words, readable_steps, when_it_comes
+from service.evaluation.flows.plain import name_in_words
+from service.evaluation.flows.readable import ReadableFlag, Said, readable_steps, when_it_comes
 from service.evaluation.flows.words import condition_words
 
 
@@ -46,7 +47,7 @@ def _parts(flow: Flow) -> Iterator[_Part]:
     yield from _localized("Greeting", flow.greeting)
     yield from _localized("Reminder", flow.silence.remind)
     for step, read in zip(flow.steps, readable_steps(flow), strict=True):
-        name = name_words(read.key)
+        name = name_in_words(read.key)
         yield (f"{name}: what it is", "en"), read.kind
         if read.only_if:
             yield (f"{name}: only if", "en"), read.only_if
@@ -62,7 +63,7 @@ def _parts(flow: Flow) -> Iterator[_Part]:
     for key, texts in flow.phrases.items():
         if "." not in key:
             for language, text in texts.items():
-                yield (f"Shared text {name_words(key)}", language), text
+                yield (f"Shared text {name_in_words(key)}", language), text
 
 
 def _head(flow: Flow) -> Iterator[tuple[str, str]]:
@@ -76,7 +77,7 @@ def _head(flow: Flow) -> Iterator[tuple[str, str]]:
     yield (
         "Silence",
         f"reminded after {silence.remind_after} minutes, silent after {silence.silent_after} ({silence.silent_after_high_risk} with high "
-        f"risk); {name_words(silence.urgency)} ({name_words(silence.urgency_high_risk)}); "
+        f"risk); {name_in_words(silence.urgency)} ({name_in_words(silence.urgency_high_risk)}); "
         f"{flow.sources.get(silence.source, silence.source)}",
     )
     after = f"for {silence.sooner_after_emergency} minutes after an emergency"
@@ -86,14 +87,14 @@ def _head(flow: Flow) -> Iterator[tuple[str, str]]:
         quicken = flow.quicken
         yield "More often again", f"phase {quicken.phase} for {quicken.for_} days when {condition_words(quicken.when)}"
     for topic, lessons in flow.education.items():
-        yield f"Messages about {name_words(topic)}", ", ".join(name_words(lesson.name) for lesson in lessons)
-    yield "Order of the steps", ", ".join(name_words(step.key) for step in flow.steps)
+        yield f"Messages about {name_in_words(topic)}", ", ".join(name_in_words(lesson.name) for lesson in lessons)
+    yield "Order of the steps", ", ".join(name_in_words(step.key) for step in flow.steps)
 
 
 def _flag(name: str, flag: ReadableFlag, answer: str) -> Iterator[_Part]:
-    where = f"{name}: red flag {name_words(flag.name)}"
-    hears = "no text" if not answer else "" if "." in answer else f"the shared text {name_words(answer)}"
-    words = f"{name_words(flag.urgency).capitalize()}: {flag.reason}. When: {flag.when}. Source: {flag.source}."
+    where = f"{name}: red flag {name_in_words(flag.name)}"
+    hears = "no text" if not answer else "" if "." in answer else f"the shared text {name_in_words(answer)}"
+    words = f"{name_in_words(flag.urgency).capitalize()}: {flag.reason}. When: {flag.when}. Source: {flag.source}."
     words += f" Then the safety re-check {flag.recheck}." if flag.recheck else ""
     yield (where, "en"), f"{words} The patient hears {hears}." if hears else words
     if not hears:
