@@ -15,7 +15,7 @@ UV_COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint format faults bench screenshots chromium lock upgrade-lock wheel clean
+.PHONY: help demo test lint format faults openapi bench screenshots chromium lock upgrade-lock wheel clean
 
 help: ## what you can ask for (this list)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -38,6 +38,10 @@ format: .venv/.dev ## put the code into the form that lint asks for, and repair 
 
 faults: .venv/.dev ## the fault tests with their full counts (takes long)
 	FAULTS=full $(BIN)/python -m pytest -m faults --timeout=0 --durations=0 --capture=no --verbose $(TESTS) tests/faults
+
+openapi: .venv/.dev ## hold requests and stand-ins against the providers' published files (fetches them into build/openapi; needs npm)
+	@tests/openapi/get.sh
+	$(BIN)/python -m pytest --capture=no $(TESTS) tests/openapi
 
 bench: .venv/.dev ## rates beside their bare equivalents -> build/bench.json
 	@mkdir -p build

@@ -8,10 +8,25 @@ import sys
 from collections.abc import Sequence
 
 from service import __version__
-from service.commands import clinic, database, demo, flows, patients, replies, serve, unknown
+from service.commands import (
+    clinic,
+    consents,
+    database,
+    demo,
+    drill,
+    flows,
+    health,
+    on_call,
+    patients,
+    replies,
+    senders,
+    serve,
+    unknown,
+    unread,
+)
 from service.commands.surroundings import plain
 
-GROUPS = (serve, demo, database, clinic, flows, patients, replies, unknown)
+GROUPS = (serve, demo, database, clinic, senders, on_call, drill, flows, patients, consents, replies, health, unknown, unread)
 
 
 def parser() -> argparse.ArgumentParser:

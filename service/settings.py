@@ -7,33 +7,19 @@ from __future__ import annotations
 
 import ipaddress
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
 from service.db.database import DatabaseUrlError, create_engine
 from service.db.encryption import Keyring, KeyringError
+from service.provider_settings import PROVIDER_SETTINGS, ProviderSettings, Setting, SettingsError, e164, read_providers
+
+__all__ = ["DEFAULT_DATABASE_URL", "SETTINGS", "Settings", "SettingsError", "environment"]
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 DEFAULT_DATABASE_URL = "sqlite+aiosqlite:///var/rounds.sqlite3"
-TWILIO_API_BASE = "https://api.twilio.com"
-
-
-class SettingsError(ValueError):
-    """A setting is missing or wrong: names it and says what to write; never shows a secret."""
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """One environment variable: what it is for, whether it is secret, and how its text becomes a value."""
-
-    name: str
-    meaning: str
-    default: str | None = None
-    """None: it must be set."""
-    secret: bool = False
-    example: str = ""
 
 
 SETTINGS: tuple[Setting, ...] = (
@@ -54,27 +40,25 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "BLIND_INDEX_KEY", "Key of the phone look-up, base64 of 32 bytes; it never changes.", secret=True, example="base64-of-32-bytes"
     ),
-    Setting("TWILIO_ACCOUNT_SID", "The Twilio account; empty when Twilio is not used.", "", example="ACxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"),
+    *PROVIDER_SETTINGS,
     Setting(
-        "TWILIO_AUTH_TOKEN",
-        "Its auth token: signs webhooks and pays for calls. Two, separated by a comma, while it is rotated.",
-        "",
-        secret=True,
+        "LOOK_UP_NUMBERS",
+        "yes: each patient's number is asked about once at the first configured provider that knows (Twilio, else Telnyx; they bill it), "
+        "so that a landline is known before its first text; no: the first text finds out.",
+        "no",
     ),
     Setting(
-        "TWILIO_FROM",
-        "The number texts come from, in E.164; or leave it empty and set TWILIO_MESSAGING_SERVICE_SID.",
-        "",
-        example="+12025550100",
+        "REDACT_BODIES",
+        "yes: the words of a text are emptied at the provider soon after the end of its way, where it offers that (Twilio, SignalWire); "
+        "no: they stay as long as the provider keeps them.",
+        "yes",
     ),
-    Setting("TWILIO_MESSAGING_SERVICE_SID", "The messaging service texts come from, instead of TWILIO_FROM.", ""),
     Setting(
-        "TWILIO_VOICE_FROM",
-        "The number calls come from, in E.164; needed for calls where texts come from a messaging service. Empty: TWILIO_FROM.",
-        "",
-        example="+12025550100",
+        "MACHINE_DETECTION",
+        "async: a call speaks at once, and goes on as voicemail when the provider says that a machine has picked up; "
+        "sync: it is silent until the provider knows who has.",
+        "sync",
     ),
-    Setting("TWILIO_API_BASE", "The provider's address; another one only for tests and contract checks.", TWILIO_API_BASE),
     Setting("HOST", "The address this process listens on; a TLS proxy stands in front of it.", "127.0.0.1"),
     Setting("PORT", "The port this process listens on.", "8080"),
     Setting(
@@ -84,8 +68,45 @@ SETTINGS: tuple[Setting, ...] = (
         "",
         example="172.16.0.0/12",
     ),
+    Setting(
+        "METRICS_NETWORKS",
+        "Networks from which GET /metrics is answered, separated by commas; never through the proxy.",
+        "127.0.0.0/8,::1/128",
+        example="10.0.0.0/8",
+    ),
+    Setting(
+        "HEALTH_PING_URL",
+        "An address that is called every minute while all is well: a watcher elsewhere raises the alarm when the call does not come. "
+        "Empty: none.",
+        "",
+        example="https://watcher.example.org/ping/rounds",
+    ),
+    Setting(
+        "SYNTHETIC_NUMBER",
+        "A second number of your own at the same provider, in E.164, for texts and calls: the synthetic patient's telephone, which never "
+        "rings at a person's. Empty: its way ends before the carrier.",
+        "",
+        example="+12025550120",
+    ),
+    Setting(
+        "MFA",
+        "required: whoever signs in with a password gives a code from an app as well, and sets that up at the first sign-in; "
+        "optional: each member of staff decides.",
+        "required",
+    ),
+    Setting(
+        "AUDIT_HEADS",
+        "A file to which the head of each audit trail is written whenever it moves on, best on another disk that only adds: whoever cuts "
+        "the trail's end off the database is found by it. Empty: the heads stand in the log and, signed, in the database.",
+        "",
+        example="/var/lib/rounds-heads/heads.txt",
+    ),
     Setting("LOG_LEVEL", "debug, info, warning or error. Logs never hold names, numbers or words of patients.", "info"),
-    Setting("SEND_RATE", "Texts a second this process hands to the provider, for its routine lane (1 for a US long code).", "10"),
+    Setting(
+        "SEND_RATE",
+        "Segments a second of each sender without a rate of its own; empty: by its kind (long code, pool 1; toll-free 3; short code 100).",
+        "",
+    ),
 )
 
 
@@ -96,21 +117,24 @@ class Settings:
     database_url: str = field(repr=False)
     public_base_url: str
     keyring: Keyring = field(repr=False)
-    twilio_account_sid: str = ""
-    twilio_auth_tokens: tuple[str, ...] = field(default=(), repr=False)
-    twilio_sender: str = ""
-    twilio_voice_sender: str = ""
-    twilio_api_base: str = TWILIO_API_BASE
+    providers: tuple[ProviderSettings, ...] = ()
+    """Those that are configured; none in the demo."""
+    look_up_numbers: bool = False
+    redact_bodies: bool = True
+    asks_who_answers_first: bool = True
+    """MACHINE_DETECTION=sync."""
     host: str = "127.0.0.1"
     port: int = 8080
     log_level: str = "info"
-    send_rate: float = 10.0
+    send_rate: float | None = None
     trusted_proxies: tuple[Network, ...] = ()
-
-    @property
-    def has_twilio(self) -> bool:
-        """True when texts go out through Twilio."""
-        return bool(self.twilio_account_sid)
+    metrics_networks: tuple[Network, ...] = ()
+    health_ping_url: str = field(default="", repr=False)
+    synthetic_number: str = ""
+    second_factor_required: bool = True
+    """MFA=required."""
+    audit_heads: str = ""
+    """Path of a file, "" for none."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
@@ -129,16 +153,25 @@ class Settings:
             keyring = Keyring.parse(values["ENCRYPTION_KEYS"], values["BLIND_INDEX_KEY"])
         except KeyringError as error:
             raise SettingsError(f"ENCRYPTION_KEYS or BLIND_INDEX_KEY: {error}") from None
+        providers = read_providers(values)
         return cls(
             database_url=values["DATABASE_URL"],
             public_base_url=_address(values["PUBLIC_BASE_URL"]),
             keyring=keyring,
-            **_twilio(values),
+            providers=providers,
+            look_up_numbers=_one_of("LOOK_UP_NUMBERS", values["LOOK_UP_NUMBERS"].lower(), ("yes", "no")) == "yes",
+            redact_bodies=_one_of("REDACT_BODIES", values["REDACT_BODIES"].lower(), ("yes", "no")) == "yes",
+            asks_who_answers_first=_one_of("MACHINE_DETECTION", values["MACHINE_DETECTION"].lower(), ("sync", "async")) == "sync",
             host=_host(values["HOST"]),
             port=_number("PORT", values["PORT"], int, 0, 65535),
-            trusted_proxies=_networks(values["TRUSTED_PROXIES"]),
+            trusted_proxies=_networks("TRUSTED_PROXIES", values["TRUSTED_PROXIES"]),
+            metrics_networks=_networks("METRICS_NETWORKS", values["METRICS_NETWORKS"]),
+            health_ping_url=_ping(values["HEALTH_PING_URL"]),
+            synthetic_number=_synthetic(values["SYNTHETIC_NUMBER"], providers),
+            second_factor_required=_one_of("MFA", values["MFA"].lower(), ("required", "optional")) == "required",
+            audit_heads=values["AUDIT_HEADS"],
             log_level=_one_of("LOG_LEVEL", values["LOG_LEVEL"].lower(), ("debug", "info", "warning", "error")),
-            send_rate=_number("SEND_RATE", values["SEND_RATE"], float, 0.1, 1000),
+            send_rate=_number("SEND_RATE", values["SEND_RATE"], float, 0.1, 1000) if values["SEND_RATE"] else None,
         )
 
 
@@ -162,50 +195,31 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def _networks(text: str) -> tuple[Network, ...]:
+def _networks(name: str, text: str) -> tuple[Network, ...]:
     try:
         return tuple(ipaddress.ip_network(part.strip()) for part in text.split(",") if part.strip())
     except ValueError:
-        raise SettingsError("TRUSTED_PROXIES must be networks such as 172.16.0.0/12, separated by commas") from None
+        raise SettingsError(f"{name} must be networks such as 172.16.0.0/12, separated by commas") from None
+
+
+def _ping(text: str) -> str:
+    parts = urlsplit(text)
+    if text and (parts.scheme not in ("http", "https") or not parts.hostname):
+        raise SettingsError("HEALTH_PING_URL must be an address such as https://watcher.example.org/ping/rounds")
+    return text
+
+
+def _synthetic(text: str, providers: Sequence[ProviderSettings]) -> str:
+    number = e164("SYNTHETIC_NUMBER", text)
+    if number and any(number in (told.sender, told.voice_sender) for told in providers):
+        raise SettingsError("SYNTHETIC_NUMBER must be another number than the one texts and calls come from")
+    return number
 
 
 def _host(text: str) -> str:
     if not text or any(character.isspace() or character == "/" for character in text):
         raise SettingsError("HOST must be an address such as 127.0.0.1 or 0.0.0.0")
     return text
-
-
-def _twilio(values: Mapping[str, str]) -> dict[str, Any]:
-    account = values["TWILIO_ACCOUNT_SID"]
-    tokens = tuple(filter(None, (token.strip() for token in values["TWILIO_AUTH_TOKEN"].split(","))))
-    sender, service = values["TWILIO_FROM"], values["TWILIO_MESSAGING_SERVICE_SID"]
-    voice = values["TWILIO_VOICE_FROM"]
-    if not account:
-        if tokens or sender or service or voice:
-            raise SettingsError("TWILIO_ACCOUNT_SID is not set although other TWILIO_ settings are")
-        return {"twilio_account_sid": ""}
-    if not account.startswith("AC") or len(account) != 34:
-        raise SettingsError("TWILIO_ACCOUNT_SID must be AC and 32 more characters, as the provider's console shows it")
-    if not tokens:
-        raise SettingsError("TWILIO_AUTH_TOKEN is not set although TWILIO_ACCOUNT_SID is")
-    if bool(sender) == bool(service):
-        raise SettingsError("set exactly one of TWILIO_FROM and TWILIO_MESSAGING_SERVICE_SID")
-    if sender and not (sender.startswith("+") and sender[1:].isdigit()):
-        raise SettingsError("TWILIO_FROM must be a number in E.164, such as +12025550100")
-    if voice and not (voice.startswith("+") and voice[1:].isdigit()):
-        raise SettingsError("TWILIO_VOICE_FROM must be a number in E.164, such as +12025550100")
-    if service and not service.startswith("MG"):
-        raise SettingsError("TWILIO_MESSAGING_SERVICE_SID must start with MG")
-    base = values["TWILIO_API_BASE"].rstrip("/")
-    if urlsplit(base).scheme not in ("http", "https") or not urlsplit(base).hostname:
-        raise SettingsError(f"TWILIO_API_BASE must be an address such as {TWILIO_API_BASE}")
-    return {
-        "twilio_account_sid": account,
-        "twilio_auth_tokens": tokens,
-        "twilio_sender": sender or service,
-        "twilio_voice_sender": voice or sender,
-        "twilio_api_base": base,
-    }
 
 
 def _number(name: str, text: str, convert: Callable[[str], Any], least: float, most: float) -> Any:

@@ -9,15 +9,47 @@ import itertools
 import os
 import shutil
 import sqlite3
+import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from tests.postgres import Server, run_to_end, running
+import service  # noqa: F401 - before anything imports numpy: it says in how many threads that counts
+from tests.postgres import Server, run_to_end, running, sweep_left_over
+from tests.statements import compile_once
 
+compile_once()
+
+TEMPLATE = "template_rounds"
+MEMORY = Path("/dev/shm")
+IN_MEMORY = "rounds-test-"
+ROOM_BYTES = 1 << 30
 _names = (f"t{number}" for number in itertools.count(1))
+
+
+class Lender:
+    """Copies of a migrated, empty database: each test has one to itself, and gives it back to be emptied for the next."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        _migrate(server.create_database(TEMPLATE))
+        self._schema = server.schema_of(TEMPLATE)
+        self._spare: list[str] = []
+
+    def lend(self) -> Iterator[str]:
+        """The address of one; a database whose schema its test has changed is dropped."""
+        if not self._spare:
+            name = next(_names)
+            self._server.create_database(name, template=TEMPLATE)
+            self._spare.append(name)
+        name = self._spare.pop()
+        yield self._server.url(name)
+        if self._server.empty_database(name) == self._schema:
+            self._spare.append(name)
+        else:
+            self._server.drop_database(name)
 
 
 @pytest.fixture(scope="session")
@@ -43,6 +75,7 @@ def durable_postgres() -> Iterator[Server]:
 @pytest.fixture(scope="session")
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A migrated, empty SQLite file to copy from."""
+    sweep_left_over(IN_MEMORY, str(MEMORY))
     path = tmp_path_factory.mktemp("template") / "template.sqlite3"
     _migrate(_sqlite_url(path))
     with closing(sqlite3.connect(path)) as connection:
@@ -51,17 +84,15 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgres_template(postgres: Server) -> str:
-    """The name of a migrated, empty database to copy from."""
-    _migrate(postgres.create_database("template_rounds"))
-    return "template_rounds"
+def postgres_databases(postgres: Server) -> Lender:
+    """Migrated, empty databases on the server without fsync."""
+    return Lender(postgres)
 
 
 @pytest.fixture(scope="session")
-def durable_postgres_template(durable_postgres: Server) -> str:
+def durable_postgres_databases(durable_postgres: Server) -> Lender:
     """The same on the durable server."""
-    _migrate(durable_postgres.create_database("template_rounds"))
-    return "template_rounds"
+    return Lender(durable_postgres)
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
@@ -72,29 +103,41 @@ def database_url(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
+def sqlite_url(sqlite_template: Path, quick_path: Path) -> str:
     """The address of an empty, migrated SQLite file of this test's own."""
-    path = tmp_path / "rounds.sqlite3"
+    path = quick_path / "rounds.sqlite3"
     shutil.copyfile(sqlite_template, path)
     return _sqlite_url(path)
 
 
 @pytest.fixture
-def postgres_url(postgres: Server, postgres_template: str) -> Iterator[str]:
-    """The address of an empty, migrated PostgreSQL database of this test's own."""
-    yield from _copy(postgres, postgres_template)
+def quick_path(tmp_path: Path) -> Iterator[Path]:
+    """A folder of this test's own, in memory where there is room, else `tmp_path`; gone afterwards.
+
+    Most of a test on SQLite would be waiting for the disk at each commit, which only a power cut could make a difference to.
+    """
+    if not _has_room(MEMORY):
+        yield tmp_path
+        return
+    with tempfile.TemporaryDirectory(prefix=f"{IN_MEMORY}{os.getpid()}-", dir=MEMORY, ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
 
 
 @pytest.fixture
-def durable_postgres_url(durable_postgres: Server, durable_postgres_template: str) -> Iterator[str]:
+def postgres_url(postgres_databases: Lender) -> Iterator[str]:
+    """The address of an empty, migrated PostgreSQL database of this test's own."""
+    yield from postgres_databases.lend()
+
+
+@pytest.fixture
+def durable_postgres_url(durable_postgres_databases: Lender) -> Iterator[str]:
     """The same on the durable server."""
-    yield from _copy(durable_postgres, durable_postgres_template)
+    yield from durable_postgres_databases.lend()
 
 
-def _copy(server: Server, template: str) -> Iterator[str]:
-    name = next(_names)
-    yield server.create_database(name, template=template)
-    server.drop_database(name)
+def _has_room(folder: Path) -> bool:
+    """True when a test may write here, and will not find it full."""
+    return folder.is_dir() and os.access(folder, os.W_OK) and shutil.disk_usage(folder).free >= ROOM_BYTES
 
 
 def _sqlite_url(path: Path) -> str:

@@ -40,6 +40,37 @@ FAST = COMMON | {"fsync": "off", "synchronous_commit": "off", "full_page_writes"
 # As in production: a commit is on the disk when it returns.
 DURABLE = COMMON | {"fsync": "on", "synchronous_commit": "on"}
 
+TERMINATE = "select pg_terminate_backend(pid, 10000) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
+# Foreign keys are triggers, which a replica does not fire; so the order of the tables does not matter.
+EMPTY = """
+do $$
+declare
+  one text;
+  filled boolean;
+begin
+  set local session_replication_role = replica;
+  for one in
+    select format('%I.%I', schemaname, tablename) from pg_tables
+    where schemaname not in ('pg_catalog', 'information_schema') and tablename <> 'alembic_version'
+  loop
+    execute 'select exists(select from ' || one || ')' into filled;
+    if filled then
+      execute 'delete from ' || one;
+    end if;
+  end loop;
+end $$
+"""
+# Whatever alters a schema writes rows of these catalogs anew, under its own transaction's number.
+CATALOGS = "class attribute attrdef constraint index trigger proc policy namespace".split()
+SCHEMA = f"""
+select concat_ws(
+  ' ',
+  {", ".join(f"(select concat_ws(' ', count(*), sum(xmin::text::bigint)) from pg_{name})" for name in CATALOGS)},
+  (select count(*) from pg_db_role_setting where setdatabase = (select oid from pg_database where datname = current_database())),
+  (select string_agg(version_num, ',') from public.alembic_version)
+)
+"""
+
 
 class Server:
     """One PostgreSQL cluster in its own folder. Use `running()`; stop, kill and start again are for fault tests."""
@@ -121,17 +152,36 @@ class Server:
         """Drop a database, whoever is still connected to it."""
         self.execute(f'drop database if exists "{name}" with (force)')
 
+    def empty_database(self, name: str) -> str:
+        """Delete every row but those of alembic_version, whoever is still connected; a text that tells the schema left from another.
+
+        To empty a database takes a tenth of the time that copying one does: a copy writes a thousand files.
+        """
+
+        async def run(connection: asyncpg.Connection) -> str:
+            await connection.execute(TERMINATE)
+            await connection.execute(EMPTY)
+            return str(await connection.fetchval(SCHEMA))
+
+        return self._connected(run, name)
+
+    def schema_of(self, name: str) -> str:
+        """A text that differs between copies of one database as soon as a table, column, function or the like of one was altered."""
+        return self._connected(lambda connection: connection.fetchval(SCHEMA), name)
+
     def execute(self, statement: str, *, database: str = "postgres") -> None:
         """Run one statement outside any transaction, as the superuser; may be called where an event loop runs."""
+        self._connected(lambda connection: connection.execute(statement), database)
 
-        async def run() -> None:
+    def _connected(self, call: Callable[[asyncpg.Connection], Coroutine[Any, Any, T]], database: str) -> T:
+        async def run() -> T:
             connection = await asyncpg.connect(host=str(self.socket_folder), user=SUPERUSER, database=database)
             try:
-                await connection.execute(statement)
+                return await call(connection)
             finally:
                 await connection.close()
 
-        run_to_end(run)
+        return run_to_end(run)
 
     def _is_ready(self) -> bool:
         try:
@@ -151,7 +201,7 @@ class Server:
 @contextmanager
 def running(*, durable: bool = False) -> Iterator[Server]:
     """A started server with no database of ours in it; durable=True writes through to the disk like production."""
-    _sweep_left_over()
+    sweep_left_over(PREFIX, tempfile.gettempdir(), "/tmp", "/var/tmp")
     as_user = _unprivileged()
     folder = _new_folder(as_user)
     try:
@@ -240,11 +290,11 @@ def _die_with_parent() -> Callable[[], None] | None:
     return call
 
 
-def _sweep_left_over() -> None:
-    """Remove the folders of runs that were killed before they could."""
-    for parent in dict.fromkeys([tempfile.gettempdir(), "/tmp", "/var/tmp"]):
-        for folder in Path(parent).glob(f"{PREFIX}*"):
-            owner = folder.name.removeprefix(PREFIX).split("-")[0]
+def sweep_left_over(prefix: str, *parents: str) -> None:
+    """Remove the folders of runs that were killed before they could; a folder's name is the prefix, its process's id, "-" and more."""
+    for parent in dict.fromkeys(parents):
+        for folder in Path(parent).glob(f"{prefix}*"):
+            owner = folder.name.removeprefix(prefix).split("-")[0]
             if owner.isdigit() and not _is_alive(int(owner)) and folder.stat().st_uid == os.geteuid():
                 shutil.rmtree(folder, ignore_errors=True)
 

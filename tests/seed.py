@@ -1,4 +1,4 @@
-"""The cast of every test: one clinic, two teams, five members of staff, seven patients; all invented.
+"""The cast of every test: one clinic, two teams, seven members of staff, seven patients; all invented.
 
 database = Database.open(database_url, KEYRING)
 clinic = await seed_clinic(database, now)
@@ -24,6 +24,7 @@ from service.db.escalation import concerns, escalation_events, escalations
 from service.db.organization import coverage_hours, organizations, sender_numbers, teams
 from service.db.patient import conditions, consents, medications, patient_phones, patients, phones
 from service.db.schema import new_id
+from service.db.senders import senders
 from service.db.staff import staff, staff_teams
 from service.domain.escalation import Kind, Reached
 from service.domain.staff import Role
@@ -71,6 +72,8 @@ class Clinic:
     sol: Member
     ada: Member
     cleo: Member
+    cora: Member
+    abe: Member
     ana: Person
     ben: Person
     chi: Person
@@ -112,6 +115,17 @@ async def seed_clinic(database: Database, now: datetime, *, provider: str = "twi
                     id=new_id(now), organization_id=organization_id, provider=provider, sender=SENDER, purpose=purpose
                 )
             )
+        await connection.execute(
+            insert(senders).values(
+                id=new_id(now),
+                organization_id=organization_id,
+                provider=provider,
+                sender=SENDER,
+                kind="long_code",
+                segments_per_second=1000.0,  # a stopped clock fills no bucket
+                created_at=now,
+            )
+        )
         for team_id, name, phone in ((team_a, "Team A", "+12025550191"), (team_b, "Team B", "+12025550192")):
             await connection.execute(insert(teams).values(id=team_id, organization_id=organization_id, name=name, on_call_phone=phone))
             await connection.execute(
@@ -136,17 +150,21 @@ async def seed_clinic(database: Database, now: datetime, *, provider: str = "twi
                 ("Sol", Role.SUPERVISOR, (team_a, team_b)),
                 ("Ada", Role.ADMINISTRATOR, ()),
                 ("Cleo", Role.CLINICIAN, ()),
+                ("Cora", Role.COORDINATOR, (team_a,)),
+                ("Abe", Role.AUDITOR, ()),
             )
         }
         shared = await seed_phone(connection, organization_id, now, "+12025550106")
         people = {
-            "ana": await _patient(connection, organization_id, team_a, now, "Ana Alvarez", "+12025550101"),
-            "ben": await _patient(connection, organization_id, team_a, now, "Ben Brooks", "+12025550102"),
-            "chi": await _patient(connection, organization_id, team_a, now, "Chi Chen", "+12025550103"),
-            "dov": await _patient(connection, organization_id, team_a, now, "Dov Dayan", "+12025550104", opted_out=True),
-            "eva": await _patient(connection, organization_id, team_b, now, "Eva Estrada", "+12025550105", language="es", channel="voice"),
-            "fay": await _patient(connection, organization_id, team_a, now, "Fay Foster", "+12025550106", phone_id=shared),
-            "gus": await _patient(connection, organization_id, team_a, now, "Gus Grant", "+12025550106", phone_id=shared),
+            "ana": await seed_patient(connection, organization_id, team_a, now, "Ana Alvarez", "+12025550101"),
+            "ben": await seed_patient(connection, organization_id, team_a, now, "Ben Brooks", "+12025550102"),
+            "chi": await seed_patient(connection, organization_id, team_a, now, "Chi Chen", "+12025550103"),
+            "dov": await seed_patient(connection, organization_id, team_a, now, "Dov Dayan", "+12025550104", opted_out=True),
+            "eva": await seed_patient(
+                connection, organization_id, team_b, now, "Eva Estrada", "+12025550105", language="es", channel="voice"
+            ),
+            "fay": await seed_patient(connection, organization_id, team_a, now, "Fay Foster", "+12025550106", phone_id=shared),
+            "gus": await seed_patient(connection, organization_id, team_a, now, "Gus Grant", "+12025550106", phone_id=shared),
         }
         chi = people["chi"].id
         await connection.execute(
@@ -172,6 +190,8 @@ async def seed_clinic(database: Database, now: datetime, *, provider: str = "twi
         members["Sol"],
         members["Ada"],
         members["Cleo"],
+        members["Cora"],
+        members["Abe"],
         **people,
     )
 
@@ -253,9 +273,11 @@ async def seed_item(
     return item_id
 
 
-async def seed_phone(connection: Any, organization_id: UUID, now: datetime, number: str, *, opted_out: bool = False) -> UUID:
-    """A phone row; its id."""
-    phone_id = new_id(now)
+async def seed_phone(
+    connection: Any, organization_id: UUID, now: datetime, number: str, *, opted_out: bool = False, id: UUID | None = None
+) -> UUID:
+    """A phone row, with an id of its own unless one is named; its id."""
+    phone_id = id or new_id(now)
     await connection.execute(
         insert(phones).values(
             id=phone_id,
@@ -288,7 +310,7 @@ async def _staff(connection: Any, organization_id: UUID, now: datetime, name: st
     return member
 
 
-async def _patient(
+async def seed_patient(
     connection: Any,
     organization_id: UUID,
     team_id: UUID,
@@ -301,6 +323,7 @@ async def _patient(
     opted_out: bool = False,
     phone_id: UUID | None = None,
 ) -> Person:
+    """A patient with a confirmed phone and consent to `channel`, in New York."""
     patient_id = new_id(now)
     phone_id = phone_id or await seed_phone(connection, organization_id, now, number, opted_out=opted_out)
     await connection.execute(

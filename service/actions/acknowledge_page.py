@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
+from service.actions.note_acknowledged import acknowledge
 from service.actions.refusal import NotFound, Refused
-from service.db import audit, escalation_claims
+from service.db import escalation_claims
 from service.db.database import Database
 from service.domain.escalation import State
 from service.domain.staff import Permission, Staff
@@ -24,20 +25,5 @@ async def acknowledge_page(database: Database, staff: Staff, item_id: UUID, now:
             raise Refused("This item is closed already.")
         if item.acknowledged_at is not None:
             return
-        if not await escalation_claims.acknowledge(connection, item, staff, now):
+        if not await acknowledge(connection, item, staff, now):
             raise Refused("The item changed just now. Look again and repeat it if you still want to.")
-        await escalation_claims.record(connection, item, "acknowledged", staff, now)
-        await audit.append(
-            connection,
-            [
-                audit.entry(
-                    item.organization_id,
-                    now,
-                    "page_acknowledged",
-                    staff_id=staff.id,
-                    patient_id=item.patient_id,
-                    object_kind="escalation",
-                    object_id=item.id,
-                )
-            ],
-        )

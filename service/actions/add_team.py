@@ -23,7 +23,7 @@ async def add_team(
     if not name.strip() or len(name) > 200:
         raise Refused("The name has 1 to 200 letters.")
     if not 1 <= len(hours) <= MAX_SHIFTS:
-        raise Refused(f"A team needs 1 to {MAX_SHIFTS} staffed periods a week.")
+        raise Refused("A team needs 1 to {max_shifts} staffed periods a week.", max_shifts=MAX_SHIFTS)
     async with database.transaction() as connection:
         if name in await clinic.team_ids_by_name(connection, organization_id):
             raise Refused("There is a team of this name already.")

@@ -240,7 +240,7 @@ def as_heard(line: Line, words: Words, question: Question | None) -> Heard:
         body=words.text,
         phone=line.phone,
         provider=heard.provider,
-        provider_id=f"{heard.provider_id}:{heard.turn}",
+        provider_id=heard.step_id,
         received_at=line.changes.now,
         channel=Channel.VOICE,
         question=question,
@@ -251,7 +251,7 @@ def as_heard(line: Line, words: Words, question: Question | None) -> Heard:
 def raise_item(line: Line, rule: str, reason: str, urgency: Urgency = Urgency.SAME_DAY) -> UUID:
     """A rule of the machine's own on the patient's item; the item's id."""
     fired = Fired(f"machine.{rule}", MACHINE, urgency, reason, SOURCE)
-    item = raise_escalation(line.changes, line.knowledge, Whose.patient(line.context), [fired])
+    item = raise_escalation(line.changes, Whose.patient(line.context), [fired])
     line.context = replace(line.context, item=item)
     return item.id
 

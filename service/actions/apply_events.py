@@ -12,11 +12,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from service.actions.alert_relatives import alert_relatives
 from service.actions.change_cadence import NOT_PLANNED, change_cadence
 from service.actions.knowledge import Knowledge
 from service.actions.pause_check_ins import agreed
 from service.actions.raise_escalation import Whose, raise_escalation
-from service.db import check_in, communication, observation
+from service.actions.shared_phone import for_whom
+from service.db import check_in, communication, numbers, observation, promises
 from service.db.changes import Changes
 from service.domain.communication import Lane, Purpose
 from service.domain.decision import Fired
@@ -26,6 +28,7 @@ from service.domain.event import (
     EducationGiven,
     Event,
     FollowUpPlanned,
+    KnownFindingTold,
     MessageSaid,
     ObservationRecorded,
     PauseAgreed,
@@ -38,7 +41,8 @@ from service.domain.event import (
 )
 from service.domain.patient import Enrollment, PatientContext, WaitingSession
 from service.domain.reading import Finding
-from service.domain.segments import MAX_SEGMENTS, count_segments
+from service.domain.related_person import Scope
+from service.domain.segments import joined
 from service.domain.urgency import Urgency
 from service.engine import Flow, Session, Status, resume, start
 from service.engine.proceed import RECHECK_WAIT
@@ -57,6 +61,8 @@ class Aftermath:
     recheck: bool = False
     """True when a safety re-check is asked: its text waits for no quiet hours (decisions 8)."""
     fired: tuple[Fired, ...] = ()
+    known: tuple[Fired, ...] = ()
+    """Red flags of what a nurse has accepted for a while."""
     recorded: tuple[Finding, ...] = ()
     events: tuple[Event, ...] = ()
     """What the engine said, in order: a voice words it in its own way."""
@@ -104,10 +110,12 @@ def begin(
         programme=enrollment.programme if enrollment else flow.key.partition("/")[0],
         check_in_useful_until=useful_until,
     )
+    if any(one.id == waiting.phone_id and one.answering_id not in (None, context.id) for one in context.phones):
+        numbers.answers_until(changes, waiting.phone_id, None, None)  # what comes next may be this patient's: it is asked anew
     aftermath = apply_events(changes, replace(context, session=waiting), waiting, session, events)
-    for text in () if by_call else aftermath.texts:
+    for text in () if by_call else for_whom(knowledge.wording, context, waiting.phone_id, aftermath.texts):
         queue_text(changes, aftermath.context, waiting, text, Purpose.CHECK_IN, useful_until=useful_until)
-    return _raised(changes, knowledge, aftermath)
+    return _raised(changes, aftermath)
 
 
 def proceed(changes: Changes, knowledge: Knowledge, context: PatientContext, flow: Flow, event: Resume) -> PatientContext:
@@ -120,17 +128,19 @@ def proceed(changes: Changes, knowledge: Knowledge, context: PatientContext, flo
     aftermath = apply_events(changes, context, waiting, session, events)
     purpose = Purpose.RECHECK if aftermath.recheck else Purpose.REMINDER if aftermath.reminder else Purpose.ANSWER
     useful_until = changes.now + RECHECK_WAIT if aftermath.recheck else waiting.check_in_useful_until
-    for text in aftermath.texts:
+    for text in for_whom(knowledge.wording, context, waiting.phone_id, aftermath.texts):
         queue_text(changes, context, waiting, text, purpose, useful_until=useful_until)
-    return _raised(changes, knowledge, aftermath)
+    if any(isinstance(event, SilenceNoticed) for event in aftermath.events):
+        alert_relatives(changes, knowledge.wording, context, Scope.ALERT_SILENCE)
+    return _raised(changes, aftermath)
 
 
-def _raised(changes: Changes, knowledge: Knowledge, aftermath: Aftermath) -> PatientContext:
+def _raised(changes: Changes, aftermath: Aftermath) -> PatientContext:
     """The patient with the item that the turn's red flags have led to."""
     context = aftermath.context
     if not aftermath.fired:
         return context
-    return replace(context, item=raise_escalation(changes, knowledge, Whose.patient(context), aftermath.fired))
+    return replace(context, item=raise_escalation(changes, Whose.patient(context), aftermath.fired))
 
 
 def apply_events(
@@ -145,6 +155,7 @@ def apply_events(
     """Records observations and the session; gathers texts and red flags for the caller. An unknown event raises TypeError."""
     texts: list[str] = []
     fired: list[Fired] = []
+    known: list[Fired] = []
     recorded: list[Finding] = []
     safety = reminder = recheck = False
     ended = session.status is Status.ENDED
@@ -167,6 +178,8 @@ def apply_events(
                 recorded.append(event.finding)
             case RedFlagFound() | SilenceNoticed():
                 fired.append(event.fired)
+            case KnownFindingTold():
+                known.append(event.fired)
             case AnswerKept():
                 observation.keep_answer(changes, name=event.name, finding=event.finding, **whose)
             case EducationGiven():
@@ -197,18 +210,10 @@ def apply_events(
         reminder=reminder,
         recheck=recheck,
         fired=tuple(fired),
+        known=tuple(known),
         recorded=tuple(recorded),
         events=tuple(events),
     )
-
-
-def joined(texts: Sequence[str], text: str) -> list[str]:
-    """The texts with one more, in the same message when both fit in two segments (decisions 17)."""
-    if texts:
-        both = f"{texts[-1]} {text}"
-        if count_segments(both).count <= MAX_SEGMENTS:
-            return [*texts[:-1], both]
-    return [*texts, text]
 
 
 def queue_text(
@@ -225,12 +230,13 @@ def queue_text(
     escalation_id: UUID | None = None,
     useful_until: datetime | None = None,
 ) -> UUID:
-    """A text to the patient, due now: to the phone they wrote from, else to the conversation's."""
-    return communication.outbound(
+    """A text to the patient, due now: to the phone they wrote from, else to the conversation's. A promise in it is written down."""
+    to = phone_id or (waiting.phone_id if waiting else context.phones[0].id)
+    id = communication.outbound(
         changes,
         organization_id=context.organization.id,
         patient_id=context.id,
-        phone_id=phone_id or (waiting.phone_id if waiting else context.phones[0].id),
+        phone_id=to,
         body=text,
         language=context.language,
         purpose=purpose,
@@ -242,4 +248,27 @@ def queue_text(
         flow_session_id=waiting.id if waiting else None,
         escalation_id=escalation_id,
         useful_until=useful_until,
+    )
+    if purpose not in ASKING:
+        note_promise(changes, context, text, id, to)
+    return id
+
+
+ASKING = frozenset({Purpose.CHECK_IN, Purpose.REMINDER, Purpose.OPENING})
+"""Texts that ask something of the patient: they promise nothing."""
+
+
+def note_promise(changes: Changes, context: PatientContext, said: str, communication_id: UUID, phone_id: UUID) -> None:
+    """Writes down when a nurse will answer, if these words to the patient say so (decisions 7)."""
+    promises.note(
+        changes,
+        context.team,
+        said,
+        communication_id,
+        language=context.language,
+        zone=context.zone,
+        patient_id=context.id,
+        phone_id=phone_id,
+        escalation_id=context.item.id if context.item is not None else None,
+        urgency=context.item.urgency if context.item is not None else None,
     )

@@ -24,7 +24,7 @@ async def find_flow_version(database: Database, organization_id: UUID, key: str,
     wanted = name.strip().lower()
     if wanted == FILE:
         if file is None:
-            raise Refused(f"There is no file of {key}: name a published version.")
+            raise Refused("There is no file of {key}: name a published version.", key=key)
         return file
     if wanted != PUBLISHED and len(wanted) < SHORTEST_HASH:
         raise Refused(f'Name a version by at least {SHORTEST_HASH} letters of its hash, or write "{FILE}" or "{PUBLISHED}".')

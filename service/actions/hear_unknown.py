@@ -6,23 +6,29 @@ sender gets one neutral answer a day without a word about health; a red flag get
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
+from service.actions.hear_reply import CONFIRMED_WITHIN
 from service.actions.heard import MACHINE, Heard
+from service.actions.heed_number import heed_number
 from service.actions.knowledge import Knowledge
+from service.actions.nobody import Nobody
+from service.actions.obey import asked_to_stop
 from service.actions.raise_escalation import Whose, raise_escalation
 from service.actions.safety_answers import asked_for_safety, may_say_again, owes_safety_answer
-from service.db import audit, communication, items, patient
+from service.actions.shared_phone import choices_text
+from service.db import audit, communication, items, patient, promises
 from service.db.changes import Changes
 from service.domain.communication import Lane, Purpose
 from service.domain.decision import Fired
 from service.domain.escalation import Reached
 from service.domain.facts import Facts
-from service.domain.patient import OpenItem, PatientContext, Phone, Team, must_hear_of_closing, surroundings
-from service.domain.reading import FindingKind, Reply
+from service.domain.patient import must_hear_of_closing, surroundings
+from service.domain.phone_number import is_telephone_number
+from service.domain.reading import FindingKind, Reading, Reply
 from service.domain.urgency import Urgency
 from service.engine.session import finding_to_json
 from service.replies import read
@@ -36,17 +42,6 @@ IDENTITY_WITHIN = timedelta(hours=12)
 MOST_ASKED = 10
 """Texts of one item after which "who is writing?" is not asked again: what answers so often may be a machine. A nurse sees all."""
 _SHARED = "machine.shared_phone"
-
-
-@dataclass(frozen=True, slots=True)
-class Nobody:
-    """A phone without a known patient, as it stands: who may be writing, and the item that hangs on it."""
-
-    phone: Phone
-    team: Team
-    candidates: tuple[PatientContext, ...] = ()
-    """The patients who share it; empty for an unknown sender."""
-    item: OpenItem | None = None
 
 
 def hear_unknown(changes: Changes, knowledge: Knowledge, nobody: Nobody, heard: Heard) -> tuple[Nobody, UUID]:
@@ -77,16 +72,14 @@ def hear_unknown(changes: Changes, knowledge: Knowledge, nobody: Nobody, heard: 
     )
     audit.record(changes, organization.id, "reply_received", actor="patient", object_kind="communication", object_id=communication_id)
     choice = after.answered(reading) if question is not None else None
-    stops = reading.has(FindingKind.OPT_OUT) or heard.keyword == "STOP"
-    if stops or reading.has(FindingKind.OPT_IN) or heard.keyword == "START":
-        _heed_keyword(changes, nobody, heard.phone, stops=stops)
-    fired = [*decision.fired, *([choice] if choice else []), *([_STOPPED] if stops else []), _unattributed(nobody)]
-    unsafe = reading.has(FindingKind.UNSAFE_TO_CONTACT) or heard.phone.unsafe_since is not None
-    if reading.has(FindingKind.UNSAFE_TO_CONTACT):
-        patient.set_phone(changes, heard.phone.id, unsafe_since=now)
+    stops = asked_to_stop(reading, heard)
+    stopped = nobody.phone.opted_out_at is not None
+    nobody = heed_number(changes, nobody, reading, communication_id, stops=stops)
+    unsafe = nobody.phone.unsafe_since is not None
+    fired = [*decision.fired, *([choice] if choice else []), *([_STOPPED] if stops and not stopped else []), _unattributed(nobody)]
     closed = bool(nobody.candidates) and must_hear_of_closing(nobody.team, nobody.item, now)
     whose = Whose(nobody.team, nobody.item, None, heard.phone.id, do_not_contact=unsafe)
-    item = raise_escalation(changes, knowledge, whose, fired, communication_id=communication_id)
+    item = raise_escalation(changes, whose, fired, communication_id=communication_id)
     nobody = replace(nobody, item=item)
     key = decision.answer if decision.urgency is Urgency.EMERGENCY else ""
     if unsafe and decision.urgency is Urgency.EMERGENCY:
@@ -94,8 +87,29 @@ def hear_unknown(changes: Changes, knowledge: Knowledge, nobody: Nobody, heard: 
     elif not unsafe and (key or not any(reading.has(kind) for kind in _UNANSWERED)):
         if reading.has(FindingKind.HELP):
             heard = replace(heard, keyword=heard.keyword or "HELP")
-        nobody = _answer(changes, knowledge, nobody, heard, facts, key, choice, communication_id, stops=stops, closed=closed)
+        if not key and choice is None and not _may_answer(reading, heard, stops=stops, stopped=stopped):
+            return nobody, communication_id
+        nobody = _answer(
+            changes,
+            knowledge,
+            nobody,
+            heard,
+            facts,
+            key,
+            choice,
+            communication_id,
+            stops=stops,
+            starts=stopped and reading.has(FindingKind.OPT_IN),
+            closed=closed,
+        )
     return nobody, communication_id
+
+
+def _may_answer(reading: Reading, heard: Heard, *, stops: bool, stopped: bool) -> bool:
+    """After STOP nothing but the answer to HELP; a stranger on a wrong number hears of nobody's care; START ends both."""
+    if reading.has(FindingKind.OPT_IN) or heard.keyword == "HELP":
+        return True
+    return (stops and not stopped) or not (stopped or stops or reading.has(FindingKind.WRONG_NUMBER))
 
 
 _UNANSWERED = (FindingKind.DECEASED, FindingKind.HOSPICE, FindingKind.TAPBACK, FindingKind.AUTO_REPLY)
@@ -113,18 +127,10 @@ def _unattributed(nobody: Nobody) -> Fired:
     """The machine's own reason for the item: every text is seen by a person (safety rule 10)."""
     shared = bool(nobody.candidates)
     reason = "A shared phone: who wrote is not known yet" if shared else "A text from a number that belongs to no patient"
+    if nobody.was_a_patients and not shared:
+        reason = "A text from a number that was taken off a patient's record as somebody else's: make sure of it"
     rule = _SHARED if shared else "machine.unknown_sender"
     return Fired(rule, MACHINE, Urgency.SAME_DAY, reason, "Rounds safety rule 10: what no rule takes in whole is seen by a person")
-
-
-def _heed_keyword(changes: Changes, nobody: Nobody, phone: Phone, *, stops: bool) -> None:
-    """STOP binds the number and everybody on it; only START lifts it (decisions 12)."""
-    patient.set_phone(changes, phone.id, opted_out_at=changes.now if stops else None)
-    for candidate in nobody.candidates:
-        if stops:
-            patient.revoke_consents(changes, candidate.id, "opt_out", phone_id=phone.id)
-        else:
-            patient.restore_consents(changes, candidate.id, phone_id=phone.id)
 
 
 def _answer(
@@ -138,6 +144,7 @@ def _answer(
     communication_id: UUID,
     *,
     stops: bool,
+    starts: bool,
     closed: bool,
 ) -> Nobody:
     item = nobody.item
@@ -145,8 +152,8 @@ def _answer(
         return nobody
     item_id = item.id
 
-    def say(text: str, purpose: Purpose, lane: Lane = Lane.ROUTINE, reason: str = "") -> None:
-        communication.outbound(
+    def say(text: str, purpose: Purpose, lane: Lane = Lane.ROUTINE, reason: str = "", useful_until: datetime | None = None) -> None:
+        id = communication.outbound(
             changes,
             organization_id=nobody.team.organization.id,
             patient_id=None,
@@ -157,15 +164,18 @@ def _answer(
             lane=lane,
             reason=reason,
             in_reply_to=communication_id,
+            useful_until=useful_until,
             escalation_id=item_id,
         )
+        whose: Any = {"patient_id": None, "phone_id": heard.phone.id, "escalation_id": item_id}
+        promises.note(changes, nobody.team, text, id, language=facts.language, zone="", **whose)
 
     wording = knowledge.wording
     if safety:
         if may_say_again(knowledge.follow_through, item, safety, changes.now):
             say(wording.for_patient(safety, facts, Urgency.EMERGENCY), Purpose.SAFETY, Lane.EMERGENCY, safety)
             items.change_item(changes, nobody.team.organization.id, item.id, reached=Reached.ON_ITS_WAY)
-            item = replace(item, safety_texts=(*item.safety_texts, safety), safety_text_at=changes.now, reached=Reached.ON_ITS_WAY)
+            item = item.with_safety_text(safety, heard.phone.id, changes.now)
             if closed:
                 say(wording.for_patient("out_of_hours", facts, Urgency.EMERGENCY), Purpose.ANSWER, Lane.EMERGENCY)
         return replace(nobody, item=item)
@@ -173,10 +183,14 @@ def _answer(
         key, text = knowledge.follow_through.reply(wording, choice, facts)
         say(text, Purpose.SAFETY, Lane.EMERGENCY, key)
         return nobody
-    if heard.keyword and heard.provider_answered:
+    if (heard.keyword and heard.provider_answered) or not is_telephone_number(heard.phone.number):
         return nobody
     if stops:
-        say(wording.for_patient("opt_out_confirmation", facts), Purpose.OPT_OUT_CONFIRMATION)
+        text = wording.for_patient("opt_out_confirmation", facts)
+        say(text, Purpose.OPT_OUT_CONFIRMATION, useful_until=changes.now + CONFIRMED_WITHIN)
+        return nobody
+    if starts and nobody.candidates:
+        say(wording.for_patient("opt_in_confirmation", facts), Purpose.OPT_IN_CONFIRMATION)
         return nobody
     if heard.keyword == "HELP":
         say(wording.for_patient("help", facts), Purpose.HELP)
@@ -192,22 +206,8 @@ def _answer(
         say(wording.for_patient("shared_phone_question", facts, choices=choices), Purpose.ANSWER)
         return nobody
     answered = heard.phone.neutral_answer_at
-    if heard.phone.number.startswith("+") and (answered is None or changes.now - answered >= NEUTRAL_EVERY):
+    if answered is None or changes.now - answered >= NEUTRAL_EVERY:
         say(wording.for_patient("neutral_unknown_sender", facts), Purpose.NEUTRAL)
         patient.set_phone(changes, heard.phone.id, neutral_answer_at=changes.now)
         return replace(nobody, phone=replace(nobody.phone, neutral_answer_at=changes.now))
     return nobody
-
-
-def choices_text(candidates: Sequence[PatientContext], language: str) -> str:
-    """ "1 for F., 2 for G.": first letters only, in the order of the numbers."""
-    word = "para" if language == "es" else "for"
-    return ", ".join(f"{number} {word} {candidate.name[:1]}." for number, candidate in enumerate(candidates, 1))
-
-
-def chosen(body: str, candidates: Sequence[PatientContext]) -> PatientContext | None:
-    """The patient that a bare number names, None when it is no number of the list."""
-    text = body.strip().rstrip(".)")
-    if text.isascii() and text.isdigit() and len(text) <= 2 and 1 <= int(text) <= len(candidates):
-        return candidates[int(text) - 1]
-    return None

@@ -269,7 +269,7 @@ def _unheard(line: Line) -> Prompt:
     aftermath = apply_events(line.changes, line.context, waiting, session, events)
     line.context = aftermath.context
     if aftermath.fired:
-        item = raise_escalation(line.changes, line.knowledge, Whose.patient(line.context), aftermath.fired)
+        item = raise_escalation(line.changes, Whose.patient(line.context), aftermath.fired)
         line.context = replace(line.context, item=item)
     given_up = any(rule.rule.endswith(".not_understood") for rule in aftermath.fired)
     return go_on(line, [line.voice.text("not_understood" if given_up else "not_heard", Urgency.SAME_DAY)])

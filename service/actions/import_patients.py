@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, time
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.db import clinic, inbound, registration
+from service.db import clinic, consents, inbound, registration
 from service.db.changes import Changes
+from service.db.consents import Wording
 from service.db.database import Database
-from service.domain.registration import NewPatient
+from service.domain.contact_hours import ContactHours, state_of
+from service.domain.contact_law import ContactLaw
+from service.domain.registration import NOT_RECORDED, NewPatient
 
 AT_ONCE = 500
+_ANY = time()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,7 @@ async def import_patients(
     database: Database,
     organization_id: UUID,
     lines: Lines,
+    law: ContactLaw,
     *,
     zone: str,
     now: datetime,
@@ -69,19 +74,36 @@ async def import_patients(
     """
     try:
         async with database.transaction() as connection:
-            teams = await clinic.team_ids_by_name(connection, organization_id)
-            if problems := [*_repeated(lines), *_teams(lines, teams), *await _known(connection, organization_id, lines)]:
-                raise ImportRefused(sorted(problems, key=lambda problem: problem.line))
-            done = 0
-            for part in _parts(lines):
-                await _write(connection, organization_id, part, teams, zone, now)
-                done += len(part)
-                progress(done)
+            await register(connection, organization_id, lines, law, zone=zone, now=now, progress=progress)
             if dry_run:
                 raise _DryRun
     except _DryRun:
         pass
     return Imported(len(lines), sum(patient.consent is None for _, patient in lines))
+
+
+async def register(
+    connection: AsyncConnection,
+    organization_id: UUID,
+    lines: Lines,
+    law: ContactLaw,
+    *,
+    zone: str,
+    now: datetime,
+    staff_id: UUID | None = None,
+    progress: Callable[[int], None] = lambda done: None,
+) -> None:
+    """Writes the patients in the caller's transaction; `staff_id`: who puts them on record. Raises as `import_patients`."""
+    teams = await clinic.team_ids_by_name(connection, organization_id)
+    wordings = await _wordings(connection, organization_id, lines, law, now)
+    problems = [*_repeated(lines), *_teams(lines, teams), *_words(lines, wordings), *_hours(lines, law)]
+    if problems := [*problems, *await _known(connection, organization_id, lines)]:
+        raise ImportRefused(sorted(problems, key=lambda problem: problem.line))
+    done = 0
+    for part in _parts(lines):
+        await _write(connection, organization_id, part, teams, wordings, zone, now, staff_id)
+        done += len(part)
+        progress(done)
 
 
 def _parts(lines: Lines) -> Iterator[Lines]:
@@ -116,8 +138,44 @@ async def _known(connection: AsyncConnection, organization_id: UUID, lines: Line
     return problems
 
 
+async def _wordings(
+    connection: AsyncConnection, organization_id: UUID, lines: Lines, law: ContactLaw, now: datetime
+) -> dict[tuple[str, str], Wording]:
+    """The words on record by version and language, those of the shipped versions that the list names among them."""
+    for version in {consent.wording_version for _, one in lines for consent in (one.consent, one.call_consent) if consent is not None}:
+        if (words := law.words_of(version)) is not None:
+            for language, text in words.says.items():
+                await consents.keep_words(connection, organization_id, version, language, words.warning_version, text, now)
+    return await consents.wordings_of(connection, organization_id)
+
+
+def _words(lines: Lines, wordings: Mapping[tuple[str, str], Wording]) -> list[LineProblem]:
+    problems = []
+    for line, one in lines:
+        versions = {consent.wording_version for consent in (one.consent, one.call_consent) if consent is not None} - {NOT_RECORDED}
+        if any((version, one.language) not in wordings for version in versions):
+            what = "is a version whose words are not on record in the patient's language: record them with rounds consents words"
+            problems.append(LineProblem(line, "consent_wording", what))
+    return problems
+
+
+def _hours(lines: Lines, law: ContactLaw) -> list[LineProblem]:
+    return [
+        LineProblem(line, "contact_hours", "leave no hour in common with the law of the patient's state")
+        for line, one in lines
+        if not ContactHours("UTC", _ANY, _ANY, state_of(law.states, one.state), one.wish).ever_open()
+    ]
+
+
 async def _write(
-    connection: AsyncConnection, organization_id: UUID, part: Lines, teams: Mapping[str, UUID], zone: str, now: datetime
+    connection: AsyncConnection,
+    organization_id: UUID,
+    part: Lines,
+    teams: Mapping[str, UUID],
+    wordings: Mapping[tuple[str, str], Wording],
+    zone: str,
+    now: datetime,
+    staff_id: UUID | None,
 ) -> None:
     numbers = {number for _, patient in part for number in (*patient.phones, patient.related_phone) if number}
     phones = await inbound.phones_of(connection, [(organization_id, number) for number in sorted(numbers)], now)
@@ -133,5 +191,7 @@ async def _write(
             zone=patient.zone or zone,
             phone_ids=[phones[organization_id, number].id for number in patient.phones],
             related_phone_id=related.id if related else None,
+            wordings=wordings,
+            staff_id=staff_id,
         )
     await changes.write(connection)

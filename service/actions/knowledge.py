@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.db import flows
+from service.domain.contact_law import ContactLaw
 from service.domain.wording import Wording
 from service.engine import Flow
 from service.engine.follow_through import FollowThrough
@@ -27,6 +28,7 @@ class Knowledge:
     public_base_url: str
     follow_through: FollowThrough
     opening: Opening
+    law: ContactLaw
     _flows: dict[UUID, Flow] = field(default_factory=dict)
 
     async def flows(self, connection: AsyncConnection, version_ids: Iterable[UUID]) -> dict[UUID, Flow]:

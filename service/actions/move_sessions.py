@@ -112,12 +112,12 @@ async def _target(connection: AsyncConnection, organization_id: UUID, key: str, 
     """The version that `version` names. Raises Refused unless there is one, and one that may run."""
     wanted = version.strip().lower()
     if len(wanted) < SHORTEST_HASH:
-        raise Refused(f"Name the version by at least {SHORTEST_HASH} letters, as `rounds flows list` shows it.")
+        raise Refused("Name the version by at least {shortest_hash} letters, as `rounds flows list` shows it.", shortest_hash=SHORTEST_HASH)
     found = [one for one in await flows.versions(connection, organization_id) if one.key == key and one.content_hash.startswith(wanted)]
-    if len(found) != 1:
-        raise Refused(
-            f"{key} has {len(found) or 'no'} published version{'s' if len(found) > 1 else ''} of this name: see `rounds flows list`."
-        )
+    if not found:
+        raise Refused("{key} has no published version of this name: see `rounds flows list`.", key=key)
+    if len(found) > 1:
+        raise Refused("{key} has several published versions of this name: see `rounds flows list`.", key=key)
     standing = {one.version_id for one in await flows.approvals(connection, organization_id) if one.stands}
     if found[0].id not in standing and not is_demo:
         raise Refused("No clinician's approval of this version stands: nobody is moved to it.")
@@ -127,7 +127,7 @@ async def _target(connection: AsyncConnection, organization_id: UUID, key: str, 
 async def _chosen(connection: AsyncConnection, organization_id: UUID, record_numbers: Collection[str]) -> list[UUID]:
     wanted = sorted({number.strip() for number in record_numbers} - {""})
     if not 0 < len(wanted) <= MOST_CHOSEN:
-        raise Refused(f"Name 1 to {MOST_CHOSEN} patients.")
+        raise Refused("Name 1 to {most_chosen} patients.", most_chosen=MOST_CHOSEN)
     found = await registration.patients_by_record_number(connection, organization_id, wanted)
     if missing := [number for number in wanted if number not in found]:
         raise NotFound(f"there is no patient with record number {missing[0]}")
@@ -212,7 +212,7 @@ def _carry_over(
 
 def _raise(changes: Changes, knowledge: Knowledge, aftermath: Aftermath, waiting: WaitingSession, *, ended: bool) -> None:
     context = aftermath.context
-    item = raise_escalation(changes, knowledge, Whose.patient(context), aftermath.fired)
+    item = raise_escalation(changes, Whose.patient(context), aftermath.fired)
     danger = ended and any(fired.urgency is Urgency.EMERGENCY for fired in aftermath.fired)
     for text in aftermath.texts:
         if not danger:

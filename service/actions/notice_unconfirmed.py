@@ -34,7 +34,7 @@ async def notice_unconfirmed(database: Database, knowledge: Knowledge, now: date
         return 0
 
     async def together(patient_ids: Sequence[UUID]) -> None:
-        await _together(database, knowledge, patient_ids, fired, now)
+        await _together(database, patient_ids, fired, now)
 
     async def set_aside(patient_id: UUID, _failure: str) -> None:
         async with database.transaction() as connection:
@@ -47,10 +47,10 @@ async def notice_unconfirmed(database: Database, knowledge: Knowledge, now: date
     return len(found)
 
 
-async def _together(database: Database, knowledge: Knowledge, patient_ids: Sequence[UUID], fired: Fired, now: datetime) -> None:
+async def _together(database: Database, patient_ids: Sequence[UUID], fired: Fired, now: datetime) -> None:
     async with database.transaction() as connection:
         changes = Changes(now)
         for context in (await load_contexts(connection, patient_ids, now)).values():
-            raise_escalation(changes, knowledge, Whose.patient(context), [fired])
+            raise_escalation(changes, Whose.patient(context), [fired])
             audit.record(changes, context.organization.id, "number_unconfirmed", patient_id=context.id)
         await changes.write(connection)

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from concurrent.futures import ThreadPoolExecutor
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from service.actions.common_passwords import is_common
+
 SHORTEST = 12
 LONGEST = 200
+MOST_LEFT = 4
+"""A password in which fewer letters than these are neither name nor address is one of them."""
 AT_ONCE = 2
 """Hashes under way at the same time: one takes about 115 ms and 64 MiB."""
 MOST_WAITING = 40
@@ -53,6 +58,10 @@ class Passwords:
         """True when the password has this hash; for an account that does not exist (None) the same work is done in vain."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._verify, password, password_hash)
 
+    async def hash_of(self, password: str) -> str:
+        """The hash of a new password."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._hasher.hash, password)
+
     async def renewed(self, password: str, password_hash: str) -> str | None:
         """A new hash when the old one was made with other parameters than today's, else None."""
         if not self._hasher.check_needs_rehash(password_hash):
@@ -68,13 +77,25 @@ class Passwords:
             return False
 
 
-def why_not_acceptable(password: str) -> str:
-    """What is wrong with a new password, "" when nothing is (ASVS 5.0 6.2: length decides, no composition rules)."""
+def why_not_acceptable(password: str, *about: str) -> str:
+    """What is wrong with a new password, "" when nothing is (ASVS 5.0 6.2: length and a list of common ones decide, no composition).
+
+    `about`: the member's name, e-mail address and organization; a password that is little more than one of these is refused.
+    """
     if len(password) < SHORTEST:
-        return f"A password has at least {SHORTEST} characters: three or four words do well."
+        return "A password has at least 12 characters: three or four words do well."
     if len(password) > LONGEST:
-        return f"A password has at most {LONGEST} characters."
+        return "A password has at most 200 characters."
+    if is_common(password) or _is_about(password, about):
+        return "Many people would try this password first: choose three or four words that have nothing to do with each other."
     return ""
+
+
+def _is_about(password: str, about: tuple[str, ...]) -> bool:
+    rest = password.lower()
+    for word in re.findall(r"\w{3,}", " ".join(about).lower()):
+        rest = rest.replace(word, "")
+    return len(re.sub(r"[\W\d_]", "", rest)) < MOST_LEFT and rest != password.lower()
 
 
 def hash_password(password: str) -> str:

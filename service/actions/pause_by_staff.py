@@ -8,6 +8,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from service.actions.own_patient import own_patient
 from service.actions.pause_check_ins import LONGEST_REASON, Wanted, pause, resume
 from service.actions.refusal import NotFound, Refused
 from service.db import escalation_claims, registration
@@ -38,6 +39,8 @@ class Asked:
 
 async def pause_from_item(database: Database, staff: Staff, item_id: UUID, asked: Asked, now: datetime) -> None:
     """Pauses the check-ins of an item's patient. Raises NotFound for another team's item, Refused saying what to write instead."""
+    if not staff.may(Permission.ASSESS):
+        raise NotFound
     async with database.transaction() as connection:
         context = await _of_item(connection, staff, item_id, now)
         changes = Changes(now)
@@ -48,10 +51,31 @@ async def pause_from_item(database: Database, staff: Staff, item_id: UUID, asked
 
 async def resume_from_item(database: Database, staff: Staff, item_id: UUID, now: datetime) -> None:
     """Lets the check-ins of an item's patient run again. Raises NotFound; Refused when none rest and none are to."""
+    if not staff.may(Permission.ASSESS):
+        raise NotFound
     async with database.transaction() as connection:
         context = await _of_item(connection, staff, item_id, now)
         await _resume(connection, context, staff, now)
         await _told(connection, staff, item_id, "check_ins_resumed", now)
+
+
+async def pause_patient(database: Database, staff: Staff, patient_id: UUID, asked: Asked, now: datetime) -> None:
+    """As `pause_from_item`, of a patient of the member's teams; Refused too for whoever may not judge."""
+    if not staff.may(Permission.ASSESS):
+        raise Refused("Check-ins are paused by a nurse: ask one of your team.")
+    async with database.transaction() as connection:
+        context = await own_patient(connection, staff, patient_id, now)
+        changes = Changes(now)
+        _pause(changes, context, staff, asked)
+        await changes.write(connection)
+
+
+async def resume_patient(database: Database, staff: Staff, patient_id: UUID, now: datetime) -> None:
+    """As `resume_from_item`, of a patient of the member's teams."""
+    if not staff.may(Permission.ASSESS):
+        raise Refused("Check-ins are paused by a nurse: ask one of your team.")
+    async with database.transaction() as connection:
+        await _resume(connection, await own_patient(connection, staff, patient_id, now), staff, now)
 
 
 async def pause_by_number(database: Database, staff: Staff, record_number: str, asked: Asked, now: datetime) -> None:
@@ -72,19 +96,19 @@ async def resume_by_number(database: Database, staff: Staff, record_number: str,
 def wanted(asked: Asked, zone: str, staff_id: UUID, now: datetime) -> Wanted:
     """What is asked for, where the patient is. Raises Refused saying what to write instead."""
     if asked.kind not in set(PauseKind):
-        raise Refused(f"Say why check-ins rest: {', '.join(PauseKind)}.")
+        raise Refused("Say why check-ins rest: {kinds}.", kinds=", ".join(PauseKind))
     reason, kind = asked.reason.strip(), PauseKind(asked.kind)
     if not reason or len(reason) > LONGEST_REASON:
-        raise Refused(f"Give a reason of at most {LONGEST_REASON} characters, for the next nurse.")
+        raise Refused("Give a reason of at most {longest_reason} characters, for the next nurse.", longest_reason=LONGEST_REASON)
     today = to_local(now, zone).date()
     begins, until = _day(asked.begins, "from"), _day(asked.until, "until")
     if kind is PauseKind.HOSPITAL and until is not None:
         raise Refused("A stay in the hospital has no end date: leave it empty and resume when the patient is home.")
     if begins is not None and not today <= begins <= today + timedelta(days=MOST_DAYS_AHEAD):
-        raise Refused(f"The first day must be today or one of the next {MOST_DAYS_AHEAD} days.")
+        raise Refused("The first day must be today or one of the next {most_days_ahead} days.", most_days_ahead=MOST_DAYS_AHEAD)
     first = begins or today
     if until is not None and not first < until <= first + timedelta(days=LONGEST_DAYS):
-        raise Refused(f"Check-ins can run again 1 to {LONGEST_DAYS} days after the first day of the pause.")
+        raise Refused("Check-ins can run again 1 to {longest_days} days after the first day of the pause.", longest_days=LONGEST_DAYS)
     return Wanted(
         kind,
         ends_at=start_of(until, zone) if until is not None else None,
@@ -98,7 +122,7 @@ def _day(written: str, name: str) -> date | None:
     try:
         return date.fromisoformat(written.strip()) if written.strip() else None
     except ValueError:
-        raise Refused(f"The date {name} is none: write it as 2026-03-31.") from None
+        raise Refused("The date {name} is none: write it as 2026-03-31.", name=name) from None
 
 
 def _pause(changes: Changes, context: PatientContext, staff: Staff, asked: Asked) -> None:
@@ -132,7 +156,7 @@ async def _of_number(connection: AsyncConnection, staff: Staff, record_number: s
         raise NotFound("only a nurse or a supervisor pauses and resumes check-ins")
     found = await registration.patients_by_record_number(connection, staff.organization_id, [record_number])
     context = (await load_contexts(connection, list(found.values()), now)).get(next(iter(found.values()))) if found else None
-    if context is None or context.team.id not in staff.team_ids:
+    if context is None or not staff.sees(context.team.id, context.id):
         raise NotFound("no patient of this member's teams has this record number")
     return context
 

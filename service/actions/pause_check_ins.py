@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
-from service.actions.knowledge import Knowledge
 from service.actions.one_by_one import together_or_one_by_one
 from service.actions.raise_escalation import Whose, raise_escalation
 from service.actions.stop_contact import end_conversation
@@ -28,6 +27,8 @@ from service.domain.reading import Assertion, Finding, FindingKind, Reading
 from service.domain.urgency import Urgency
 
 LONGEST_REASON = 300
+MOST_TURNS = 2_000
+"""Pauses in one round; those that cannot begin or end stay among them, and must not stand in the others' way."""
 RESTS = "machine.in_hospital"
 """Rule of the item when the patient's own words have paused the check-ins."""
 PATIENT_SAID = "In the patient's own words"
@@ -130,16 +131,16 @@ def _fired(rule: str, reason: str, finding: Finding) -> Fired:
     return Fired(rule, "machine", Urgency.SAME_DAY, reason, source, (finding.span,))
 
 
-async def turn_pauses(database: Database, knowledge: Knowledge, now: datetime, *, limit: int = 200) -> int:
-    """Begins and ends the pauses whose time has come, at most `limit` in one commit; how many patients.
+async def turn_pauses(database: Database, now: datetime, *, limit: int = 200) -> int:
+    """Begins and ends the pauses whose time has come, at most `limit` in one commit; how many patients there were.
 
     A pause that nobody has set an end to is an item of the patient once a week: it must not be forgotten.
     """
     async with database.reading() as connection:
-        due = await pauses.turns(connection, now, limit)
+        due = await pauses.turns(connection, now, MOST_TURNS)
 
     async def together(patient_ids: Sequence[UUID]) -> None:
-        await _together(database, knowledge, patient_ids, now)
+        await _together(database, patient_ids, now)
 
     async def set_aside(patient_id: UUID, _failure: str) -> None:
         async with database.transaction() as connection:
@@ -147,11 +148,13 @@ async def turn_pauses(database: Database, knowledge: Knowledge, now: datetime, *
             await report(connection, changes, [Problem(due[patient_id], "pause_failed", _FAILED, Urgency.SAME_DAY)], repeat=False)
             await changes.write(connection)
 
-    await together_or_one_by_one("pauses", list(due), together, set_aside)
+    patient_ids = list(due)
+    for first in range(0, len(patient_ids), limit):
+        await together_or_one_by_one("pauses", patient_ids[first : first + limit], together, set_aside)
     return len(due)
 
 
-async def _together(database: Database, knowledge: Knowledge, patient_ids: Sequence[UUID], now: datetime) -> None:
+async def _together(database: Database, patient_ids: Sequence[UUID], now: datetime) -> None:
     if not patient_ids:
         return
     async with database.transaction() as connection:
@@ -159,11 +162,11 @@ async def _together(database: Database, knowledge: Knowledge, patient_ids: Seque
         found = await pauses.open_pauses(connection, contexts)
         changes = Changes(now)
         for id, context in contexts.items():
-            _turned(changes, knowledge, context, found.get(id, []))
+            _turned(changes, context, found.get(id, []))
         await changes.write(connection)
 
 
-def _turned(changes: Changes, knowledge: Knowledge, context: PatientContext, found: Sequence[Pause]) -> None:
+def _turned(changes: Changes, context: PatientContext, found: Sequence[Pause]) -> None:
     """Ends what is over before anything begins: two pauses may meet at one midnight."""
     now = changes.now
     over = [one for one in found if one.ends_at is not None and one.ends_at <= now]
@@ -185,7 +188,7 @@ def _turned(changes: Changes, knowledge: Knowledge, context: PatientContext, fou
         if one.state is PauseState.ON and one not in over and one.look_again_at is not None and one.look_again_at <= now:
             pauses.looked_at(changes, one.id)
             if context.status is PatientStatus.PAUSED:
-                raise_escalation(changes, knowledge, Whose.patient(context), [_LONG])
+                raise_escalation(changes, Whose.patient(context), [_LONG])
 
 
 def _begun(changes: Changes, context: PatientContext, one: Pause, *, keep_conversation: bool = False) -> PatientContext:

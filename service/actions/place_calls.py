@@ -7,29 +7,29 @@ that an unknown outcome resolves by itself. A call that may not or cannot be pla
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.actions.after_call import give_back
+from service.actions.judge_contacts import Contact, Judge
+from service.actions.way_out import NoWay, Want, find_ways
 from service.clock import Clock
-from service.db import call_lists, calls, outbox
+from service.db import call_lists, calls
 from service.db.call_lists import DueCall
 from service.db.changes import Changes
 from service.db.database import Database
 from service.db.failures import is_outage
 from service.domain.call import CallStatus
 from service.domain.communication import Purpose
-from service.domain.consent import Consent
-from service.domain.patient import PatientStatus
+from service.domain.contact_law import ContactLaw
 from service.domain.reading import Channel
-from service.domain.schedule import quiet_ends, to_local, to_utc
-from service.domain.sending import Circumstances, Ruling, Verdict, may_send
+from service.domain.sender import Use
+from service.domain.sending import Ruling, Verdict
 from service.telephony.port import OutgoingCall, PermanentFailure, RemoteCall, Telephone, TransientFailure, UnknownOutcome
 
 _log = structlog.get_logger(__name__)
@@ -37,7 +37,8 @@ _log = structlog.get_logger(__name__)
 MOST_HAND_OVERS = 3
 """Times a call is handed to a provider that says it has not processed it."""
 AGAIN_AFTER = timedelta(minutes=1)
-_MIDNIGHT = datetime.min.time()
+STOP_CALLING_AFTER = calls.LEASE / 2
+"""No call is placed later than this after its claim: whoever was frozen in between gives it back, certain not to have placed it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,51 +46,69 @@ class _Placing:
     due: DueCall
     telephone: Telephone
     sender: str
+    claimed_at: datetime
 
 
-async def place_calls(database: Database, telephones: Mapping[str, Telephone], clock: Clock, node: str, *, limit: int = 10) -> int:
-    """Places at most `limit` due calls side by side; how many were handed over."""
+async def place_calls(
+    database: Database,
+    telephones: Mapping[str, Telephone],
+    clock: Clock,
+    node: str,
+    law: ContactLaw,
+    *,
+    limit: int = 10,
+    purposes: Collection[Purpose] = frozenset(Purpose),
+    began: Callable[[int, int], object] = lambda claimed, refused: None,
+    done: Callable[[], object] = lambda: None,
+) -> int:
+    """Places at most `limit` due calls for these purposes side by side; how many were handed over.
+
+    `began` is told how many were claimed as soon as that is committed, `done` of each that has been handed over and recorded: nobody's
+    call has to wait for another one's slow hand-over.
+    """
     async with database.transaction() as connection:
         changes = Changes(clock.now())
-        placing = await _claim(connection, changes, telephones, node, limit)
+        waiting = await call_lists.due(connection, changes.now, limit, purposes)
+        placing = await _claim(connection, changes, telephones, node, law, waiting)
         await changes.write(connection)
-    await asyncio.gather(*(_place(database, one, clock) for one in placing))
+    began(len(placing), 0)
+    await asyncio.gather(*(_place(database, one, clock, done) for one in placing))
     return len(placing)
 
 
 async def _claim(
-    connection: AsyncConnection, changes: Changes, telephones: Mapping[str, Telephone], node: str, limit: int
+    connection: AsyncConnection,
+    changes: Changes,
+    telephones: Mapping[str, Telephone],
+    node: str,
+    law: ContactLaw,
+    waiting: Sequence[DueCall],
 ) -> list[_Placing]:
     now = changes.now
-    waiting = await call_lists.due(connection, now, limit)
     if not waiting:
         return []
-    patient_ids = {one.call.patient_id for one in waiting}
-    consents = await outbox.consents_of(connection, patient_ids, [])
-    earlier = await call_lists.placed_since(connection, patient_ids, now - timedelta(hours=26))
-    numbers = await outbox.senders(connection, {one.call.organization_id for one in waiting})
+    judge = await Judge.load(connection, law, [contact_of_call(one) for one in waiting], now)
+    wants = [Want(one.call.organization_id, Use.PATIENTS, one.call.phone_id) for one in waiting]
+    ways = await find_ways(connection, telephones, wants, now)
     placing: list[_Placing] = []
-    for one in waiting:
-        ruling = _ruling(one, consents.get(one.call.patient_id, []), earlier.get(one.call.patient_id, []), now)
-        found = _way_out(telephones, numbers, one)
-        if ruling.verdict is Verdict.SEND and found is None:
+    for one, way in zip(waiting, ways, strict=True):
+        ruling = ruling_on_call(judge, one, now)
+        if ruling.verdict is Verdict.SEND and isinstance(way, NoWay):
             ruling = Ruling(Verdict.CANCEL, "no_telephone")
         if ruling.verdict is Verdict.HOLD:
             changes.update(calls.calls, one.call.id, due_at=ruling.until, reason=ruling.why)
-        elif ruling.verdict is not Verdict.SEND or found is None:
+        elif ruling.verdict is not Verdict.SEND or isinstance(way, NoWay):
             status = CallStatus.EXPIRED if ruling.verdict is Verdict.EXPIRE else CallStatus.CANCELLED
             calls.move(changes, one.call, status, "policy", reason=ruling.why)
             if not one.session_moved:
                 give_back(changes, one.call)
         else:
-            await calls.claim(connection, changes, one.call, found[0].name, node)
-            placing.append(_Placing(one, *found))
+            await calls.claim(connection, changes, one.call, way.name, node)
+            placing.append(_Placing(one, way.provider, way.number if way.number.startswith("+") else "", now))
     return placing
 
 
-def _ruling(
-    one: DueCall, owned: Sequence[tuple[Consent, int]], earlier: Sequence[tuple[UUID | None, str, datetime]], now: datetime
-) -> Ruling:
+def ruling_on_call(judge: Judge, one: DueCall, now: datetime) -> Ruling:
     """Whether the call may be placed now: the rules of texts, for this channel, and what only a call needs."""
     call, after_safety_text = one.call, one.call.purpose is Purpose.SAFETY
     if one.heard_since if after_safety_text else not one.session_open or one.session_moved:
@@ -98,42 +117,43 @@ def _ruling(
         return Ruling(Verdict.CANCEL, "no_birth_date_or_code")
     if not one.clinic_number:
         return Ruling(Verdict.CANCEL, "no_clinic_number")
-    covering = [(consent, per_day) for consent, per_day in owned if consent.covers(call.phone_id, Channel.VOICE, call.programme, now)]
-    if after_safety_text and (one.opted_out_at is not None or not covering):  # a text may go without consent, a call may not
-        return Ruling(Verdict.CANCEL, "opted_out" if one.opted_out_at is not None else "no_consent")
-    day_began = to_utc(to_local(now, one.zone).date(), _MIDNIGHT, one.zone)
-    others = {session_id for session_id, _, at in earlier if at >= day_began and session_id != call.flow_session_id}
-    quiet_until = quiet_ends(now, one.zone, one.quiet_start, one.quiet_end)
-    circumstances = Circumstances(
-        purpose=call.purpose,
+    if after_safety_text:  # a text may go without consent, a call may not
+        agreed = any(c.covers(call.phone_id, Channel.VOICE, call.programme, now) for c in judge.consents.get(call.patient_id, []))
+        if one.opted_out_at is not None or not agreed:
+            return Ruling(Verdict.CANCEL, "opted_out" if one.opted_out_at is not None else "no_consent")
+    return judge.ruling(contact_of_call(one), now)
+
+
+def contact_of_call(one: DueCall) -> Contact:
+    """A call as the ruling sees it."""
+    call = one.call
+    return Contact(
+        organization_id=call.organization_id,
+        patient_id=call.patient_id,
         phone_id=call.phone_id,
+        purpose=call.purpose,
         channel=Channel.VOICE,
         programme=call.programme,
         created_at=call.created_at,
         useful_until=call.useful_until,
-        consents=[consent for consent, _ in owned],
-        unsafe_to_contact=one.unsafe_since is not None,
+        zone=one.zone,
+        quiet_start=one.quiet_start,
+        quiet_end=one.quiet_end,
+        unsafe=one.unsafe_since is not None,
         opted_out_at=one.opted_out_at,
-        patient_stopped=one.patient_status not in (PatientStatus.ACTIVE, PatientStatus.PAUSED),
-        paused=one.patient_status == PatientStatus.PAUSED,
-        quiet_until=quiet_until if quiet_until > now else None,
-        sent_in_last_day=len(others),
-        agreed_per_day=max((per_day for _, per_day in covering), default=1),
+        patient_status=one.patient_status,
+        key=one.check_in_id or call.flow_session_id,
     )
-    return may_send(circumstances, now)
 
 
-def _way_out(
-    telephones: Mapping[str, Telephone], numbers: Mapping[tuple[UUID, str], tuple[str, str]], one: DueCall
-) -> tuple[Telephone, str] | None:
-    """The provider and the number to call from: the organization's own where it is one that can call; else the provider's default."""
-    name, sender = numbers.get((one.call.organization_id, "patients"), ("", ""))
-    if name in telephones:
-        return telephones[name], sender if sender.startswith("+") else ""
-    return (next(iter(telephones.values())), "") if len(telephones) == 1 else None
+async def _place(database: Database, one: _Placing, clock: Clock, done: Callable[[], object]) -> None:
+    try:
+        await _hand_over(database, one, clock)
+    finally:
+        done()
 
 
-async def _place(database: Database, one: _Placing, clock: Clock) -> None:
+async def _hand_over(database: Database, one: _Placing, clock: Clock) -> None:
     """One provider call, and what became of it in one more transaction; a claim that cannot be settled runs out by its lease."""
     due = one.due
     call = OutgoingCall(
@@ -146,6 +166,9 @@ async def _place(database: Database, one: _Placing, clock: Clock) -> None:
     )
     placed: RemoteCall | None = None
     status, reason, again = CallStatus.PLACED, "", False
+    if clock.now() - one.claimed_at > STOP_CALLING_AFTER:
+        await _settle(database, due, CallStatus.DUE, "not_called", None, clock.now())
+        return
     try:
         placed = await one.telephone.place_call(call)
     except PermanentFailure as failure:
@@ -173,7 +196,7 @@ async def _settle(database: Database, due: DueCall, status: CallStatus, reason: 
     async with database.transaction() as connection:
         await calls.lock_patient(connection, due.call.patient_id)
         row = await calls.lock(connection, due.call.id)
-        if row is None:
+        if row is None or row.attempts != due.call.attempts + 1:  # claimed anew since: the number of the attempt is the fence
             return
         changes = Changes(now)
         values: dict[str, Any] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -12,19 +13,23 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.actions.knowledge import Knowledge
-from service.db import due_work, flows, planning
+from service.db import due_work, flows, planning, senders
 from service.db.changes import Changes
 from service.db.database import Database
 from service.db.planning import Plan, Planned
 from service.db.problems import Problem, report
 from service.domain.cadence import parse_cadence
 from service.domain.schedule import occurrences
+from service.domain.sender import LIMITS, Kind, Use
+from service.domain.spread import offset, window
 from service.domain.urgency import Urgency
 
 AHEAD = timedelta(hours=48)
 MOST_DAYS_BACK = 60
 """After a standstill, missed days are planned (and expire, visibly) at most so far back."""
 MOST_BATCHES = 200
+MOST_WAITS, WAIT = 5, timedelta(milliseconds=200)
+"""For patients whom something else has locked; beyond that they are planned a minute later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,19 +42,28 @@ class Planning:
     not_approved: int = 0
 
 
-async def plan_check_ins(database: Database, knowledge: Knowledge, now: datetime, *, limit: int = 500) -> Planning:
+async def plan_check_ins(
+    database: Database, knowledge: Knowledge, now: datetime, *, limit: int = 500, send_rate: float | None = None
+) -> Planning:
     """Plans every enrollment at least 48 hours ahead, in batches of `limit`, and ends those that are over.
+
+    Check-ins of the same hour are spread as the senders' rates ask for (`send_rate`: of senders without one of their own).
 
     Everybody is planned through the local date that no zone reaches within 48 hours, so that "planned through" is one
     date for all zones and nobody is looked at twice a day. A bad rule or zone is set aside and becomes a work item.
     """
     through = (now + AHEAD).astimezone(UTC).date() + timedelta(days=1)
-    total = Planning()
+    total, waited = Planning(), 0
     for _ in range(MOST_BATCHES):
-        done, count = await _batch(database, knowledge, through, now, limit)
+        done, found = await _batch(database, knowledge, through, now, limit, send_rate)
         total = Planning(total.enrollments + done.enrollments, total.planned + done.planned, total.moved + done.moved)
-        if count < limit:
+        if found < limit and done.enrollments == found:
             break
+        if done.enrollments == 0:  # all of them are being worked on just now, which takes no time
+            if waited == MOST_WAITS:
+                break
+            waited += 1
+            await asyncio.sleep(WAIT.total_seconds())
     async with database.transaction() as connection:
         await planning.end_enrollments(connection, now.astimezone(UTC).date() - timedelta(days=1), now, limit)
         waiting = await planning.not_runnable(connection, limit)
@@ -62,22 +76,27 @@ async def plan_check_ins(database: Database, knowledge: Knowledge, now: datetime
     return replace(total, not_approved=len(waiting))
 
 
-async def _batch(database: Database, knowledge: Knowledge, through: date, now: datetime, limit: int) -> tuple[Planning, int]:
+async def _batch(
+    database: Database, knowledge: Knowledge, through: date, now: datetime, limit: int, send_rate: float | None
+) -> tuple[Planning, int]:
     async with database.transaction() as connection:
-        plans = await planning.enrollments_to_plan(connection, through, limit)
+        plans, found = await planning.enrollments_to_plan(connection, through, limit)
         if not plans:
-            return Planning(), 0
+            return Planning(), found
         first = min(_first_date(plan, now) for plan in plans)
         known: dict[UUID, list[Planned]] = defaultdict(list)
         for one in await planning.existing(connection, [plan.enrollment_id for plan in plans], first, through):
             known[one.enrollment_id].append(one)
         useful_for = await _useful_for(connection, knowledge, plans)
+        offsets = await _offsets(connection, plans, send_rate, now)
         rows: list[dict[str, Any]] = []
         moves: list[tuple[UUID, datetime, datetime]] = []
         problems: list[Problem] = []
         for plan in plans:
             try:
-                more, moved = _plan(plan, known[plan.enrollment_id], through, useful_for[plan.enrollment_id], now)
+                more, moved = _plan(
+                    plan, known[plan.enrollment_id], through, useful_for[plan.enrollment_id], offsets[plan.enrollment_id], now
+                )
             except ValueError:  # a rule or a zone that nobody can read: the others go on (law 12)
                 reason = "A patient's check-ins cannot be planned: the rule or the time zone is not readable."
                 problems.append(Problem(plan.organization_id, "plan_unreadable", reason, Urgency.SAME_DAY, patient_id=plan.patient_id))
@@ -92,7 +111,7 @@ async def _batch(database: Database, knowledge: Knowledge, through: date, now: d
         changes = Changes(now)
         await report(connection, changes, problems, repeat=False)
         await changes.write(connection)
-    return Planning(len(plans), len(inserted), len(moves)), len(plans)
+    return Planning(len(plans), len(inserted), len(moves)), found
 
 
 async def _useful_for(connection: AsyncConnection, knowledge: Knowledge, plans: Sequence[Plan]) -> dict[UUID, timedelta]:
@@ -105,6 +124,22 @@ async def _useful_for(connection: AsyncConnection, knowledge: Knowledge, plans: 
     return {id: known[version].useful for id, version in used.items()}
 
 
+async def _offsets(connection: AsyncConnection, plans: Sequence[Plan], send_rate: float | None, now: datetime) -> dict[UUID, timedelta]:
+    """How long after the enrollment's time each patient's check-ins are due."""
+    organization_ids = {plan.organization_id for plan in plans}
+    in_hour = await planning.in_each_hour(connection, organization_ids)
+    rates: dict[UUID, float] = defaultdict(float)
+    for one in await senders.of_organizations(connection, organization_ids, [], now):
+        if one.use is Use.PATIENTS:
+            rates[one.organization_id] += one.segments_per_second or send_rate or LIMITS[one.kind].segments_per_second
+    found = {}
+    for plan in plans:
+        rate = rates.get(plan.organization_id) or send_rate or LIMITS[Kind.LONG_CODE].segments_per_second
+        spread_over = window(in_hour.get((plan.organization_id, plan.wall_time.hour), 1), rate, plan.spread_minutes)
+        found[plan.enrollment_id] = offset(plan.patient_id, plan.wall_time, spread_over, plan.quiet_start)
+    return found
+
+
 def _first_date(plan: Plan, now: datetime) -> date:
     today = now.astimezone(UTC).date()
     first = today - timedelta(days=1)
@@ -114,7 +149,7 @@ def _first_date(plan: Plan, now: datetime) -> date:
 
 
 def _plan(
-    plan: Plan, known: Sequence[Planned], through: date, useful_for: timedelta, now: datetime
+    plan: Plan, known: Sequence[Planned], through: date, useful_for: timedelta, later: timedelta, now: datetime
 ) -> tuple[list[dict[str, Any]], list[tuple[UUID, datetime, datetime]]]:
     """New check-ins, and planned ones whose time has changed with the zone: (id, due, useful until)."""
     rows: list[dict[str, Any]] = []
@@ -122,6 +157,7 @@ def _plan(
     have = {one.local_date: one for one in known}
     rule = parse_cadence(plan.rule).anchored(plan.starts_on)
     for day, due_at in occurrences(rule, plan.wall_time, plan.zone, _first_date(plan, now), min(through, plan.stops_on)):
+        due_at += later
         one = have.get(day)
         if one is None:
             if plan.planned_through is None:

@@ -105,8 +105,8 @@ async def approve_flow(
     if len(version) < SHORTEST_HASH or not flow.version.startswith(version.lower()):
         raise Refused("This is not the version that the file holds now: read it, then approve the version that `rounds flows list` shows.")
     if wrong := await asyncio.to_thread(unfit, flow, cases, ears, now.date()):  # seconds of reading: replies come in meanwhile
-        more = f" (and {len(wrong) - MOST_TOLD} more)" if len(wrong) > MOST_TOLD else ""
-        raise Refused(f"This version cannot be approved: {'; '.join(wrong[:MOST_TOLD])}{more}. `rounds flows check {flow.key}` tells all.")
+        some = "; ".join(wrong[:MOST_TOLD]) + (f" (+{len(wrong) - MOST_TOLD})" if len(wrong) > MOST_TOLD else "")
+        raise Refused("This version cannot be approved: {wrong}. `rounds flows check {key}` tells all.", wrong=some, key=flow.key)
     async with database.transaction() as connection:
         version_id = await flows.published_as(connection, organization_id, flow.version)
         if version_id is None and publish:
@@ -159,12 +159,16 @@ async def withdraw_approval(database: Database, organization_id: UUID, key: str,
     _allowed(clinician, organization_id, Permission.APPROVE_FLOWS, "withdraw")
     reason = " ".join(reason.split())
     if not SHORTEST_REASON <= len(reason) <= LONGEST_REASON:
-        raise Refused(f"Withdrawal needs a reason of {SHORTEST_REASON} to {LONGEST_REASON} letters: write why.")
+        raise Refused(
+            "Withdrawal needs a reason of {shortest_reason} to {longest_reason} letters: write why.",
+            shortest_reason=SHORTEST_REASON,
+            longest_reason=LONGEST_REASON,
+        )
     programme, _, name = key.partition("/")
     async with database.transaction() as connection:
         versions = await flows.withdraw(connection, (organization_id, programme, name), clinician.name, reason, now)
         if not versions:
-            raise Refused(f"No approval of {key} stands: there is nothing to withdraw.")
+            raise Refused("No approval of {key} stands: there is nothing to withdraw.", key=key)
         await audit.append(
             connection,
             [_entry(organization_id, now, "flow_approval_withdrawn", key, version_id, clinician) for version_id in sorted(versions)],
@@ -218,7 +222,7 @@ def _allowed(staff: Staff, organization_id: UUID, permission: Permission, what: 
     """Raises Refused unless this member of this organization's staff may."""
     if staff.organization_id != organization_id or not staff.may(permission):
         who = "a clinician" if permission is Permission.APPROVE_FLOWS else "a clinician or an administrator"
-        raise Refused(f"To {what} a check-in is for {who}: ask one of your clinic to do it.")
+        raise Refused("To {what} a check-in is for {who}: ask one of your clinic to do it.", what=what, who=who)
 
 
 def _entry(organization_id: UUID, now: datetime, action: str, key: str, version_id: UUID, by: Staff | None) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Raises what needs a person: opens the patient's item or joins the open one, and pages for an emergency.
+"""Raises what needs a person: opens the patient's item or joins the open one, and asks for a page.
 
 A step inside others' transactions (receive_reply, apply_events, time-outs): it gathers rows and commits nothing.
 """
@@ -11,18 +11,18 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from service.actions.knowledge import Knowledge
+from service.actions.page_again import Why
 from service.db import items
 from service.db.changes import Changes
 from service.domain.decision import Fired
 from service.domain.escalation import SAFETY_ANSWER, Reached, State
 from service.domain.patient import OpenItem, PatientContext, Team, due_at
-from service.domain.schedule import to_local
 from service.domain.urgency import Urgency, highest
 
 NOTIFY_AGAIN = timedelta(minutes=2)
 MAXIMUM_CONCERNS = 40
-"""Concerns an item lists; beyond it further messages still reach the item's conversation and history (law 12)."""
+"""Concerns an item lists; beyond it only what no concern of the item says yet. All messages still reach its conversation and history
+(law 12)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,20 +33,17 @@ class Whose:
     item: OpenItem | None
     patient_id: UUID | None
     phone_id: UUID | None
-    initials: str = ""
     do_not_contact: bool = False
 
     @classmethod
     def patient(cls, context: PatientContext) -> Whose:
         """A patient's item."""
-        initials = "".join(f"{word[0]}." for word in context.name.split()[:2])
         unsafe = any(phone.unsafe_since for phone in context.phones)
-        return cls(context.team, context.item, context.id, None, initials, unsafe)
+        return cls(context.team, context.item, context.id, None, unsafe)
 
 
 def raise_escalation(
     changes: Changes,
-    knowledge: Knowledge,
     whose: Whose,
     fired: Sequence[Fired],
     *,
@@ -69,32 +66,42 @@ def raise_escalation(
     else:
         worse = urgency.rank < item.urgency.rank
         item = _joined(changes, whose, item, urgency, fired)
-    known = set(item.concerns)
+    known, rules = set(item.concerns), {rule for rule, _ in item.concerns}
     for rule in sorted(fired, key=lambda one: one.urgency.rank):
         key = (rule.rule, str(communication_id or ""))
-        if key in known or (len(known) >= MAXIMUM_CONCERNS and not worse):
+        if key in known or (len(known) >= MAXIMUM_CONCERNS and not worse and rule.rule in rules):
             continue
         known.add(key)
+        rules.add(rule.rule)
         items.add_concern(changes, organization_id, item.id, rule, communication_id=communication_id, facts=facts or {})
     answered = any(one.rule.startswith(SAFETY_ANSWER) for one in fired)
     item = replace(item, concerns=tuple(known), concern_at=changes.now, safety_answer_at=changes.now if answered else item.safety_answer_at)
-    if urgency is Urgency.EMERGENCY and (worse or item.acknowledged):
-        return _paged(changes, knowledge, whose, item)
-    return _paged_again(changes, knowledge, whose, item)
+    if worse and urgency is not Urgency.ROUTINE:
+        return _paged(changes, whose, item, Why.START)
+    if urgency is Urgency.EMERGENCY and item.acknowledged:
+        return _paged(changes, whose, item, Why.AGAIN)
+    return _paged_again(changes, whose, item)
 
 
-def notice_message(changes: Changes, knowledge: Knowledge, whose: Whose, item: OpenItem) -> OpenItem:
+def notice_message(changes: Changes, whose: Whose, item: OpenItem) -> OpenItem:
     """The item after a new text of its patient on which no rule fired: seen in the queue, and an emergency pages again."""
     organization_id = whose.team.organization.id
+    item = _woken(changes, whose, item)
     items.add_event(changes, organization_id, item.id, "message", {})
     items.change_item(changes, organization_id, item.id, last_patient_event_at=changes.now)
-    return _paged_again(changes, knowledge, whose, item)
+    return _paged_again(changes, whose, item)
 
 
-def _paged_again(changes: Changes, knowledge: Knowledge, whose: Whose, item: OpenItem) -> OpenItem:
-    """Any new message on an open emergency notifies again (decisions 3), at most every two minutes."""
-    due = item.paged_at is None or changes.now - item.paged_at >= NOTIFY_AGAIN
-    return _paged(changes, knowledge, whose, item) if item.urgency is Urgency.EMERGENCY and due else item
+def _paged_again(changes: Changes, whose: Whose, item: OpenItem) -> OpenItem:
+    """Any new message on an open emergency or urgent item notifies again (decisions 3), at most every two minutes.
+
+    A nurse who holds an urgent item sees its messages: nobody else is paged for them.
+    """
+    if item.paged_at is not None and changes.now - item.paged_at < NOTIFY_AGAIN:
+        return item
+    if item.urgency is Urgency.EMERGENCY or (item.urgency is Urgency.URGENT and item.state == State.OPEN):
+        return _paged(changes, whose, item, Why.AGAIN)
+    return item
 
 
 def _opened(changes: Changes, whose: Whose, urgency: Urgency, fired: Sequence[Fired]) -> OpenItem:
@@ -109,7 +116,7 @@ def _opened(changes: Changes, whose: Whose, urgency: Urgency, fired: Sequence[Fi
         due_at=due,
         do_not_contact=whose.do_not_contact,
     )
-    return OpenItem(id, urgency, due, State.OPEN, Reached.NONE_NEEDED, acknowledged=False, page_step=-1)
+    return OpenItem(id, urgency, due, State.OPEN, Reached.NONE_NEEDED, acknowledged=False)
 
 
 def _worst(fired: Sequence[Fired]) -> str:
@@ -120,6 +127,7 @@ def _worst(fired: Sequence[Fired]) -> str:
 def _joined(changes: Changes, whose: Whose, item: OpenItem, urgency: Urgency, fired: Sequence[Fired]) -> OpenItem:
     """The open item with a new message on it; worse news leads it, raises it and brings its clock forward, never back (law 8)."""
     values: dict[str, Any] = {"last_patient_event_at": changes.now}
+    item = _woken(changes, whose, item)
     if urgency.rank < item.urgency.rank:
         due = min(item.due_at, due_at(whose.team, urgency, changes.now))
         values |= {"urgency_rank": urgency.rank, "due_at": due, "summary": _worst(fired)[:300]}
@@ -133,18 +141,21 @@ def _joined(changes: Changes, whose: Whose, item: OpenItem, urgency: Urgency, fi
     return item
 
 
-def _paged(changes: Changes, knowledge: Knowledge, whose: Whose, item: OpenItem) -> OpenItem:
-    step = item.page_step + 1
-    due = to_local(item.due_at, whose.team.organization.zone)
-    body = knowledge.wording.text(
-        "page_to_staff",
-        "en",
-        urgency=Urgency.EMERGENCY.upper(),
-        initials=whose.initials or "-",
-        due=f"{due:%I:%M %p}".lstrip("0").lower(),
-        link=knowledge.item_link(item.id),
-    )
-    items.add_page(changes, whose.team, item.id, step, body)
+def _woken(changes: Changes, whose: Whose, item: OpenItem) -> OpenItem:
+    """An item that a nurse has put off is open again with the first new word, as if nobody had seen it."""
+    if item.state != State.SNOOZED:
+        return item
+    organization_id = whose.team.organization.id
+    items.add_event(changes, organization_id, item.id, "woken", {"by": "news"})
+    items.change_item(changes, organization_id, item.id, **items.WOKEN)
+    items.plan_paging(changes, organization_id, item.id, Why.NEXT, item.urgency)
+    return replace(item, state=State.OPEN, acknowledged=False)
+
+
+def _paged(changes: Changes, whose: Whose, item: OpenItem, why: Why) -> OpenItem:
+    """Asks for a page; who is paged is whoever is on call when the emergency lane looks, within the second."""
+    organization_id = whose.team.organization.id
+    items.plan_paging(changes, organization_id, item.id, why, item.urgency)
     if item.acknowledged:
-        items.change_item(changes, whose.team.organization.id, item.id, acknowledged_at=None, acknowledged_by=None)
-    return replace(item, page_step=step, paged_at=changes.now, acknowledged=False)
+        items.change_item(changes, organization_id, item.id, acknowledged_at=None, acknowledged_by=None)
+    return replace(item, paged_at=changes.now, acknowledged=False)

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from service.actions.after_call import NOT_REACHED, call_again, give_back
 from service.actions.apply_events import apply_events, queue_text
 from service.actions.heard import MACHINE
+from service.actions.heed_unreached import heed_unreached
 from service.actions.knowledge import Knowledge
 from service.actions.raise_escalation import Whose, raise_escalation
 from service.actions.safety_answers import owes_an_answer
@@ -24,7 +25,7 @@ from service.db.changes import Changes
 from service.db.check_in import check_ins
 from service.db.contexts import load_contexts
 from service.db.database import Database
-from service.domain.call import OVER, AnsweredBy, CallUpdate
+from service.domain.call import OVER, AnsweredBy, CallUpdate, call_transition
 from service.domain.communication import Lane, Purpose
 from service.domain.decision import Fired
 from service.domain.escalation import Reached
@@ -45,7 +46,7 @@ _MACHINES = frozenset({AnsweredBy.MACHINE.value, AnsweredBy.FAX.value})
 async def receive_call_status(
     database: Database, knowledge: Knowledge, update: CallUpdate, now: datetime, *, source: str = "provider"
 ) -> bool:
-    """Whether the word changed anything; a late, repeated or unknown one is kept as history only."""
+    """Whether the word changed anything; a late or unknown one is kept as history only, and a repeated one once."""
     async with database.transaction() as connection:
         whose = await calls.patient_of(connection, update.call_id)
         if whose is None or update.status is None:
@@ -55,6 +56,9 @@ async def receive_call_status(
         row = await calls.lock(connection, update.call_id)
         if row is None or row.provider != update.provider or row.provider_id not in (None, update.provider_id or None):
             _log.warning("foreign_call", provider=update.provider)
+            return False
+        late = not call_transition(row.status, update.status)
+        if late and await calls.is_told(connection, row, update.status, source, update.provider_status):
             return False
         ended, after = Changes(now), Changes(now)
         values = {"provider_id": update.provider_id} if row.provider_id is None and update.provider_id else {}
@@ -80,6 +84,7 @@ async def _over(connection: AsyncConnection, changes: Changes, knowledge: Knowle
     if row.purpose is Purpose.SAFETY and context.item is not None and owes_an_answer(context.item):
         detail = {"status": row.status, "answered_by": row.answered_by}
         items.add_event(changes, context.organization.id, context.item.id, "safety_call_unanswered", detail)
+        await heed_unreached(connection, changes, [context.item.id])
     waiting = context.session
     if waiting is None or waiting.id != row.flow_session_id:
         return
@@ -89,10 +94,10 @@ async def _over(connection: AsyncConnection, changes: Changes, knowledge: Knowle
         return
     flow = (await knowledge.flows(connection, [waiting.flow_version_id]))[waiting.flow_version_id]
     if open_question(flow, Session.from_json(waiting.state)) is not None:
-        _cut_off(changes, knowledge, context, flow)
+        _cut_off(changes, context, flow)
 
 
-def _cut_off(changes: Changes, knowledge: Knowledge, context: PatientContext, flow: Flow) -> None:
+def _cut_off(changes: Changes, context: PatientContext, flow: Flow) -> None:
     """Hung up half-way: the conversation ends, its answers stand, and a nurse sees what was not asked."""
     waiting = context.session
     if waiting is None:
@@ -111,7 +116,7 @@ def _cut_off(changes: Changes, knowledge: Knowledge, context: PatientContext, fl
     fired = Fired(
         f"{MACHINE}.call_cut_off", MACHINE, urgency, reason[:300], "Rounds safety rule 35: hanging up keeps and judges what was said"
     )
-    raise_escalation(changes, knowledge, Whose.patient(aftermath.context), [*aftermath.fired, fired])
+    raise_escalation(changes, Whose.patient(aftermath.context), [*aftermath.fired, fired])
 
 
 def _send_what_was_owed(changes: Changes, knowledge: Knowledge, context: PatientContext, row: CallRow, call: Call) -> None:

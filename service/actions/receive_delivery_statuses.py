@@ -7,7 +7,7 @@ is parked and taken up when the answer arrives.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
@@ -17,10 +17,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from service.actions.knowledge import Knowledge
 from service.actions.settle_communications import Word, settle_communications
 from service.actions.settle_pages import settle_pages
-from service.db import outbox, parked
+from service.db import alarms, outcomes, parked
+from service.db.changes import Changes
 from service.db.database import Database
 from service.db.failures import is_contention, is_outage
+from service.db.problems import Problem, report
 from service.domain.communication import Status
+from service.domain.urgency import Urgency
 from service.telephony.port import DeliveryUpdate
 
 _log = structlog.get_logger(__name__)
@@ -82,15 +85,27 @@ async def _together(database: Database, knowledge: Knowledge, updates: Sequence[
                 outcomes[place] = Outcome.APPLIED if moved else Outcome.KEPT
     if not room:
         _log.error("statuses_dropped", updates=len(nobodys))
+        await _tell(database, now)
     return outcomes
+
+
+async def _tell(database: Database, now: datetime) -> None:
+    """That words were dropped is an item of the organization that was first on this database: they belong to none."""
+    async with database.transaction() as connection:
+        organization_id = await alarms.oldest_organization(connection)
+        changes = Changes(now)
+        if organization_id is not None:
+            reason = "The provider reports on so many texts that Rounds does not know that some of its words could not be kept."
+            await report(connection, changes, [Problem(organization_id, "statuses_dropped", reason, Urgency.SAME_DAY)], repeat=False)
+        await changes.write(connection)
 
 
 async def _match(
     connection: AsyncConnection, telling: Sequence[tuple[int, DeliveryUpdate]], now: datetime
 ) -> tuple[dict[int, Word], dict[int, Word], dict[int, parked.Parked]]:
-    by_attempt = await outbox.by_attempts(connection, {u.attempt_id for _, u in telling if u.attempt_id is not None})
+    by_attempt = await outcomes.by_attempts(connection, {u.attempt_id for _, u in telling if u.attempt_id is not None})
     unmatched = [(u.provider, u.provider_id) for _, u in telling if u.attempt_id not in by_attempt]
-    by_id = await outbox.by_provider_ids(connection, unmatched)
+    by_id = await outcomes.by_provider_ids(connection, unmatched, now)
     texts: dict[int, Word] = {}
     pages: dict[int, Word] = {}
     nobodys: dict[int, parked.Parked] = {}
@@ -98,15 +113,22 @@ async def _match(
         if update.status is None:
             continue
         target = by_attempt.get(update.attempt_id) if update.attempt_id is not None else None
+        target = target or by_id.get((update.provider, update.provider_id))
         if target is not None and target.page_id is not None:
             pages[place] = _word(update, update.status, target.page_id)
             continue
-        communication_id = target.communication_id if target is not None else by_id.get((update.provider, update.provider_id))
-        if communication_id is not None:
-            texts[place] = _word(update, update.status, communication_id)
+        if target is not None and target.communication_id is not None:
+            texts[place] = _word(update, update.status, target.communication_id)
         else:
             nobodys[place] = parked.Parked(
-                update.provider, update.provider_id, update.provider_status, update.status, update.error_code, now
+                update.provider,
+                update.provider_id,
+                update.provider_status,
+                update.status,
+                update.error_code,
+                update.effect,
+                update.retry_after_seconds,
+                now,
             )
     return texts, pages, nobodys
 
@@ -122,4 +144,5 @@ def _word(update: DeliveryUpdate, status: Status, id: UUID) -> Word:
         provider_status=update.provider_status,
         error_code=update.error_code,
         effect=update.effect,
+        retry_after=None if update.retry_after_seconds is None else timedelta(seconds=update.retry_after_seconds),
     )

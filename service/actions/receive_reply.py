@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
@@ -16,26 +15,20 @@ from uuid import UUID
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.actions.hear_reply import hear_reply
-from service.actions.hear_unknown import IDENTITY_WITHIN, Nobody, chosen, hear_unknown
-from service.actions.heard import MACHINE, Heard
+from service.actions.answer_page_by_text import answer_page_by_text, may_answer_page
+from service.actions.attribute import attribute, keep_unread
+from service.actions.desk import Desk, load_desk
 from service.actions.knowledge import Knowledge
-from service.actions.raise_escalation import Whose, raise_escalation
-from service.actions.safety_answers import owes_safety_answer
 from service.clock import Clock
-from service.db import clinic, communication, inbound, items
+from service.db import clinic, inbound
 from service.db.changes import Changes
-from service.db.contexts import load_contexts, load_phone_items, load_teams
 from service.db.database import Database
-from service.db.escalation_claims import lock_open_items
 from service.db.failures import is_contention, is_outage
-from service.db.inbound import Owners
 from service.db.problems import Problem, report
 from service.db.schema import new_id
-from service.domain.decision import Fired
-from service.domain.patient import OpenItem, PatientContext, Phone, Team
+from service.db.senders import written_to
+from service.domain.patient import Phone
 from service.domain.urgency import Urgency
-from service.engine import Flow
 from service.telephony.port import InboundMessage
 
 _log = structlog.get_logger(__name__)
@@ -50,6 +43,7 @@ class Receipt(StrEnum):
     STORED = "stored"
     DUPLICATE = "duplicate"
     NOT_READ = "not_read"  # stored, reading failed, a nurse looks
+    OF_STAFF = "of_staff"  # stored raw: a nurse has answered the page that she was sent
     NOT_OURS = "not_ours"  # stored raw: the number it came to belongs to no organization, or to one without a team
 
 
@@ -102,29 +96,6 @@ async def _patiently(
     return await _receive(database, knowledge, now, messages, blindly=blindly)
 
 
-@dataclass(slots=True)
-class _Desk:
-    """Everything a batch needs, loaded once; contexts move on as messages are folded in, in order of arrival."""
-
-    phones: dict[tuple[UUID, str], Phone]
-    owners: dict[UUID, Owners]
-    contexts: dict[UUID, PatientContext]
-    phone_items: dict[UUID, OpenItem]
-    teams: dict[UUID, Team]
-    flows: dict[UUID, Flow]
-
-    def has_queue(self, organization_id: UUID, phone: Phone) -> bool:
-        """Whether somebody would see what comes from this phone: a patient's team, else the organization's first."""
-        owners = self.owners[phone.id]
-        return bool(owners.patients or owners.related_to) or organization_id in self.teams
-
-    def nobody(self, organization_id: UUID, phone: Phone, candidates: Sequence[UUID]) -> Nobody:
-        """The phone as one without a known patient."""
-        people = tuple(self.contexts[id] for id in candidates)
-        team = people[0].team if people else self.teams[organization_id]
-        return Nobody(phone, team, people, self.phone_items.get(phone.id))
-
-
 async def _receive(
     database: Database, knowledge: Knowledge, now: datetime, messages: Sequence[InboundMessage], *, blindly: bool = False
 ) -> list[Receipt]:
@@ -142,9 +113,10 @@ async def _receive(
         if not fresh:
             return receipts
         raw = []
+        heard: dict[UUID, tuple[UUID, str, Sequence[str]]] = {}
         places = ((organization_of(messages[i]), messages[i].sender) for i in fresh)
         senders = list(dict.fromkeys((id, sender) for id, sender in places if id is not None))
-        desk = await _load(connection, knowledge, senders, now)
+        desk = await load_desk(connection, knowledge, senders, now)
         changes = Changes(now)
         for index in fresh:
             message = messages[index]
@@ -158,19 +130,22 @@ async def _receive(
             elif not desk.has_queue(organization_id, phone):
                 receipts[index], failure = Receipt.NOT_OURS, "no team"
                 _log.error("reply_without_a_queue", provider=message.provider)
+            elif await _answers_page(connection, desk, organization_id, phone, message, now):
+                receipts[index] = Receipt.OF_STAFF
             else:
                 receipts[index] = Receipt.STORED
+                heard[phone.id] = (organization_id, message.provider, [name for name in (message.recipient, message.pool) if name])
                 await asyncio.sleep(0)  # reading one takes up to some hundredths of a second: others have their turn between
                 try:
                     if blindly:
                         raise RuntimeError("its batch could not be written")
                     one = Changes(now)
-                    communication_id = await _hear(connection, one, knowledge, desk, organization_id, phone, message)
+                    communication_id = await attribute(connection, one, knowledge, desk, organization_id, phone, message)
                 except Exception as error:
                     receipts[index], failure = Receipt.NOT_READ, type(error).__name__
                     _log.error("reply_not_read", error=failure)
                     one = Changes(now)
-                    communication_id = _keep_unread(one, knowledge, desk, organization_id, phone, message)
+                    communication_id = keep_unread(one, desk, organization_id, phone, message)
                 changes.merge(one)
             event = inbound.raw_event(event_ids[index], organization_id, message.provider, message.provider_id, message.raw, now, failure)
             raw.append({**event, "communication_id": communication_id})
@@ -181,7 +156,18 @@ async def _receive(
             problems = [Problem(id, "unknown_recipient", _SET_UP, Urgency.SAME_DAY) for id in everyone]
             await report(connection, changes, problems, repeat=False)
         await changes.write(connection)
+        await written_to(connection, heard, now)  # last: who sends locks texts before the number that a phone knows, too
     return receipts
+
+
+async def _answers_page(
+    connection: AsyncConnection, desk: Desk, organization_id: UUID, phone: Phone, message: InboundMessage, now: datetime
+) -> bool:
+    """Whether a member of staff has answered a page, from a number that has never been a patient's or a relative's."""
+    owners = desk.owners[phone.id]
+    if owners.candidates or owners.former or not may_answer_page(message.body):
+        return False
+    return await answer_page_by_text(connection, organization_id, message.sender, now)
 
 
 _NOBODYS = "unknown recipient"
@@ -196,157 +182,3 @@ async def _organizations(connection: AsyncConnection, messages: Sequence[Inbound
         senders = {name for message in of_provider for name in (message.recipient, message.pool) if name}
         found |= {(provider, name): id for name, id in (await inbound.organizations_of(connection, provider, senders)).items()}
     return lambda message: found.get((message.provider, message.recipient)) or found.get((message.provider, message.pool))
-
-
-async def _load(connection: AsyncConnection, knowledge: Knowledge, senders: Sequence[tuple[UUID, str]], now: datetime) -> _Desk:
-    if not senders:
-        return _Desk({}, {}, {}, {}, {}, {})
-    phones = await inbound.phones_of(connection, senders, now)
-    owners = await inbound.owners_of(connection, [phone.id for phone in phones.values()])
-    people = {id for one in owners.values() for id in (*one.patients, *one.related_to)}
-    unowned = [phone.id for phone in phones.values() if len(owners[phone.id].patients or owners[phone.id].related_to) != 1]
-    if people and unowned:  # two statements below lock items: together they must keep to the order of all who lock several
-        await lock_open_items(connection, people, unowned)
-    contexts = await load_contexts(connection, list(people), now)
-    phone_items = await load_phone_items(connection, unowned) if unowned else {}
-    teams: dict[UUID, Team] = {}
-    for organization_id in {organization_id for organization_id, _ in senders} if unowned else ():
-        team_id = await inbound.default_team(connection, organization_id)
-        if team_id is not None:
-            teams[organization_id] = (await load_teams(connection, {team_id}, now))[team_id]
-    flows = await knowledge.flows(connection, [one.conversation.flow_version_id for one in contexts.values() if one.conversation])
-    return _Desk(phones, owners, contexts, phone_items, teams, flows)
-
-
-async def _hear(
-    connection: AsyncConnection,
-    changes: Changes,
-    knowledge: Knowledge,
-    desk: _Desk,
-    organization_id: UUID,
-    phone: Phone,
-    message: InboundMessage,
-) -> UUID:
-    """One message, attributed to whom it surely belongs; returns the communication that keeps it."""
-    heard = Heard(
-        body=message.body,
-        phone=phone,
-        provider=message.provider,
-        provider_id=message.provider_id,
-        received_at=changes.now,
-        provider_answered=bool(message.opt_out_type),
-        keyword=message.opt_out_type.upper(),
-        media_count=message.media_count,
-    )
-    owners = desk.owners[phone.id]
-    candidates = owners.patients or owners.related_to
-    if len(candidates) == 1:
-        return _one_patient(changes, knowledge, desk, candidates[0], replace(heard, by_related_person=not owners.patients))
-    item = desk.phone_items.get(phone.id)
-    owes = owes_safety_answer(knowledge.follow_through, item, changes.now)  # a 2 is "I can't or I'm alone" then, and nobody's name
-    if len(candidates) > 1 and not owes and (who := chosen(message.body, [desk.contexts[id] for id in candidates])) is not None:
-        waiting = await inbound.waiting_for_identity(connection, phone.id, changes.now, IDENTITY_WITHIN)
-        if waiting is not None:
-            return _identified(changes, knowledge, desk, who.id, replace(heard, by_related_person=not owners.patients), waiting)
-    nobody, communication_id = hear_unknown(changes, knowledge, desk.nobody(organization_id, phone, candidates), heard)
-    if nobody.item is not None:
-        desk.phone_items[phone.id] = nobody.item
-    desk.phones[organization_id, message.sender] = nobody.phone
-    return communication_id
-
-
-def _one_patient(changes: Changes, knowledge: Knowledge, desk: _Desk, patient_id: UUID, heard: Heard) -> UUID:
-    before = desk.contexts[patient_id]
-    flow = desk.flows.get(before.conversation.flow_version_id) if before.conversation else None
-    one = Changes(changes.now)
-    try:
-        context, communication_id = hear_reply(one, knowledge, before, flow, heard)
-    except Exception as error:
-        if flow is None:
-            raise
-        _log.error("check_in_failed_at_a_reply", error=type(error).__name__)
-        one = Changes(changes.now)  # what is dangerous does not wait for the check-in (law 1): heard once more, without it
-        context, communication_id = hear_reply(one, knowledge, before, None, heard)
-        item = raise_escalation(one, knowledge, Whose.patient(context), [_NOT_TAKEN_IN], communication_id=communication_id)
-        context = replace(context, item=item)
-    changes.merge(one)
-    desk.contexts[patient_id] = context
-    return communication_id
-
-
-_NOT_TAKEN_IN = Fired(
-    "machine.not_taken_in",
-    MACHINE,
-    Urgency.URGENT,
-    "The check-in failed at this text and waits: read it now",
-    "Rounds safety rule 8: what fails loses nothing, and a nurse is told",
-)
-
-
-def _identified(
-    changes: Changes, knowledge: Knowledge, desk: _Desk, patient_id: UUID, heard: Heard, waiting: Sequence[inbound.Pending]
-) -> UUID:
-    """The answer to "who is writing?": the texts that waited are heard as that patient's, in order; the item moves along."""
-    context = desk.contexts[patient_id]
-    item = desk.phone_items.get(heard.phone.id)
-    if item is not None and context.item is None:
-        items.change_item(changes, context.organization.id, item.id, patient_id=patient_id)
-        items.add_event(changes, context.organization.id, item.id, "attributed", {})
-        desk.contexts[patient_id] = replace(context, item=item)
-        del desk.phone_items[heard.phone.id]
-    for text in waiting:
-        _one_patient(
-            changes,
-            knowledge,
-            desk,
-            patient_id,
-            replace(heard, body=text.body, received_at=text.received_at, communication_id=text.communication_id),
-        )
-    return communication.inbound(
-        changes,
-        organization_id=context.organization.id,
-        patient_id=patient_id,
-        phone_id=heard.phone.id,
-        body=heard.body,
-        language=context.language,
-        provider=heard.provider,
-        provider_id=heard.provider_id,
-        reading={"lexicon": "", "missing": "", "findings": []},
-        received_at=heard.received_at,
-    )
-
-
-def _keep_unread(
-    changes: Changes, knowledge: Knowledge, desk: _Desk, organization_id: UUID, phone: Phone, message: InboundMessage
-) -> UUID | None:
-    """Reading failed: the words are kept and a nurse reads them soon, since nobody knows yet what they say (law 2)."""
-    owners = desk.owners[phone.id]
-    patients = owners.patients or owners.related_to
-    context = desk.contexts[patients[0]] if len(patients) == 1 else None
-    nobody = desk.nobody(organization_id, phone, patients)
-    communication_id = communication.inbound(
-        changes,
-        organization_id=organization_id,
-        patient_id=context.id if context else None,
-        phone_id=phone.id,
-        body=message.body,
-        language=context.language if context else "en",
-        provider=message.provider,
-        provider_id=message.provider_id,
-        reading=None,
-        received_at=changes.now,
-    )
-    fired = Fired(
-        "machine.not_read",
-        MACHINE,
-        Urgency.URGENT,
-        "A text could not be read by the machine: read it now",
-        "Rounds safety rule 8: what fails loses nothing, and a nurse is told",
-    )
-    whose = Whose.patient(context) if context else Whose(nobody.team, nobody.item, None, phone.id)
-    item = raise_escalation(changes, knowledge, whose, [fired], communication_id=communication_id)
-    if context:
-        desk.contexts[context.id] = replace(context, item=item)
-    else:
-        desk.phone_items[phone.id] = item
-    return communication_id

@@ -14,12 +14,16 @@ from service.db.calls import CallRow
 from service.db.changes import Changes
 from service.db.database import Database
 from service.domain.call import CallStatus, CallUpdate
-from service.telephony.port import ProviderError, RemoteCall, Telephone
+from service.telephony.port import NotOffered, ProviderError, RemoteCall, Telephone
 
 _log = structlog.get_logger(__name__)
 
 A_LITTLE = timedelta(seconds=30)
 """Providers' clocks differ from ours."""
+GRACE = timedelta(minutes=3)
+"""Only a call that a sure list still lacks after this was never placed."""
+SURELY_OVER = timedelta(hours=1)
+"""A call lasts a quarter of an hour at most: whatever became of one in doubt for so long, it is over, and the next may be placed."""
 
 
 async def reconcile_calls(
@@ -41,10 +45,19 @@ async def reconcile_calls(
         telephone = telephones.get(row.provider)
         if telephone is None:
             continue
+        over = now - row.status_at >= SURELY_OVER
+        remote: RemoteCall | None = None
         try:
             remote = await _look_up(database, telephone, row, number)
+        except NotOffered:
+            pass
         except ProviderError as error:
-            _log.warning("call_not_looked_up", error=error.code)
+            _log.warning("call_not_looked_up", code=error.code)
+            if not over:
+                continue
+        if remote is None and not over and (not telephone.list_is_sure or now - row.created_at < GRACE):
+            continue  # a list lags: what it lacks may be ringing
+        if remote is not None and remote.status is None and not over:
             continue
         status = remote.status if remote is not None and remote.status is not None else CallStatus.FAILED
         provider_id = remote.provider_id if remote is not None else row.provider_id or ""

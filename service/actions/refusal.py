@@ -8,7 +8,17 @@ class NotFound(Exception):
 
 
 class Refused(Exception):
-    """The action was not done; the text says what is missing and what to do, and names nobody."""
+    """The action was not done; the sentence says what is missing and what to do, and names nobody.
+
+    Write what differs from case to case as values, `Refused("At most {most} texts.", most=2)`: so the pages can translate the
+    sentence. `str()` is English, with the values filled in.
+    """
+
+    def __init__(self, sentence: str, /, **values: object) -> None:
+        """`values` fill the {names} of the sentence."""
+        super().__init__(sentence.format(**values) if values else sentence)
+        self.sentence = sentence
+        self.values = values
 
 
 class Held(Refused):

@@ -1,4 +1,4 @@
-"""A named nurse closes an item: with a decision, a note, an answer to every concern, and for an emergency who was spoken to."""
+"""A named nurse closes an item in one step: decision, note, an answer to every concern, what follows, and the minutes it took."""
 
 from __future__ import annotations
 
@@ -7,74 +7,106 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from service.actions.refusal import Held, NotFound, Refused
-from service.actions.write_note import LONGEST_NOTE
-from service.db import audit, escalation_claims
-from service.db.database import Database
-from service.domain.escalation import Disposition, SpokeTo, State, why_not_resolvable
-from service.domain.staff import Permission, Staff
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-CHANGED = "Something new has come in since you opened this page. Read it below, then close the item."
+from service.actions.own_item import CHANGED, own_item, told
+from service.actions.refusal import Refused
+from service.actions.write_note import LONGEST_NOTE
+from service.db import break_glass, escalation_claims, follow_ups, item_notes, nurse_calls, time_log
+from service.db.database import Database
+from service.domain.encounter import Encounter, missing
+from service.domain.encounter_words import as_text
+from service.domain.escalation import Disposition, Escalation, Kind, SpokeTo, why_not_resolvable
+from service.domain.follow_up import LONGEST, Plan
+from service.domain.staff import Permission, Staff
+from service.domain.urgency import Urgency
 
 
 @dataclass(frozen=True, slots=True)
 class Closing:
-    """What the nurse filled in; `version` is that of the item they were looking at."""
+    """What the nurse filled in; `version` is that of the item they were looking at.
+
+    An emergency or urgent item of a patient needs an `encounter`, whose decision and spoken-to then count; any other a `note`.
+    """
 
     version: int
-    disposition: str
-    note: str
+    disposition: str = ""
+    note: str = ""
     spoke_to: str = ""
-    follow_up: str = ""
     answered: Collection[UUID] = ()
+    encounter: Encounter | None = None
+    follow_up: Plan | None = None
+    useless: bool = False
+    """The concerns were of no use: the yield of their rules counts it."""
+
+
+class Incomplete(Refused):
+    """Fields of the encounter note that stand empty and must not, as `fields`."""
+
+    def __init__(self, fields: Collection[str]) -> None:
+        """`fields`: names of `Encounter`."""
+        super().__init__("The note is not complete: fill in what is marked, then close the item.")
+        self.fields = tuple(fields)
+
+
+def needs_encounter(item: Escalation) -> bool:
+    """Whether a plain note is not enough to close it."""
+    return item.kind is Kind.CLINICAL and item.patient_id is not None and item.urgency in (Urgency.EMERGENCY, Urgency.URGENT)
 
 
 async def resolve_escalation(database: Database, staff: Staff, item_id: UUID, closing: Closing, now: datetime) -> None:
-    """Closes the item in one transaction: concerns answered, notes written, state, history, audit.
+    """Closes the item in one transaction: concerns answered, note signed, follow-up planned, minutes counted, state, history, audit.
 
-    Raises NotFound for another team's item, Held unless the asker holds it, Refused saying what is missing.
+    Raises NotFound for another team's item, Held unless the asker holds it, Refused saying what is missing (Incomplete: which fields).
     """
-    if not staff.may(Permission.WORK_QUEUE):
-        raise NotFound
-    if len(closing.note) > LONGEST_NOTE or len(closing.follow_up) > LONGEST_NOTE:
-        raise Refused(f"A note is at most {LONGEST_NOTE} characters long: shorten it.")
+    if len(closing.note) > LONGEST_NOTE or (closing.follow_up is not None and len(closing.follow_up.words) > LONGEST):
+        raise Refused("A note is at most {most} characters long: shorten it.", most=LONGEST_NOTE)
     async with database.transaction() as connection:
-        item = await escalation_claims.lock_item(connection, staff, item_id)
-        if item is None:
-            raise NotFound
-        if item.state is State.RESOLVED:
-            raise Refused("This item is closed already.")
-        if item.state is not State.CLAIMED or item.claimed_by != staff.id:
-            raise Held("Claim the item before you close it, so that nobody else works on it meanwhile.")
+        item = await own_item(connection, staff, item_id, held=True)
+        if item.kind is Kind.CLINICAL and not staff.may(Permission.ASSESS):
+            raise Refused("A nurse closes this item: you may gather what is known, and she judges. Write a note and give it back.")
+        if await break_glass.tells_of(connection, item, staff.id):
+            raise Refused("This item tells that you have opened the record: somebody else closes it.")
         if item.version != closing.version:
             raise Refused(CHANGED)
-        if missing := why_not_resolvable(item.urgency, closing.disposition, closing.note, closing.spoke_to):
-            raise Refused(missing)
+        encounter = closing.encounter
+        if encounter is None and needs_encounter(item):
+            encounter = Encounter()
+        if encounter is not None:
+            called = bool(await nurse_calls.counts(connection, [item.id]))
+            if lacks := list(missing(encounter, item.urgency, called=called)):
+                raise Incomplete(lacks)
+        disposition = encounter.disposition if encounter is not None else closing.disposition
+        spoke_to = encounter.spoke_to if encounter is not None else closing.spoke_to
+        body = as_text(encounter) if encounter is not None else closing.note.strip()
+        if lacking := why_not_resolvable(item.urgency, disposition, body, spoke_to):
+            raise Refused(lacking)
         open_concerns = await escalation_claims.unanswered(connection, item)
         if set(open_concerns) - set(closing.answered):
             raise Refused("Tick every concern that you have answered: an item closes when none is left.")
-        disposition = Disposition(closing.disposition)
-        spoke_to = closing.spoke_to if closing.spoke_to in set(SpokeTo) else ""
         await escalation_claims.answer_concerns(connection, item, open_concerns, now)
-        note_ids = [await escalation_claims.add_note(connection, item, staff, closing.note.strip(), now)]
-        if closing.follow_up.strip():
-            note_ids.append(await escalation_claims.add_note(connection, item, staff, f"Follow-up: {closing.follow_up.strip()}", now))
-        if not await escalation_claims.close(connection, item, staff, disposition, spoke_to, now):
+        if closing.useless:
+            await escalation_claims.mark_useless(connection, item, open_concerns)
+        note_id = await item_notes.add_note(connection, item, staff, body, now, encounter=encounter)
+        await item_notes.drop_draft(connection, item, staff)
+        follow_up_id = await follow_ups.plan(connection, item, staff, closing.follow_up, now) if closing.follow_up is not None else None
+        await follow_ups.end_with(connection, item, now)
+        await _count_minutes(connection, item, staff, encounter, now)
+        spoke_to = spoke_to if spoke_to in set(SpokeTo) else ""
+        if not await escalation_claims.close(connection, item, staff, Disposition(disposition), spoke_to, now):
             raise Refused(CHANGED)
-        detail = {"disposition": disposition, "spoke_to": spoke_to, "concerns": len(open_concerns)}
-        await escalation_claims.record(connection, item, "resolved", staff, now, detail)
-        await audit.append(
-            connection,
-            [
-                audit.entry(
-                    item.organization_id,
-                    now,
-                    "escalation_resolved",
-                    staff_id=staff.id,
-                    patient_id=item.patient_id,
-                    object_kind="escalation",
-                    object_id=item.id,
-                    detail={"disposition": disposition, "notes": [str(note_id) for note_id in note_ids]},
-                )
-            ],
-        )
+        detail = {"disposition": disposition, "spoke_to": spoke_to, "concerns": len(open_concerns), "note_id": str(note_id)}
+        if closing.useless:
+            detail["not_useful"] = len(open_concerns)
+        if follow_up_id is not None:
+            detail["follow_up_id"] = str(follow_up_id)
+        await told(connection, item, staff, "resolved", now, detail=detail, audited="escalation_resolved")
+
+
+async def _count_minutes(connection: AsyncConnection, item: Escalation, staff: Staff, encounter: Encounter | None, now: datetime) -> None:
+    """The minutes that the note names, as far as the page's timer has not counted them already."""
+    if encounter is None or item.patient_id is None:
+        return
+    left = encounter.minutes * 60 - await time_log.seconds_on_item(connection, staff, item.id)
+    if left >= 60:
+        await time_log.add(connection, staff, item.patient_id, item.id, source="manual", seconds=left, started_at=now, now=now)

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from service.db import audit
 from service.db.database import Database
-from service.db.staff import end_session
+from service.db.sessions import end_session
 from service.domain.staff import Staff
 
 
@@ -14,4 +14,4 @@ async def sign_out(database: Database, staff: Staff, session_hash: bytes, now: d
     """Ends one session; harmless when it has ended already."""
     async with database.transaction() as connection:
         await end_session(connection, session_hash)
-        await audit.append(connection, [audit.entry(staff.organization_id, now, "signed_out", staff_id=staff.id)])
+        await audit.leave(connection, staff.organization_id, now, "signed_out", staff_id=staff.id)

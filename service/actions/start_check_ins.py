@@ -16,13 +16,15 @@ from service.actions.apply_events import begin, proceed
 from service.actions.call_instead import NO_CALLS, call_first, ways
 from service.actions.knowledge import Knowledge
 from service.actions.raise_escalation import Whose, raise_escalation
-from service.db import flows, planning
+from service.db import communication, contact, flows, planning
 from service.db.changes import Changes
 from service.db.check_in import check_ins
 from service.db.contexts import load_contexts
 from service.db.due_work import Work, due_work
+from service.db.patient import patients as patients_table
 from service.db.planning import DueCheckIn
 from service.db.problems import Problem, report
+from service.domain.communication import Purpose
 from service.domain.decision import Fired
 from service.domain.event import Stopped
 from service.domain.patient import Enrollment, PatientContext, PatientStatus
@@ -33,6 +35,8 @@ from service.engine import Flow
 LIVE_FOR = timedelta(minutes=60)
 """A conversation that moved within this time is not cut off by another programme's check-in: that one waits."""
 WAIT_FOR_OTHER = timedelta(minutes=15)
+PHONE_IN_USE = "phone_in_use"
+"""Why a check-in waits: another patient's conversation is open on the phone that both share."""
 PAUSED = "paused"
 """Why a check-in rests, and its status then: neither sent nor missed."""
 
@@ -42,11 +46,15 @@ async def start_check_ins(
 ) -> Mapping[Work, datetime]:
     """Starts the check-ins of these pieces of work; answers which are put off, and until when."""
     patients = await planning.patients_of(connection, [work.subject_id for work in works])
+    await planning.lock_shared_phones(connection, set(patients.values()))
     contexts = await load_contexts(connection, list(patients.values()), now)
     due = await planning.check_ins_to_start(connection, [work.subject_id for work in works])
     versions, conversations = await _flows(connection, knowledge, contexts, due)
     waits = await planning.session_waits(connection, list(contexts))
     reached = await ways(connection, contexts, now)
+    in_use = await planning.phones_in_use(connection, {one.phones[0].id for one in contexts.values() if shares(one)})
+    free = await contact.without_check_ins(connection, {id: (one.organization.id, one.zone) for id, one in contexts.items()}, now)
+    to_be_told = await contact.not_told_since(connection, contexts, now - knowledge.opening.again_after)
     ended, changes = Changes(now), Changes(now)
     again: dict[Work, datetime] = {}
     problems: list[Problem] = []
@@ -63,9 +71,9 @@ async def start_check_ins(
             changes.update(due_work, work.id, useful_until=moved + (one.useful_until - one.due_at))
             continue
         version = versions.get((one.organization_id, one.programme, one.flow))
-        refusal = _refusal(context, one, version)
+        refusal = why_not_started(context, one, version) or ("holiday" if one.patient_id in free else "")
         if refusal:
-            changes.update(check_ins, one.id, status="paused" if refusal == PAUSED else "cancelled", ended_at=now)
+            changes.update(check_ins, one.id, status="paused" if refusal == PAUSED else "cancelled", ended_at=now, held_why=refusal[:40])
             if refusal in _PROBLEMS:
                 whose = None if refusal == "flow_not_approved" else one.patient_id  # one item of the clinic, not one for each patient
                 problems.append(Problem(one.organization_id, refusal, _PROBLEMS[refusal], Urgency.SAME_DAY, patient_id=whose))
@@ -73,8 +81,17 @@ async def start_check_ins(
         way = reached.get(one.patient_id, NO_CALLS)
         in_a_call = way.by_call_alone and way.busy and not way.live  # a call for another reason, such as after a safety text
         busy = one.patient_id in started or in_a_call or _is_live(context, one, waits, now)
-        if busy and now + WAIT_FOR_OTHER < one.useful_until:
+        others = shares(context) and bool(in_use.get(context.phones[0].id, set()) - {one.patient_id})
+        if (busy or others) and now + WAIT_FOR_OTHER < one.useful_until:
             again[work] = now + WAIT_FOR_OTHER
+            if others:
+                changes.update(check_ins, one.id, held_why=PHONE_IN_USE)
+            continue
+        if others:  # never two conversations on one phone: nobody could tell whose the answers are
+            changes.update(check_ins, one.id, status="expired", ended_at=now, held_why=PHONE_IN_USE)
+            problems.append(
+                Problem(one.organization_id, PHONE_IN_USE, _PROBLEMS[PHONE_IN_USE], Urgency.SAME_DAY, patient_id=one.patient_id)
+            )
             continue
         if one.patient_id in started:
             changes.update(check_ins, one.id, status="expired", ended_at=now)
@@ -83,6 +100,8 @@ async def start_check_ins(
             context = _superseded(ended, knowledge, context, conversations)
         if version is None:
             raise LookupError("a check-in without a flow version was not refused")
+        if one.patient_id in to_be_told and not way.by_call_alone:
+            _told_again(changes, knowledge, context, one)
         context = begin(
             changes,
             knowledge,
@@ -96,7 +115,9 @@ async def start_check_ins(
         )
         if way.by_call_alone and context.session is not None:
             call_first(changes, context, context.session)
-        changes.update(check_ins, one.id, status="started", started_at=now)
+        if shares(context):
+            in_use.setdefault(context.phones[0].id, set()).add(one.patient_id)
+        changes.update(check_ins, one.id, status="started", started_at=now, held_why=None)
         changes.wake(f"patient:{one.patient_id}")
         started.add(one.patient_id)
     await report(connection, changes, problems, repeat=False)
@@ -105,7 +126,30 @@ async def start_check_ins(
     return again
 
 
+def _told_again(changes: Changes, knowledge: Knowledge, context: PatientContext, one: DueCheckIn) -> None:
+    """What the texts are not for, once a month, before the question (clinical duty: an emergency must not wait for a nurse)."""
+    for text in knowledge.opening.repeated(knowledge.wording, context.facts(changes.now)):
+        communication.outbound(
+            changes,
+            organization_id=one.organization_id,
+            patient_id=context.id,
+            phone_id=context.phones[0].id,
+            body=text,
+            language=context.language,
+            purpose=Purpose.OPENING,
+            programme=one.programme,
+            useful_until=one.useful_until,
+        )
+    changes.update(patients_table, context.id, disclaimed_at=changes.now)
+
+
+def shares(context: PatientContext) -> bool:
+    """Whether check-ins of this patient go to a phone that others share."""
+    return bool(context.phones) and context.phones[0].id in context.shared_phones
+
+
 _PROBLEMS = {
+    PHONE_IN_USE: "A check-in could not be asked: the phone that the patient shares was busy with another patient's all the time.",
     "no_phone": "A patient is enrolled in check-ins but has no telephone number.",
     "flow_not_approved": "Check-ins were due whose flow has no clinician's approval that stands: they were not sent.",
 }
@@ -132,7 +176,7 @@ def _moved(work: Work, one: DueCheckIn, now: datetime) -> datetime | None:
     return due_at if due_at > now else None
 
 
-def _refusal(context: PatientContext, one: DueCheckIn, version: UUID | None) -> str:
+def why_not_started(context: PatientContext, one: DueCheckIn, version: UUID | None) -> str:
     """Why this check-in is not started, "" when it is."""
     if context.status is PatientStatus.PAUSED:
         return PAUSED
@@ -174,5 +218,5 @@ def _superseded(ended: Changes, knowledge: Knowledge, context: PatientContext, c
         reason="The check-in before this one was never finished",
         source="Rounds safety rule 26: silence becomes an item, sooner at high risk",
     )
-    item = raise_escalation(ended, knowledge, Whose.patient(context), [fired])
+    item = raise_escalation(ended, Whose.patient(context), [fired])
     return replace(context, item=item, session=None)

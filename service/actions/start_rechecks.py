@@ -97,7 +97,7 @@ async def start_rechecks(
         planned = _planned(work)
         version = versions.get((context.organization.id, planned.flow))
         if refusal := _refusal(context, [consent for consent, _ in agreed.get(context.id, [])], version, planned, now):
-            contexts[context.id] = _not_asked(changes, knowledge, context, planned, refusal)
+            contexts[context.id] = _not_asked(changes, context, planned, refusal)
             continue
         if version is None:
             raise LookupError("a re-check without a version was not refused")
@@ -111,7 +111,7 @@ async def start_rechecks(
                 again[work] = until
                 continue
             if measuring:  # neither silence may be lost: that one goes on, and a person asks for this one
-                contexts[context.id] = _not_asked(changes, knowledge, context, planned, "another value is being measured again")
+                contexts[context.id] = _not_asked(changes, context, planned, "another value is being measured again")
                 continue
             context = _gives_way(ended, knowledge, context, under_way)
         contexts[context.id] = begin(
@@ -155,10 +155,10 @@ def _refusal(context: PatientContext, consents: Sequence[Consent], version: UUID
     return "the service was down when it was due" if now - planned.told_at > OF_USE_FOR else ""
 
 
-def _not_asked(changes: Changes, knowledge: Knowledge, context: PatientContext, planned: _Planned, why: str) -> PatientContext:
+def _not_asked(changes: Changes, context: PatientContext, planned: _Planned, why: str) -> PatientContext:
     reason = f"Nobody asks the patient to measure again: {why}. Ask for it yourself"
     fired = Fired("machine.recheck_not_asked", "1", planned.urgency, reason, _SOURCE)
-    return replace(context, item=raise_escalation(changes, knowledge, Whose.patient(context), [fired]))
+    return replace(context, item=raise_escalation(changes, Whose.patient(context), [fired]))
 
 
 def _asks_for_it(under_way: Flow, recheck: Flow) -> bool:
@@ -196,7 +196,5 @@ def _gives_way(ended: Changes, knowledge: Knowledge, context: PatientContext, fl
     if session.check_in_id is not None:
         ended.update(check_ins, session.check_in_id, status="partly")
     reason = "The check-in gave way to a safety re-check: its last questions are not answered"
-    item = raise_escalation(
-        ended, knowledge, Whose.patient(context), [Fired("machine.check_in_cut_short", "1", Urgency.ROUTINE, reason, _SOURCE)]
-    )
+    item = raise_escalation(ended, Whose.patient(context), [Fired("machine.check_in_cut_short", "1", Urgency.ROUTINE, reason, _SOURCE)])
     return replace(context, item=item, session=None)

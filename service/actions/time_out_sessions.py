@@ -12,7 +12,7 @@ from service.actions.call_instead import NO_CALLS, call_instead, ways
 from service.actions.knowledge import Knowledge
 from service.actions.one_by_one import together_or_one_by_one
 from service.actions.stop_contact import end_conversation
-from service.db import leases, planning
+from service.db import leases, planning, worries
 from service.db.changes import Changes
 from service.db.check_in import flow_sessions
 from service.db.contexts import load_contexts
@@ -50,13 +50,15 @@ async def _together(database: Database, knowledge: Knowledge, patient_ids: Seque
     async with database.transaction() as connection:
         contexts = await load_contexts(connection, patient_ids, now)
         emergencies = await leases.last_emergencies(connection, contexts, now - LOOKS_BACK)
+        worried = await worries.pressed_at(connection, list(contexts), now)
         waits = await planning.session_waits(connection, patient_ids)
         reached = await ways(connection, contexts, now)
         sessions = [context.session for context in contexts.values() if context.session is not None]
         conversations = await knowledge.flows(connection, {session.flow_version_id for session in sessions})
         changes = Changes(now)
         for id, context in contexts.items():
-            context = replace(context, emergency_at=emergencies.get(id))  # silence after one counts sooner (decisions 9)
+            told_at = now if id in worried else emergencies.get(id)
+            context = replace(context, emergency_at=told_at)  # silence after an emergency, or while a nurse worries, counts sooner
             until, _ = waits.get(id, (None, now))
             session = context.session
             if session is None or until is None or until > now:

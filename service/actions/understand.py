@@ -11,11 +11,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
+from service.actions.alert_relatives import NEVER_OF, alert_relatives
 from service.actions.apply_events import Aftermath, apply_events
 from service.actions.heard import MACHINE, Heard, answers_a_recheck, may_be_late, question_and_reading
 from service.actions.knowledge import Knowledge
 from service.actions.obey import obey
 from service.actions.pause_check_ins import RESTS, heed_whereabouts
+from service.actions.proxy import recorded, told_by
 from service.actions.raise_escalation import Whose, notice_message, raise_escalation
 from service.actions.start_rechecks import plan_recheck
 from service.db import audit, check_in, communication, observation, patient
@@ -25,6 +27,7 @@ from service.domain.event import MessageSaid, ReplyRead
 from service.domain.facts import Facts
 from service.domain.patient import PatientContext, WaitingSession, must_hear_of_closing
 from service.domain.reading import FindingKind, Question, Reading, Reply
+from service.domain.related_person import Scope
 from service.domain.urgency import Urgency
 from service.engine import Flow, Session, late_answer, resume
 from service.engine.opening import NUMBER_QUESTION, is_a_stranger
@@ -32,6 +35,7 @@ from service.engine.session import finding_to_json
 from service.replies import is_pleasantry
 from service.triage import decide
 
+SHARP = (Urgency.EMERGENCY, Urgency.URGENT)
 _HEEDED = (FindingKind.OPT_IN, FindingKind.TAPBACK, FindingKind.AUTO_REPLY)
 
 
@@ -56,6 +60,8 @@ def understand(changes: Changes, knowledge: Knowledge, context: PatientContext, 
     """Reads, triages, records, carries the conversation on (with a flow) and raises; answers nothing yet."""
     before = context
     facts = context.facts(changes.now)
+    if heard.by_related_person:
+        facts = replace(facts, detail_consent=False)  # names of drugs and diseases were agreed to for the patient's own number
     question, reading = question_and_reading(knowledge, context, flow, heard, facts)
     decision = decide(knowledge.tables, reading.findings, facts, changes.now, question)
     stranger = is_a_stranger(reading, asked=question is NUMBER_QUESTION)
@@ -69,7 +75,7 @@ def understand(changes: Changes, knowledge: Knowledge, context: PatientContext, 
         changes,
         organization_id=context.organization.id,
         patient_id=context.id,
-        findings=[] if heard.by_related_person or heard.stranger else [f for f in reading.findings if f not in aftermath.recorded],
+        findings=[] if heard.stranger else [f for f in recorded(context, heard, reading.findings) if f not in aftermath.recorded],
         communication_id=communication_id,
         check_in_id=context.session.check_in_id if context.session else None,
         taken_at=heard.received_at,
@@ -80,10 +86,19 @@ def understand(changes: Changes, knowledge: Knowledge, context: PatientContext, 
         machine += told
         if any(one.rule == RESTS for one in told):
             aftermath = replace(aftermath, texts=answers_to_danger(aftermath))  # nothing more is asked of somebody in the hospital
-    fired = _once([*decision.fired, *aftermath.fired, *machine, *([followed] if followed else [])])
+    fired = _once([*told_by(heard, [*decision.fired, *aftermath.fired]), *machine, *told_by(heard, [followed] if followed else [])])
+    if heard.shared and decision.urgency in SHARP:
+        fired.append(_ON_A_SHARED_PHONE)
     unanswered = may_be_late(before, heard) is not None and context.late is not None
     came_home = before.pause is not None and context.pause is None
-    if not fired and not _consumed(knowledge, context, heard, reading, question, unanswered=unanswered, came_home=came_home):
+    accepted = (*decision.known, *aftermath.known)
+    if accepted:
+        record_known(changes, context, communication_id, accepted)
+    if (
+        not fired
+        and not accepted
+        and not _consumed(knowledge, context, heard, reading, question, unanswered=unanswered, came_home=came_home)
+    ):
         fired = [_unread(heard)]
     if not answers_a_recheck(before, flow):
         plan_recheck(changes, context, fired, communication_id)
@@ -93,7 +108,6 @@ def understand(changes: Changes, knowledge: Knowledge, context: PatientContext, 
     if fired:
         item = raise_escalation(
             changes,
-            knowledge,
             Whose.patient(context),
             fired,
             communication_id=communication_id,
@@ -101,12 +115,36 @@ def understand(changes: Changes, knowledge: Knowledge, context: PatientContext, 
         )
         context = replace(context, item=item)
     elif earlier is not None:
-        context = replace(context, item=notice_message(changes, knowledge, Whose.patient(context), earlier))
+        context = replace(context, item=notice_message(changes, Whose.patient(context), earlier))
     news = context.item is not None and (earlier is None or context.item.urgency.rank < earlier.urgency.rank)
+    if news and context.item is not None and context.item.urgency is Urgency.EMERGENCY and _may_be_told(decision, reading):
+        alert_relatives(changes, knowledge.wording, context, Scope.ALERT_EMERGENCY, heard_on=heard.phone.id)
     closed = not facts.staffed and (news or (bool(fired) and must_hear_of_closing(context.team, earlier, changes.now)))
     if decision.urgency is Urgency.EMERGENCY and reading.language != context.language:
         facts = replace(context, language=reading.language).facts(changes.now)  # in danger, in the words that they chose
     return Understood(context, communication_id, facts, reading, decision, aftermath, tuple(fired), closed, followed)
+
+
+def record_known(changes: Changes, context: PatientContext, communication_id: UUID, known: Sequence[Fired]) -> None:
+    """What a nurse has accepted for a while was told again: it stands in the record and, with until when, in the trail; nothing is
+    raised.
+    """
+    rules = sorted({one.rule for one in known})
+    until = {one.rule: one.until.isoformat() for one in context.known if one.until is not None}
+    audit.record(
+        changes,
+        context.organization.id,
+        "known_finding_told",
+        patient_id=context.id,
+        object_kind="communication",
+        object_id=communication_id,
+        detail={"rules": rules, "until": [until.get(rule, "") for rule in rules]},
+    )
+
+
+def _may_be_told(decision: Decision, reading: Reading) -> bool:
+    """Whether an emergency is one that relatives may hear of: never despair, violence, or what is not understood."""
+    return not any(rule.answer in NEVER_OF for rule in decision.fired) and not reading.has(FindingKind.UNSAFE_TO_CONTACT)
 
 
 def answers_to_danger(aftermath: Aftermath) -> tuple[str, ...]:
@@ -135,9 +173,18 @@ def _consumed(
     return in_a_check_in or heeded or is_pleasantry(knowledge.lexicon, Reply(heard.body, context.language))
 
 
+_ON_A_SHARED_PHONE = Fired(
+    "machine.shared_phone_speaker",
+    MACHINE,
+    Urgency.SAME_DAY,
+    "From a shared phone: whoever has it now may not be the one who answered before. Ask whom this is about",
+    "Rounds: two patients on one phone are asked, never guessed",
+)
+
+
 def _unread(heard: Heard) -> Fired:
     """Every text that no rule has taken in is read by a person (safety rule 10): "worse", a lone number, a late "yes"."""
-    who = "A relative or carer wrote" if heard.by_related_person else "Wrote outside any check-in"
+    who = f"{heard.related.called.capitalize()} wrote" if heard.related is not None else "Wrote outside any check-in"
     spans = ((0, len(heard.body)),) if heard.body else ()
     return Fired(
         "machine.not_read_yet",
@@ -157,6 +204,7 @@ def known(facts: Facts) -> dict[str, Any]:
         "high_alert": facts.high_alert,
         "high_risk": facts.high_risk,
         "staffed": facts.staffed,
+        "known": [[one.rule, one.urgency, one.side, one.amount, one.level] for one in facts.known],
         "limits": [[limit.name, limit.amount, limit.unit, limit.loosens] for limit in facts.limits],
         "history": [[past.measure, past.value, past.value_2, past.taken_at.isoformat()] for past in facts.history],
         "doses": [[dose.status, sorted(dose.drugs), dose.taken_at.isoformat()] for dose in facts.doses],
@@ -176,7 +224,7 @@ def _keep(changes: Changes, context: PatientContext, heard: Heard, reading: Read
         "findings": [finding_to_json(finding) for finding in reading.findings],
     }
     if heard.communication_id is not None:
-        communication.attribute(changes, heard.communication_id, context.id, kept)
+        communication.attribute(changes, heard.communication_id, context.id, kept, heard.related.id if heard.related else None)
         id = heard.communication_id
     else:
         session = context.session
@@ -194,13 +242,15 @@ def _keep(changes: Changes, context: PatientContext, heard: Heard, reading: Read
             flow_session_id=session.id if session else None,
             check_in_id=session.check_in_id if session else None,
             channel=heard.channel,
+            related_person_id=heard.related.id if heard.related else None,
         )
-    patient.heard_from(changes, context, None if stranger or heard.stranger else heard.phone.id)
+    if not heard.by_related_person:
+        patient.heard_from(changes, context, None if stranger or heard.stranger else heard.phone.id)
     audit.record(
         changes,
         context.organization.id,
         "reply_received",
-        actor="patient",
+        actor="related_person" if heard.by_related_person else "patient",
         patient_id=context.id,
         object_kind="communication",
         object_id=id,
@@ -224,7 +274,7 @@ def _converse(
     An emergency ends the questions: what was answered is kept, nothing more is asked.
     """
     waiting = context.session
-    if flow is None or heard.by_related_person or (waiting is None and late is None):
+    if flow is None or not heard.answers or (waiting is None and late is None):
         return Aftermath(context)
     heard_as = ReplyRead(reading.findings, reading.missing, heard.received_at, decision.urgency, bool(decision.answer))
     if waiting is not None:

@@ -1,4 +1,4 @@
-"""rounds organization|team|staff add: setting a clinic up."""
+"""rounds organization|team|staff add, staff paging: setting a clinic up."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from service.actions.add_organization import NewOrganization, add_organization
 from service.actions.add_staff import add_staff
 from service.actions.add_team import add_team
 from service.actions.passwords import LONGEST, SHORTEST
+from service.actions.set_staff_paging import PAGED_BY, set_staff_paging
 from service.commands.surroundings import (
     CLOCK,
     UserError,
@@ -21,6 +22,7 @@ from service.commands.surroundings import (
     settings,
     value,
 )
+from service.db.staff import member_named
 from service.domain.registration import parse_wall_time
 from service.domain.schedule import QUIET_FROM, QUIET_UNTIL
 from service.domain.staff import Role
@@ -35,11 +37,12 @@ def add_parsers(commands: Any) -> None:
 
 
 def _adding(commands: Any, noun: str, help: str, description: str) -> argparse.ArgumentParser:
-    group = commands.add_parser(noun, help=help, description=description)
-    add: argparse.ArgumentParser = group.add_subparsers(dest="command", required=True, metavar="COMMAND").add_parser(
-        "add", help=help, description=description
-    )
+    add: argparse.ArgumentParser = _group(commands, noun, help, description).add_parser("add", help=help, description=description)
     return add
+
+
+def _group(commands: Any, noun: str, help: str, description: str) -> Any:
+    return commands.add_parser(noun, help=help, description=description).add_subparsers(dest="command", required=True, metavar="COMMAND")
 
 
 def _add_organization_parser(commands: Any) -> None:
@@ -74,13 +77,14 @@ def _add_team_parser(commands: Any) -> None:
 
 
 def _add_staff_parser(commands: Any) -> None:
-    add = _adding(
-        commands,
-        "staff",
-        "add somebody who signs in",
+    what = "add somebody who signs in"
+    description = (
         "Adds a member of staff: nurses and supervisors work the queue of their teams, a clinician approves check-ins, an administrator "
-        f"publishes them. Asks for a password ({SHORTEST} to {LONGEST} characters) unless it comes on standard input.",
+        f"publishes them. Asks for a password ({SHORTEST} to {LONGEST} characters) unless it comes on standard input."
     )
+    group = _group(commands, "staff", what, description)
+    _add_paging_parser(group)
+    add = group.add_parser("add", help=what, description=description)
     add.add_argument("--email", required=True)
     add.add_argument("--name", required=True)
     add.add_argument("--role", required=True, choices=[role.value for role in Role])
@@ -88,6 +92,41 @@ def _add_staff_parser(commands: Any) -> None:
     add.add_argument("--password-stdin", action="store_true", help="read the password from standard input, one line")
     add_organization_option(add)
     add.set_defaults(run=run_add_staff)
+
+
+def _add_paging_parser(group: Any) -> None:
+    paging = group.add_parser(
+        "paging",
+        help="where and how somebody is paged",
+        description="Sets the number on which a nurse or supervisor is paged, how, and the PIN that a call asks for; asks for it (4 to "
+        "8 digits, empty to keep the one there is) unless it comes on standard input.",
+    )
+    paging.add_argument("--who", required=True, metavar="EMAIL", help="address or name")
+    paging.add_argument("--number", type=phone_number, metavar="NUMBER", help="none: they cannot be paged any more")
+    paging.add_argument("--by", choices=PAGED_BY, default="both", help="below an emergency (both)")
+    paging.add_argument("--pin-stdin", action="store_true", help="read the PIN from standard input, one line")
+    add_organization_option(paging)
+    paging.set_defaults(run=run_staff_paging)
+
+
+async def run_staff_paging(arguments: argparse.Namespace) -> None:
+    """Sets number, way and PIN."""
+    config = settings()
+    if arguments.pin_stdin:
+        pin = sys.stdin.readline().strip()
+        if not pin:
+            raise UserError("there is no PIN on standard input: write it there as one line, or leave --pin-stdin out")
+    else:
+        pin = getpass.getpass("PIN: ") if sys.stdin.isatty() else ""
+    async with opened(config) as database:
+        owner = await organization(database, arguments.organization)
+        async with database.reading() as connection:
+            member = await member_named(connection, owner.id, arguments.who)
+        if member is None:
+            raise UserError("nobody, or more than one, has this address or name: give the e-mail address they sign in with")
+        await set_staff_paging(database, member, phone=arguments.number, paged_by=arguments.by, pin=pin or None, now=CLOCK.now())
+    kept = "The PIN is as it was: give one at a terminal, or by --pin-stdin."
+    print(f"It was set. {'The PIN is new.' if pin else kept}" if arguments.number else "They are not paged any more.")
 
 
 async def run_add_organization(arguments: argparse.Namespace) -> None:
@@ -103,13 +142,14 @@ async def run_add_organization(arguments: argparse.Namespace) -> None:
         emergency_number=arguments.emergency_number,
         crisis_line=arguments.crisis_line,
     )
-    sender = arguments.sender or config.twilio_sender
+    first = config.providers[0] if config.providers else None
+    sender = arguments.sender or (first.sender if first is not None else "")
     async with opened(config) as database:
-        await add_organization(database, new, provider="twilio", sender=sender, now=CLOCK.now())
+        await add_organization(database, new, provider=first.name if first is not None else "twilio", sender=sender, now=CLOCK.now())
     if sender:
         print("The organization was added.")
     else:
-        print("The organization was added. It sends nothing until a sender is set: TWILIO_FROM or TWILIO_MESSAGING_SERVICE_SID.")
+        print("The organization was added. It sends nothing until a provider and its sender are set, such as TWILIO_FROM.")
 
 
 async def run_add_team(arguments: argparse.Namespace) -> None:

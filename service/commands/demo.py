@@ -57,7 +57,7 @@ def greeting(demo: Demo, port: int, kept: Path | None) -> str:
         f"  Phones:    {demo.address}/demo/phones",
         f"  Queue:     {demo.address}/queue",
         f"  Sign in:   {', '.join(member.email for member in demo.staff)}",
-        f"  Password:  {demo.password}",
+        f"  Password:  {demo.password}  (the demo asks for no second step; `rounds serve` does, unless MFA=optional)",
         "",
         f"Data is kept in {kept}. Stop with Ctrl-C." if kept else "Nothing is kept. Stop with Ctrl-C.",
     ]

@@ -134,7 +134,7 @@ async def publish_flows(arguments: argparse.Namespace) -> None:
 async def approve_version(arguments: argparse.Namespace) -> None:
     """Records the approval."""
     words = load_wording()
-    flow = _flow(arguments.flow, load_flows(wording=words))
+    flow = _flow(arguments.flow, load_flows())
     ears = Ears(load_lexicon(), load_tables(), words)
     async with opened(settings()) as database:
         owner = await organization(database, arguments.organization)
@@ -163,7 +163,9 @@ async def withdraw_flow(arguments: argparse.Namespace) -> None:
 async def move_check_ins(arguments: argparse.Namespace) -> None:
     """Moves, or says what a move would do; a line for each check-in and the sum."""
     config, content = settings(), load_content()
-    knowledge = Knowledge(content.lexicon, content.tables, content.wording, config.public_base_url, content.follow_through, content.opening)
+    knowledge = Knowledge(
+        content.lexicon, content.tables, content.wording, config.public_base_url, content.follow_through, content.opening, content.law
+    )
     async with opened(config) as database:
         owner = await organization(database, arguments.organization)
         by = None if arguments.preview else (await _member(database, owner.id, arguments.by, "--by")).id

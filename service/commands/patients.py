@@ -7,17 +7,21 @@ import csv
 import sys
 from collections.abc import Callable, Sequence
 from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from service.actions.enroll_patient import Place, enroll_patient
 from service.actions.import_patients import ImportRefused, LineProblem, import_patients
 from service.actions.refusal import NotFound
+from service.commands.consents import add_care_parsers
 from service.commands.pauses import add_pause_parsers
 from service.commands.surroundings import CLOCK, UserError, add_organization_option, opened, organization, settings, value
-from service.content import load_opening, load_wording
-from service.domain.registration import COLUMNS, NEEDED, NewPatient, RowProblems, parse_wall_time, read_row
+from service.content import load_contact_law, load_content, load_opening, load_wording
+from service.db.consents import OtherWords
+from service.domain.registration import COLUMNS, NEEDED, KnownWords, NewPatient, RowProblems, parse_wall_time, read_row
 from service.domain.schedule import to_local
+from service.evaluation.flows.terms import terms_of
 
 MOST_LINES = 100_000
 MOST_PROBLEMS = 100
@@ -43,6 +47,7 @@ def add_parsers(commands: Any) -> None:
     load.set_defaults(run=run_import)
 
     add_pause_parsers(inner)
+    add_care_parsers(inner)
 
     enroll = commands.add_parser(
         "enroll",
@@ -67,9 +72,14 @@ async def run_import(arguments: argparse.Namespace) -> None:
         now = CLOCK.now()
         try:
             lines = read_file(arguments.file, to_local(now, owner.zone).date())
-            done = await import_patients(
-                database, owner.id, lines, zone=owner.zone, now=now, dry_run=arguments.dry_run, progress=_tell(len(lines))
-            )
+            _check_words(lines)
+            dry_run, tell = arguments.dry_run, _tell(len(lines))
+            law = load_contact_law()
+            done = await import_patients(database, owner.id, lines, law, zone=owner.zone, now=now, dry_run=dry_run, progress=tell)
+        except OtherWords:
+            raise UserError(
+                "a version of the consent is on record with other words: give the changed ones a version of their own"
+            ) from None
         except ImportRefused as refusal:
             for problem in refusal.problems[:MOST_PROBLEMS]:
                 print(problem, file=sys.stderr)
@@ -119,8 +129,29 @@ def _read_rows(rows: csv.DictReader[str], today: date) -> list[tuple[int, NewPat
     return lines
 
 
+@cache
+def _known_words() -> KnownWords:
+    content = load_content()
+    terms = terms_of(content.flows.values(), content.tables, content.lexicon)
+    return KnownWords(terms.conditions, terms.medicines)
+
+
+def _check_words(lines: Sequence[tuple[int, NewPatient]]) -> None:
+    """Raises ImportRefused with every condition and kind of medicine that no rule knows."""
+    problems = [
+        LineProblem(line, problem.field, problem.what)
+        for line, patient in lines
+        if patient.conditions or patient.medications
+        for problem in _known_words().problems(patient)
+    ]
+    if problems:
+        raise ImportRefused(problems)
+
+
 def _check_columns(fields: Sequence[str] | None) -> None:
     names = list(fields or ())
+    if len(names) == 1 and set(names[0].replace("\t", ";").split(";")) >= set(NEEDED):
+        raise UserError("line 1: the columns are not separated by commas: save the file as CSV with commas")
     if len(set(names)) != len(names):
         raise UserError("line 1 names a column twice")
     if unknown := [name for name in names if name not in COLUMNS]:
@@ -140,16 +171,17 @@ def _tell(total: int) -> Callable[[int], None]:
 
 async def run_enroll(arguments: argparse.Namespace) -> None:
     """Enrols the patient."""
-    config, wording, opening = settings(), load_wording(), load_opening()
+    config, wording, opening, law = settings(), load_wording(), load_opening(), load_contact_law()
     place = Place(arguments.flow, arguments.at, arguments.starts_on, arguments.stops_on, arguments.high_risk)
     async with opened(config) as database:
         owner = await organization(database, arguments.organization)
         try:
-            enrolled = await enroll_patient(database, wording, opening, owner.id, arguments.record_number.strip(), place, CLOCK.now())
+            enrolled = await enroll_patient(database, wording, opening, law, owner.id, arguments.record_number.strip(), place, CLOCK.now())
         except NotFound:
             raise UserError("no patient of this organization has this record number") from None
     days = f"from {enrolled.starts_on} to {enrolled.stops_on}"
-    print(f"Enrolled {days}. The first check-in is due at {enrolled.first_at:%Y-%m-%d %H:%M} UTC; the opening texts leave now.")
+    opening_texts = "the opening texts leave now" if enrolled.by_text else "it is a call, which says who calls and why"
+    print(f"Enrolled {days}. The first check-in is due at {enrolled.first_at:%Y-%m-%d %H:%M} UTC; {opening_texts}.")
 
 
 def _day(text: str) -> date:

@@ -6,11 +6,9 @@ import argparse
 from typing import Any
 
 from service.actions.pause_by_staff import Asked, pause_by_number, resume_by_number
-from service.commands.surroundings import CLOCK, UserError, add_organization_option, opened, organization, settings
-from service.db.database import Database
-from service.db.staff import member_named
+from service.commands.surroundings import CLOCK, add_organization_option, opened, settings
+from service.commands.surroundings import member as member_of
 from service.domain.pause import PauseKind
-from service.domain.staff import Staff
 
 
 def add_pause_parsers(inner: Any) -> None:
@@ -40,7 +38,7 @@ def _whose(parser: argparse.ArgumentParser) -> None:
 async def run_pause(arguments: argparse.Namespace) -> None:
     """Pauses the patient's check-ins."""
     async with opened(settings()) as database:
-        member = await _member(database, arguments)
+        member = await member_of(database, arguments)
         asked = Asked(arguments.kind, arguments.reason, arguments.until, arguments.begins)
         await pause_by_number(database, member, arguments.record_number.strip(), asked, CLOCK.now())
     begins = f"from {arguments.begins} " if arguments.begins else ""
@@ -50,15 +48,6 @@ async def run_pause(arguments: argparse.Namespace) -> None:
 async def run_resume(arguments: argparse.Namespace) -> None:
     """Resumes the patient's check-ins."""
     async with opened(settings()) as database:
-        member = await _member(database, arguments)
+        member = await member_of(database, arguments)
         await resume_by_number(database, member, arguments.record_number.strip(), CLOCK.now())
     print("Check-ins run again. The next one comes at its usual time.")
-
-
-async def _member(database: Database, arguments: argparse.Namespace) -> Staff:
-    owner = await organization(database, arguments.organization)
-    async with database.reading() as connection:
-        found = await member_named(connection, owner.id, arguments.by)
-    if found is None:
-        raise UserError(f"--by: nobody, or more than one, of this organization's staff is {arguments.by}; give the address")
-    return found

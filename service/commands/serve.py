@@ -7,12 +7,21 @@ import asyncio
 import dataclasses
 import errno
 import socket
+from functools import partial
 from typing import Any
 
 from aiohttp import web
 
 from service import logs
-from service.commands.surroundings import UserError, check_database, settings
+from service.commands import waiting
+from service.commands.surroundings import CLOCK, UserError, opened, settings
+from service.db import rota, tenants
+from service.domain.ladder import DEFAULTS, could_end_with_nobody
+from service.settings import Settings
+
+HANDLERS_SECONDS = 5.0
+"""How long a request under way may last once the service is told to stop, and as long again once it is cancelled. A webhook has a second;
+the jobs wind down at the same time (`jobs.heartbeat.DRAIN_SECONDS`), so that all is over well before a service manager's patience is."""
 
 
 def add_parsers(commands: Any) -> None:
@@ -28,18 +37,34 @@ def add_parsers(commands: Any) -> None:
 
 
 def run_serve(arguments: argparse.Namespace) -> None:
-    """Serves until stopped. Raises UserError for a taken port, and what settings, database and content raise."""
+    """Serves until stopped, first waiting for a database that cannot be asked just now. Raises UserError for a taken port, and what
+    settings, database and content raise."""
     from service.app import create_app  # takes a second, which other commands need not wait for
 
     config = settings()
     host = arguments.host or config.host
     port = config.port if arguments.port is None else arguments.port
     config = dataclasses.replace(config, host=host, port=port)
-    asyncio.run(check_database(config))
     logs.configure(config.log_level)
+    gone = asyncio.run(waiting.answers(partial(check, config)))
     app = create_app(config)
     listener = listen(host, port)
+    if gone is not None and not asyncio.run(waiting.wait(app, listener, partial(check, config), gone)):
+        return
     serve(app, listener, f"Rounds serves {config.public_base_url} on {host}, port {listener.getsockname()[1]}. Stop it with Ctrl-C.")
+
+
+async def check(config: Settings) -> None:
+    """Whether the database is one to serve: NotMigrated and KeyringError unless schema and keys are its own, NotApart unless it can hold
+    pages to one organization, and its own error when it cannot be written. Raises UserError when a team's ladder could end with nobody:
+    an emergency might page no one (safety rules 20, 40)."""
+    async with opened(config) as database, database.transaction() as connection:
+        await tenants.check(connection)
+        crews = await rota.crews(connection, await rota.team_ids(connection), CLOCK.now())
+    for crew in crews.values():
+        for urgency in DEFAULTS:
+            if why := could_end_with_nobody(crew, urgency):
+                raise UserError(f"Rounds does not start: {why} (rounds staff paging, rounds ladder set; see rounds who)")
 
 
 def port_number(text: str) -> int:
@@ -81,4 +106,4 @@ def serve(app: web.Application, listener: socket.socket, greeting: str) -> None:
     def greet(*_: Any) -> None:
         print(greeting, flush=True)
 
-    web.run_app(app, sock=listener, print=greet, access_log=None, shutdown_timeout=20)
+    web.run_app(app, sock=listener, print=greet, access_log=None, shutdown_timeout=HANDLERS_SECONDS)

@@ -15,9 +15,12 @@ from service.db import clinic, migrate
 from service.db.clinic import OrganizationRow
 from service.db.database import Database, DatabaseUrlError
 from service.db.encryption import KeyringError
-from service.db.failures import is_outage
+from service.db.failures import is_outage, refusal
 from service.db.key_check import check_keys
+from service.db.staff import member_named
+from service.db.tenants import NotApart
 from service.domain.phone_number import parse_phone_number
+from service.domain.staff import Staff
 from service.settings import DEFAULT_DATABASE_URL, Settings, SettingsError, environment
 
 T = TypeVar("T")
@@ -29,7 +32,7 @@ class UserError(Exception):
     """Something to put right before trying again; the text says what."""
 
 
-USER_ERRORS = (UserError, Refused, SettingsError, DatabaseUrlError, KeyringError, ContentError, migrate.NotMigrated)
+USER_ERRORS = (UserError, Refused, SettingsError, DatabaseUrlError, KeyringError, ContentError, migrate.NotMigrated, NotApart)
 """Shown as one line, without a traceback."""
 
 
@@ -39,6 +42,8 @@ def plain(error: BaseException) -> str | None:
         return str(error) or "there is no such record"
     if isinstance(error, USER_ERRORS):
         return " ".join(str(error).split())
+    if said := refusal(error):
+        return said
     if is_outage(error):
         return f"the database cannot be reached ({type(error).__name__}): is DATABASE_URL right, and is it running?"
     return None
@@ -80,12 +85,6 @@ async def opened(settings: Settings) -> AsyncIterator[Database]:
         await database.close()
 
 
-async def check_database(settings: Settings) -> None:
-    """Raises NotMigrated or KeyringError unless schema and keys are the database's."""
-    async with opened(settings):
-        pass
-
-
 async def organization(database: Database, name: str | None) -> OrganizationRow:
     """The organization of this name, or the only one there is. Raises UserError."""
     async with database.reading() as connection:
@@ -98,6 +97,16 @@ async def organization(database: Database, name: str | None) -> OrganizationRow:
     if found is None:
         names = ", ".join(one.name for one in known)
         raise UserError(f"say which organization with --organization; there are: {names}")
+    return found
+
+
+async def member(database: Database, arguments: argparse.Namespace) -> Staff:
+    """The member of staff whom --by names, of the organization that --organization names. Raises UserError."""
+    owner = await organization(database, arguments.organization)
+    async with database.reading() as connection:
+        found = await member_named(connection, owner.id, arguments.by)
+    if found is None:
+        raise UserError(f"--by: nobody, or more than one, of this organization's staff is {arguments.by}; give the address")
     return found
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -43,7 +43,16 @@ class FlowFiles:
 
 
 def read_flows(root: Path | None = None, wording: Wording | None = None) -> FlowFiles:
-    """Reads every flow file; a mistake in one does not hide those of the others."""
+    """Reads every flow file; a mistake in one does not hide those of the others. The own ones are read once a process: they are values."""
+    return _own_flows() if root is None and wording is None else _read_flows(root, wording)
+
+
+@cache
+def _own_flows() -> FlowFiles:
+    return _read_flows(None, None)
+
+
+def _read_flows(root: Path | None, wording: Wording | None) -> FlowFiles:
     folder = (root if root is not None else content_root()) / "flows"
     words = wording if wording is not None else load_wording(root)
     errors: list[ContentError] = []

@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from service.content.files import CASES, MISFIT, SHARED, ContentError, content_root, load_yaml, misfit
+from service.domain.contact_law import ContactLaw
+from service.domain.ready_answer import ReadyAnswer, parse_ready_answers
 from service.domain.script import Script, build_script
 from service.domain.wording import Wording, WordingError, build_wording
 from service.engine import FlowError
+from service.engine.contact_law import contact_law, parse_calling_hours, parse_consent
 from service.engine.follow_through import FollowThrough, parse_follow_through
 from service.engine.follow_through_cases import SafetyCase, read_safety_cases
 from service.engine.opening import Opening, parse_opening
@@ -22,6 +25,9 @@ FOLLOW_THROUGH = Path("flows") / SHARED / "follow_through.yaml"
 SCRIPT = Path("flows") / SHARED / "voice.yaml"
 URGENCY_TABLE = Path("flows") / SHARED / "urgency.yaml"
 OPENING = Path("flows") / SHARED / "opening.yaml"
+CALLING_HOURS = Path("flows") / SHARED / "calling_hours.yaml"
+CONSENT = Path("flows") / SHARED / "consent.yaml"
+ANSWERS = Path("flows") / SHARED / "answers.yaml"
 _Read = TypeVar("_Read")
 
 
@@ -44,6 +50,21 @@ def load_follow_through(root: Path | None = None) -> FollowThrough:
 def load_opening(root: Path | None = None) -> Opening:
     """The first texts of a programme (`flows/shared/opening.yaml`). Raises ContentError naming the file and line."""
     return _shared(root if root is not None else content_root(), OPENING, parse_opening)
+
+
+def load_contact_law(root: Path | None = None) -> ContactLaw:
+    """Calling hours by state and what patients agree to (`flows/shared/calling_hours.yaml`, `consent.yaml`). Raises ContentError."""
+    top = root if root is not None else content_root()
+    return contact_law(_shared(top, CALLING_HOURS, parse_calling_hours), _shared(top, CONSENT, parse_consent))
+
+
+def load_ready_answers(root: Path | None = None) -> tuple[ReadyAnswer, ...]:
+    """What nurses often write (`flows/shared/answers.yaml`), in every language. Raises ContentError naming the file and the answer."""
+    path = (root if root is not None else content_root()) / ANSWERS
+    try:
+        return parse_ready_answers(load_yaml(path))
+    except MISFIT as error:
+        raise ContentError(f"{SHARED}/{ANSWERS.name}", "", str(error)) from error
 
 
 def _shared(top: Path, path: Path, parse: Callable[[Any, str, Mapping[str, Any]], _Read]) -> _Read:

@@ -5,12 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import cache
 from pathlib import Path
 
 from service.content.files import ContentError
 from service.content.flows import load_flows
-from service.content.shared import URGENCY_TABLE, load_follow_through, load_opening, load_script, load_tables, load_wording
+from service.content.shared import (
+    URGENCY_TABLE,
+    load_contact_law,
+    load_follow_through,
+    load_opening,
+    load_ready_answers,
+    load_script,
+    load_tables,
+    load_wording,
+)
 from service.content.vocabulary import load_lexicon
+from service.domain.contact_law import ContactLaw
+from service.domain.ready_answer import ReadyAnswer
 from service.domain.script import Script
 from service.domain.wording import Wording
 from service.engine import Flow
@@ -31,24 +43,37 @@ class Content:
     script: Script
     follow_through: FollowThrough
     opening: Opening
+    law: ContactLaw
+    answers: tuple[ReadyAnswer, ...] = ()
+    """Ready answers of nurses."""
 
 
 def load_content(root: Path | None = None) -> Content:
     """Reads and checks all content once at start. Raises ContentError at the first mistake.
 
-    `root` is the folder that holds `flows/`; None means the installed or checked-out one.
+    `root` is the folder that holds `flows/`; None means the installed or checked-out one, which is read once a process: it is a value.
     """
+    return _own_content() if root is None else _content(root)
+
+
+@cache
+def _own_content() -> Content:
+    return _content(None)
+
+
+def _content(root: Path | None) -> Content:
     wording = load_wording(root)
     tables = load_tables(root)
     for rule in tables.rules:
         if rule.answer and rule.answer not in wording.texts:
             raise ContentError(URGENCY_TABLE.name, f"rule {rule.id}", f'the wording has no text "{rule.answer}"')
-    lexicon, flows = load_lexicon(), load_flows(root, wording)
+    lexicon, flows = load_lexicon(), load_flows() if root is None else load_flows(root, wording)
     for error in unknown_rechecks(tables, flows):
         raise error
     for error in unknown_symptoms(lexicon, tables, flows):
         raise error
-    return Content(lexicon, tables, flows, wording, load_script(root, wording), load_follow_through(root), load_opening(root))
+    script, after, opening, law = load_script(root, wording), load_follow_through(root), load_opening(root), load_contact_law(root)
+    return Content(lexicon, tables, flows, wording, script, after, opening, law, load_ready_answers(root))
 
 
 def unknown_rechecks(tables: Tables, flows: Mapping[str, Flow]) -> Iterator[ContentError]:

@@ -29,6 +29,8 @@ audit_events = Table(
     Column("sequence", BigInteger().with_variant(Integer, "sqlite"), doc="set by the sealer, with the hash"),
     Column("hash", LargeBinary(32)),
     Index("ix_audit_events_patient_id_at", "patient_id", "at"),
+    Index("ix_audit_events_organization_id_at", "organization_id", "at", "id"),
+    Index("ix_audit_events_organization_id_staff_id", "organization_id", "staff_id", "at"),
     Index(
         "ix_audit_events_open",
         "organization_id",
@@ -71,6 +73,11 @@ async def append(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]])
     """Appends entries in the caller's transaction."""
     if rows:
         await connection.execute(insert(audit_events), [dict(row) for row in rows])
+
+
+async def leave(connection: AsyncConnection, organization_id: UUID, now: datetime, action: str, **more: Any) -> None:
+    """Appends one entry in the caller's transaction; `more` as for `entry`."""
+    await append(connection, [entry(organization_id, now, action, **more)])
 
 
 def record(changes: Changes, organization_id: UUID, action: str, **more: Any) -> None:

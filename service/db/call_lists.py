@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from uuid import UUID
@@ -17,7 +17,7 @@ from service.db.database import among, database_now, skip_locked
 from service.db.organization import organizations
 from service.db.patient import patients, phones
 from service.domain.call import OVER, CallStatus
-from service.domain.communication import Direction
+from service.domain.communication import Direction, Purpose
 from service.domain.sending import SCHEDULED
 
 LOST_AFTER = timedelta(minutes=20)
@@ -44,14 +44,21 @@ class DueCall:
     session_open: bool
     session_moved: bool
     """The patient has answered otherwise since the call was planned."""
+    check_in_id: UUID | None = None
+    """The check-in that its conversation is."""
     heard_since: bool = False
     """The patient has written or spoken since the call was planned."""
 
 
-async def due(connection: AsyncConnection, now: datetime, limit: int) -> list[DueCall]:
-    """Calls whose time has come, oldest first, locked; those that others hold are passed over."""
-    wanted = select(calls.c.id).where(text("calls.status = 'due'"), calls.c.due_at <= now).order_by(calls.c.due_at).limit(limit)
-    ids = list((await connection.scalars(skip_locked(wanted))).all())
+async def due(connection: AsyncConnection, now: datetime, limit: int, purposes: Collection[Purpose]) -> list[DueCall]:
+    """Calls for these purposes whose time has come, oldest first, locked; those that others hold are passed over."""
+    ready = (text("calls.status = 'due'"), calls.c.due_at <= now, calls.c.purpose.in_(sorted(purposes)))
+    wanted = select(calls.c.id).where(*ready).order_by(calls.c.due_at).limit(limit)
+    return await load(connection, list((await connection.scalars(skip_locked(wanted))).all()))
+
+
+async def load(connection: AsyncConnection, ids: Sequence[UUID]) -> list[DueCall]:
+    """These calls, in the order in which they are due."""
     if not ids:
         return []
     statement = (
@@ -71,6 +78,7 @@ async def due(connection: AsyncConnection, now: datetime, limit: int) -> list[Du
             func.coalesce(func.nullif(organizations.c.clinic_phone, ""), organizations.c.after_hours_number).label("clinic_number"),
             flow_sessions.c.status.label("session_status"),
             flow_sessions.c.changed_at.label("session_changed_at"),
+            flow_sessions.c.check_in_id.label("session_check_in_id"),
             exists()
             .where(
                 communications.c.patient_id == calls.c.patient_id,
@@ -102,6 +110,7 @@ async def due(connection: AsyncConnection, now: datetime, limit: int) -> list[Du
             clinic_number=row.clinic_number,
             session_open=row.session_status == "waiting",
             session_moved=row.session_changed_at is not None and row.session_changed_at > row.created_at,
+            check_in_id=row.session_check_in_id,
             heard_since=bool(row.heard_since),
         )
         for row in (await connection.execute(statement)).all()
@@ -136,25 +145,8 @@ async def only_planned(connection: AsyncConnection, patient_ids: Iterable[UUID])
     return {row.patient_id: call_of(row) for row in found}
 
 
-async def placed_since(
-    connection: AsyncConnection, patient_ids: Iterable[UUID], since: datetime
-) -> dict[UUID, list[tuple[UUID | None, str, datetime]]]:
-    """Conversations that these patients were called for since then, by patient: (session, programme, when)."""
-    ids = list(patient_ids)
-    found: dict[UUID, list[tuple[UUID | None, str, datetime]]] = {id: [] for id in ids}
-    if ids:
-        statement = select(calls.c.patient_id, calls.c.flow_session_id, calls.c.programme, calls.c.status_at).where(
-            among(connection, calls.c.patient_id, ids),
-            calls.c.status_at >= since,
-            calls.c.status.not_in([CallStatus.DUE, CallStatus.CANCELLED, CallStatus.EXPIRED]),
-        )
-        for row in (await connection.execute(statement)).all():
-            found[row.patient_id].append((row.flow_session_id, row.programme, row.status_at))
-    return found
-
-
 async def in_doubt(connection: AsyncConnection, now: datetime, limit: int) -> list[tuple[CallRow, str]]:
-    """(call, number) of calls whose claim has run out, and of those of which nothing was heard for too long."""
+    """(call, number) of calls whose claim has run out, and of those of which nothing was heard for too long; locked."""
     statement = (
         select(calls, phones.c.number.label("phone_number"))
         .join(phones, calls.c.phone_id == phones.c.id)
@@ -166,6 +158,7 @@ async def in_doubt(connection: AsyncConnection, now: datetime, limit: int) -> li
         )
         .order_by(calls.c.status_at)
         .limit(limit)
+        .with_for_update(skip_locked=True, key_share=True, of=calls)
     )
     return [(call_of(row), row.phone_number) for row in (await connection.execute(statement)).all()]
 

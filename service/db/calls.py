@@ -27,7 +27,7 @@ calls = Table(
     metadata,
     id_column(),
     organization_column(),
-    reference("patient_id", "patients", index=True),
+    reference("patient_id", "patients"),
     reference("phone_id", "phones"),
     reference("flow_session_id", "flow_sessions", index=True, nullable=True),  # None: the call after a safety text
     Column("programme", String(64), nullable=False, default=""),
@@ -47,6 +47,7 @@ calls = Table(
     Column("lease_until", Instant),
     Column("state", Encrypted("calls.state"), doc="the engine's Call as JSON, while it is talking and afterwards"),
     Column("prompt", Encrypted("calls.prompt"), doc="the open prompt as JSON: a repeated request gets the same"),
+    Index("ix_calls_patient_id_created_at", "patient_id", "created_at"),
     Index("ix_calls_due", "due_at", postgresql_where=text("status = 'due'"), sqlite_where=text("status = 'due'")),
     Index("uq_calls_live", "patient_id", unique=True, postgresql_where=text(_LIVE), sqlite_where=text(_LIVE)),
     Index(
@@ -158,6 +159,13 @@ def move(
             values["reason"] = reason[:64]
         changes.update(calls, call.id, status=status, status_at=changes.now, **values)
     return legal
+
+
+async def is_told(connection: AsyncConnection, call: CallRow, status: CallStatus, source: str, provider_status: str) -> bool:
+    """Whether the history has this very word already; the call's row is locked."""
+    known = call_statuses.c
+    same = (known.call_id == call.id, known.status == status, known.source == source, known.provider_status == provider_status[:32])
+    return (await connection.scalar(select(known.id).where(*same).limit(1))) is not None
 
 
 def save(changes: Changes, id: UUID, state: dict[str, Any], prompt: list[dict[str, Any]]) -> None:

@@ -34,14 +34,18 @@ class Changes:
 
     def insert(self, table: Table, row: Mapping[str, Any]) -> None:
         """A row to insert; columns that are left out get None or their default."""
-        self.inserted.setdefault(table, {})[row["id"]] = dict(row)
+        self.inserted.setdefault(table, {})[row["id"]] = {**self._when(table), **row}
 
     def update(self, table: Table, id: UUID, **values: Any) -> None:
         """Columns to set on a row; later calls win. A row inserted in the same changes is altered before it is written."""
         if (row := self.inserted.get(table, {}).get(id)) is not None:
             row.update(values)
             return
-        self.updated.setdefault(table, {}).setdefault(id, {}).update(values)
+        self.updated.setdefault(table, {}).setdefault(id, self._when(table)).update(values)
+
+    def _when(self, table: Table) -> dict[str, Any]:
+        """A row that keeps when it was changed last says so without being asked."""
+        return {"touched_at": self.now} if "touched_at" in table.c else {}
 
     def also(self, statement: Update) -> None:
         """An update of rows that are not known one by one (all consents of a patient)."""

@@ -87,6 +87,7 @@ check_ins = Table(
     Column("status", String(16), nullable=False, doc="planned | started | answered | partly | silent | expired | cancelled | paused"),
     Column("started_at", Instant),
     Column("ended_at", Instant),
+    Column("held_why", String(40), doc="why a planned one waits past its time, such as phone_in_use"),
     UniqueConstraint("enrollment_id", "local_date", "slot"),
     Index("ix_check_ins_patient_id_due_at", "patient_id", "due_at"),
     Index(
@@ -197,6 +198,16 @@ def stop_session(changes: Changes, id: UUID) -> None:
     changes.update(flow_sessions, id, status="ended", waits_until=None, changed_at=changes.now)
 
 
+def stop_conversations(changes: Changes, patient_id: UUID, *, phone_id: UUID | None = None) -> None:
+    """Ends whatever conversation of the patient is under way (on this phone), and its check-in, from outside."""
+    mine = (flow_sessions.c.patient_id == patient_id) & (flow_sessions.c.status == "waiting")
+    if phone_id is not None:
+        mine &= flow_sessions.c.phone_id == phone_id
+    asked = select(flow_sessions.c.check_in_id).where(mine, flow_sessions.c.check_in_id.is_not(None))
+    changes.also(update(check_ins).where(check_ins.c.id.in_(asked)).values(status=ENDED["stopped"], ended_at=changes.now))
+    changes.also(update(flow_sessions).where(mine).values(status="ended", waits_until=None, changed_at=changes.now))
+
+
 def pause_enrollments(changes: Changes, patient_id: UUID, status: str) -> None:
     """No new check-ins for this patient: `status` says why (opted_out, paused)."""
     mine = enrollments.c.patient_id == patient_id
@@ -208,10 +219,10 @@ def plan_otherwise(changes: Changes, enrollment_id: UUID, *, rule: str, stops_on
     changes.update(enrollments, enrollment_id, rule=rule, stops_on=stops_on, planned_through=None)
 
 
-def resume_enrollments(changes: Changes, patient_id: UUID) -> None:
-    """Enrollments that an opt-out paused run again; what staff paused stays so."""
+def resume_enrollments(changes: Changes, patient_id: UUID, why: str = "opted_out") -> None:
+    """Enrollments that an opt-out paused run again; with "paused", those that stood still because the patient had left."""
     mine = enrollments.c.patient_id == patient_id
-    changes.also(update(enrollments).where(mine, enrollments.c.status == "opted_out").values(status="active", planned_through=None))
+    changes.also(update(enrollments).where(mine, enrollments.c.status == why).values(status="active", planned_through=None))
 
 
 def silent_in_a_row(dialect: str) -> Subquery:

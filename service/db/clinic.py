@@ -11,6 +11,7 @@ from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.db.changes import Changes
+from service.db.database import insert_missing
 from service.db.encryption import keyring_of
 from service.db.organization import coverage_hours, organizations, sender_numbers, teams
 from service.db.schema import new_id
@@ -23,6 +24,10 @@ PURPOSES = ("patients", "emergency", "pages")
 """What a sender number may be used for."""
 EVERYBODY = UUID(int=0)
 """An e-mail address is unique over all organizations: its blind index belongs to none of them."""
+
+
+class EmailTaken(Exception):
+    """A member of staff of any organization, also a disabled one, has this address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +70,10 @@ async def numbers_of(connection: AsyncConnection, organization_id: UUID) -> Clin
 
 
 async def team_ids_by_name(connection: AsyncConnection, organization_id: UUID) -> dict[str, UUID]:
-    """The organization's teams by name, at most 500."""
-    statement = select(teams.c.name, teams.c.id).where(teams.c.organization_id == organization_id).order_by(teams.c.name).limit(MOST_LISTED)
+    """The organization's teams by name, at most 500; without the synthetic patient's, which nobody is in."""
+    mine = (teams.c.organization_id == organization_id, ~teams.c.synthetic)
+    statement = select(teams.c.name, teams.c.id).where(*mine).order_by(teams.c.name).limit(MOST_LISTED)
     return {row.name: row.id for row in (await connection.execute(statement)).all()}
-
-
-async def email_taken(connection: AsyncConnection, email: str) -> bool:
-    """True when a member of staff of any organization, also a disabled one, has this address."""
-    found = await connection.scalar(select(staff.c.id).where(staff.c.email_index == email_index(connection, email)))
-    return found is not None
 
 
 def email_index(connection: AsyncConnection, email: str) -> bytes:
@@ -83,8 +83,14 @@ def email_index(connection: AsyncConnection, email: str) -> bytes:
 
 async def sender_taken(connection: AsyncConnection, provider: str, sender: str) -> bool:
     """True when an organization already sends from this number."""
-    statement = select(sender_numbers.c.id).where(sender_numbers.c.provider == provider, sender_numbers.c.sender == sender).limit(1)
-    return await connection.scalar(statement) is not None
+    return await sender_owner(connection, provider, sender) is not None
+
+
+async def sender_owner(connection: AsyncConnection, provider: str, sender: str) -> UUID | None:
+    """The organization that sends from this number, None when nobody does."""
+    mine = (sender_numbers.c.provider == provider) & (sender_numbers.c.sender == sender)
+    id: UUID | None = await connection.scalar(select(sender_numbers.c.organization_id).where(mine).limit(1))
+    return id
 
 
 def add_organization(
@@ -158,10 +164,11 @@ async def add_staff(
     team_ids: Sequence[UUID],
     now: datetime,
 ) -> UUID:
-    """A new member of staff in these teams; the id."""
+    """A new member of staff in these teams; the id. Raises EmailTaken, which only the insert can know: pages see one organization."""
     id = new_id(now)
-    await connection.execute(
-        insert(staff).values(
+    added = await connection.execute(
+        insert_missing(staff, connection, staff.c.email_index)
+        .values(
             id=id,
             organization_id=organization_id,
             name=name,
@@ -171,7 +178,10 @@ async def add_staff(
             role=role,
             created_at=now,
         )
+        .returning(staff.c.id)
     )
+    if added.first() is None:
+        raise EmailTaken
     if team_ids:
         rows = [{"organization_id": organization_id, "staff_id": id, "team_id": team_id} for team_id in team_ids]
         await connection.execute(insert(staff_teams), rows)

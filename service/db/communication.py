@@ -6,13 +6,19 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Column, Index, Integer, String, Table, UniqueConstraint, Uuid, text
+from sqlalchemy import Column, Float, Index, Integer, String, Table, UniqueConstraint, Uuid, text
 
 from service.db.changes import Changes
 from service.db.encryption import Encrypted
 from service.db.schema import Instant, Json, id_column, metadata, new_id, organization_column, reference
 from service.domain.communication import Direction, Lane, Purpose, Status
 from service.domain.reading import Channel
+
+_TO_REDACT = (
+    "redaction IN ('', 'due') AND status IN ('delivered', 'undelivered', 'failed', 'received') "
+    "AND channel = 'sms' AND provider_id IS NOT NULL"
+)
+"""Texts whose way is over and whose words the provider may still have."""
 
 communications = Table(
     "communications",
@@ -35,6 +41,7 @@ communications = Table(
     reference("flow_session_id", "flow_sessions", nullable=True),
     reference("escalation_id", "escalations", nullable=True),
     reference("staff_id", "staff", nullable=True),
+    Column("related_person_id", Uuid(), doc="said by, or written to, this relative or carer of the patient"),
     Column(
         "reason",
         Encrypted("communications.reason"),
@@ -51,12 +58,28 @@ communications = Table(
     Column("error_code", String(32), nullable=False, default=""),
     Column("attempts", Integer, nullable=False, default=0),
     Column("attempt_id", Uuid(), doc="the attempt under way or the last one"),
+    reference("again_of", "communications", nullable=True),
+    Column("again", Integer, nullable=False, default=0, server_default="0", doc="how many rows stand before this one for the same text"),
     Column("claimed_by", String(64)),
     Column("lease_until", Instant),
+    Column("asked_at", Instant, doc="when the provider was last asked what became of it"),
+    Column("given_up_at", Instant, doc="its end stayed unknown for days, and nobody asks any more"),
+    Column(
+        "redaction", String(8), nullable=False, default="", server_default="", doc="of its words at the provider: due | done | given_up"
+    ),
+    Column("redact_at", Instant, doc="not before this the provider is asked to empty them"),
     Index("ix_communications_patient_id_created_at", "patient_id", "created_at"),
     Index("ix_communications_phone_id_created_at", "phone_id", "created_at"),
     Index(
         "ix_communications_due",
+        "lane",
+        "due_at",
+        postgresql_where=text("status IN ('due', 'held')"),
+        sqlite_where=text("status IN ('due', 'held')"),
+    ),
+    Index(
+        "ix_communications_waiting",
+        "organization_id",
         "lane",
         "due_at",
         postgresql_where=text("status IN ('due', 'held')"),
@@ -75,6 +98,13 @@ communications = Table(
         sqlite_where=text("status IN ('accepted', 'sent')"),
     ),
     Index("ix_communications_provider_id", "provider", "provider_id"),
+    Index(
+        "ix_communications_redact",
+        "provider",
+        "redact_at",
+        postgresql_where=text(_TO_REDACT),
+        sqlite_where=text(_TO_REDACT),
+    ),
 )
 
 attempts = Table(
@@ -87,9 +117,13 @@ attempts = Table(
     Column("number", Integer, nullable=False),
     Column("started_at", Instant, nullable=False),
     Column("ended_at", Instant),
-    Column("outcome", String(16), nullable=False, default="", doc="accepted | failed | transient | unknown"),
+    Column(
+        "outcome", String(16), nullable=False, default="", doc="accepted | failed | transient | refused | unknown; later found | missing"
+    ),
     Column("provider_id", String(64)),
     Column("error_code", String(32), nullable=False, default=""),
+    Column("sender_id", Uuid(), nullable=True, doc="which of our senders it left by"),
+    Index("ix_attempts_sender_id_started_at", "sender_id", "started_at"),
 )
 
 communication_statuses = Table(
@@ -139,6 +173,8 @@ parked_statuses = Table(
     Column("provider_status", String(32), nullable=False),
     Column("status", String(12), nullable=False),
     Column("error_code", String(32), nullable=False, default=""),
+    Column("effect", String(32), nullable=False, default=""),
+    Column("retry_after_seconds", Float, nullable=True),
     Column("at", Instant, nullable=False),
     UniqueConstraint("provider", "provider_id", "provider_status"),
 )
@@ -160,6 +196,7 @@ def inbound(
     check_in_id: UUID | None = None,
     in_reply_to: UUID | None = None,
     channel: Channel = Channel.SMS,
+    related_person_id: UUID | None = None,
 ) -> UUID:
     """Adds a patient's words to the changes; returns the communication's id."""
     id = new_id(received_at)
@@ -181,6 +218,7 @@ def inbound(
             "flow_session_id": flow_session_id,
             "check_in_id": check_in_id,
             "in_reply_to": in_reply_to,
+            "related_person_id": related_person_id,
             "created_at": received_at,
             "status_at": received_at,
             "provider": provider,
@@ -208,6 +246,7 @@ def outbound(
     flow_session_id: UUID | None = None,
     escalation_id: UUID | None = None,
     staff_id: UUID | None = None,
+    related_person_id: UUID | None = None,
 ) -> UUID:
     """Adds a text that is due now, its first line of history, and the wake-up of its lane; returns its id."""
     id = new_id(changes.now)
@@ -232,6 +271,7 @@ def outbound(
             "flow_session_id": flow_session_id,
             "escalation_id": escalation_id,
             "staff_id": staff_id,
+            "related_person_id": related_person_id,
             "created_at": changes.now,
             "due_at": changes.now,
             "useful_until": useful_until,
@@ -253,6 +293,6 @@ def outbound(
     return id
 
 
-def attribute(changes: Changes, id: UUID, patient_id: UUID, reading: dict[str, Any]) -> None:
-    """A text from a shared phone is now known to be this patient's."""
-    changes.update(communications, id, patient_id=patient_id, reading=reading)
+def attribute(changes: Changes, id: UUID, patient_id: UUID, reading: dict[str, Any], related_person_id: UUID | None = None) -> None:
+    """A text from a shared phone is now known to be this patient's, or said about them by this relative or carer."""
+    changes.update(communications, id, patient_id=patient_id, reading=reading, related_person_id=related_person_id)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import functools
+import json
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from datetime import date, datetime, time, timedelta
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -24,7 +26,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     cast,
-    func,
+    exists,
     literal_column,
     null,
     or_,
@@ -33,24 +35,22 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from service.db.accepted import accepted_findings
 from service.db.calls import calls
 from service.db.check_in import check_ins, enrollments, flow_sessions, silent_in_a_row
-from service.db.communication import communications
 from service.db.database import among, listed
-from service.db.escalation import concerns, escalations, pages
 from service.db.observation import drugs_in, load_reported
+from service.db.open_items import load_patient_items
 from service.db.organization import coverage_hours, holidays, organizations, teams
-from service.db.patient import conditions, consents, limits, medications, patient_phones, patients, phones
+from service.db.patient import conditions, consents, limits, medications, patient_phones, patients, phones, related_persons
 from service.db.pauses import open_pauses
 from service.db.schema import Instant
 from service.domain.call import CallStatus
-from service.domain.communication import Purpose
 from service.domain.coverage import SEARCH_DAYS, Coverage, Shift
-from service.domain.escalation import SAFETY_ANSWER, Kind, Reached, State
 from service.domain.facts import PastAnswer, PastDose, PastSymptom, PastValue, PersonalLimit
+from service.domain.known_finding import KnownFinding
 from service.domain.patient import (
     Enrollment,
-    OpenItem,
     Organization,
     PatientContext,
     PatientStatus,
@@ -60,6 +60,7 @@ from service.domain.patient import (
 )
 from service.domain.pause import PauseState
 from service.domain.reading import Measure
+from service.domain.related_person import Alerted, scopes_of
 from service.domain.urgency import by_rank
 
 HISTORY = timedelta(days=90)
@@ -79,13 +80,13 @@ async def load_contexts(connection: AsyncConnection, patient_ids: Sequence[UUID]
     rows = (await connection.execute(_locked(dialect), {"ids": ids})).all()
     found = [row.id for row in rows]
     team_of = await load_teams(connection, {row.team_id for row in rows}, now)
-    numbers = await _phones(connection, found)
+    numbers = await _phones(connection, found, now)
     lists = await _lists(connection, found, now)
     reported = await load_reported(connection, found, now - HISTORY, MAXIMUM_VALUES)
     open_ones = (await connection.execute(_waiting(dialect), {"ids": found, "now": now})).all()
     sessions = {row.patient_id: _session(row) for row in open_ones if row.status == "waiting"}
     late = {row.patient_id: _session(row) for row in open_ones if row.status == "ended"}
-    items = await _open_items(connection, among(connection, escalations.c.patient_id, found), "patient_id")
+    items = await load_patient_items(connection, found)
     resting = await open_pauses(connection, [row.id for row in rows if row.status == PatientStatus.PAUSED])
     return {
         row.id: PatientContext(
@@ -97,18 +98,20 @@ async def load_contexts(connection: AsyncConnection, patient_ids: Sequence[UUID]
             zone=row.zone,
             status=PatientStatus(row.status),
             emergency_instruction=row.emergency_instruction or "",
-            phones=tuple(phone for phone, _ in numbers[row.id]),
-            unconfirmed_phones=frozenset(phone.id for phone, confirmed in numbers[row.id] if not confirmed),
+            **numbers[row.id].as_kept(),
+            last_heard_at=row.last_inbound_at,
             conditions=frozenset(one.a for one in lists[row.id, "condition"]),
             medications=tuple(one.a for one in lists[row.id, "medication"]),
             high_alert=any(one.flag for one in lists[row.id, "medication"]),
             limits=tuple(PersonalLimit(one.a, one.amount, one.b, one.c, bool(one.flag)) for one in lists[row.id, "limit"]),
+            known=tuple(_known(one, more) for one, more in zip(lists[row.id, "known"], lists[row.id, "known_more"], strict=True)),
             history=tuple(PastValue(Measure(one.name), one.value, one.taken_at, one.value_2) for one in reported[row.id, "value"]),
             doses=tuple(PastDose(one.name, one.taken_at, drugs_in(one.detail)) for one in reported[row.id, "medication"]),
             symptoms=tuple(PastSymptom(one.name, one.taken_at) for one in reported[row.id, "symptom"]),
             educated=tuple(f"{one.name}/{one.detail}" for one in reported[row.id, "education"]),
             recorded=tuple(PastAnswer(one.name, one.detail, one.taken_at, one.value) for one in reported[row.id, "answer"]),
             detail_consent=bool(lists[row.id, "detail"]),
+            related=tuple(_alerted(one) for one in lists[row.id, "related"]),
             enrollments=tuple(_enrollment(one, lists[row.id, "silent"], lists[row.id, "cadence"]) for one in lists[row.id, "enrollment"]),
             session=sessions.get(row.id),
             late=late.get(row.id),
@@ -119,13 +122,6 @@ async def load_contexts(connection: AsyncConnection, patient_ids: Sequence[UUID]
     }
 
 
-async def load_phone_items(connection: AsyncConnection, phone_ids: Sequence[UUID]) -> dict[UUID, OpenItem]:
-    """Open items that hang on a phone number because no patient is known, by phone; their rows are locked."""
-    return await _open_items(
-        connection, and_(among(connection, escalations.c.phone_id, phone_ids), escalations.c.patient_id.is_(None)), "phone_id"
-    )
-
-
 async def load_teams(connection: AsyncConnection, team_ids: set[UUID], now: datetime) -> dict[UUID, Team]:
     """Teams with their organization and coverage, by id; two statements. Holidays as far ahead as coverage looks."""
     shifts = defaultdict(list)
@@ -134,14 +130,11 @@ async def load_teams(connection: AsyncConnection, team_ids: set[UUID], now: date
         rows[row["teams_id"]] = row
         if row["coverage_hours_id"] is not None:
             shifts[row["teams_id"]].append(Shift(row["coverage_hours_weekday"], row["coverage_hours_starts"], row["coverage_hours_ends"]))
-    closed = await _grouped(
-        connection,
-        select(holidays).where(
-            among(connection, holidays.c.organization_id, {row["organizations_id"] for row in rows.values()}),
-            holidays.c.local_date.between(now.date() - timedelta(days=2), now.date() + timedelta(days=SEARCH_DAYS + 2)),
-        ),
-        key="organization_id",
-    )
+    of_these = among(connection, holidays.c.organization_id, {row["organizations_id"] for row in rows.values()})
+    near = holidays.c.local_date.between(now.date() - timedelta(days=2), now.date() + timedelta(days=SEARCH_DAYS + 2))
+    closed: dict[UUID, list[Row[Any]]] = defaultdict(list)
+    for one in (await connection.execute(select(holidays).where(of_these, near))).all():
+        closed[one.organization_id].append(one)
     return {
         row["teams_id"]: Team(
             id=row["teams_id"],
@@ -179,24 +172,77 @@ def organization_of(row: Any) -> Organization:
 
 @functools.cache
 def _phones_statement(dialect: str) -> Select[Any]:
+    other = patient_phones.alias("other")
+    shared = exists().where(
+        other.c.phone_id == patient_phones.c.phone_id, other.c.patient_id != patient_phones.c.patient_id, other.c.ended_at.is_(None)
+    )
+    agreed = exists().where(
+        consents.c.patient_id == patient_phones.c.patient_id,
+        consents.c.phone_id == patient_phones.c.phone_id,
+        or_(consents.c.revoked_at.is_(None), consents.c.revoked_at > bindparam("now", type_=Instant())),
+        or_(consents.c.ends_at.is_(None), consents.c.ends_at > bindparam("now", type_=Instant())),
+    )
     return (
-        select(phones, patient_phones.c.patient_id, patient_phones.c.confirmed_at)
+        select(phones, patient_phones, shared.label("shared"), agreed.label("agreed"))
         .join(patient_phones, patient_phones.c.phone_id == phones.c.id)
         .where(listed(dialect, patient_phones.c.patient_id, "ids"))
         .order_by(patient_phones.c.patient_id, patient_phones.c.position)
+        .set_label_style(LABEL_STYLE_TABLENAME_PLUS_COL)
     )
 
 
-async def _phones(connection: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, list[tuple[Phone, bool]]]:
-    found = defaultdict(list)
-    for row in (await connection.execute(_phones_statement(connection.dialect.name), {"ids": ids})).all():
-        found[row.patient_id].append((phone_of(row), row.confirmed_at is not None))
+@dataclass(slots=True)
+class _Numbers:
+    """A patient's numbers, by position."""
+
+    usable: list[Phone] = field(default_factory=list)
+    others: list[Phone] = field(default_factory=list)
+    former: list[Phone] = field(default_factory=list)
+    unconfirmed: set[UUID] = field(default_factory=set)
+    doubted: set[UUID] = field(default_factory=set)
+    shared: set[UUID] = field(default_factory=set)
+
+    def as_kept(self) -> dict[str, Any]:
+        return {
+            "phones": (*self.usable, *self.others),
+            "former_phones": tuple(self.former),
+            "unconfirmed_phones": frozenset(self.unconfirmed),
+            "doubted_phones": frozenset(self.doubted),
+            "shared_phones": frozenset(self.shared),
+        }
+
+
+async def _phones(connection: AsyncConnection, ids: Sequence[UUID], now: datetime) -> dict[UUID, _Numbers]:
+    found: dict[UUID, _Numbers] = defaultdict(_Numbers)
+    for row in (await connection.execute(_phones_statement(connection.dialect.name), {"ids": ids, "now": now})).all():
+        mine = found[row.patient_phones_patient_id]
+        phone = Phone(
+            row.phones_id,
+            row.phones_number,
+            row.phones_unsafe_since,
+            row.phones_opted_out_at,
+            row.phones_neutral_answer_at,
+            row.phones_answering_id,
+            row.phones_answering_until,
+        )
+        if row.patient_phones_ended_at is not None:
+            mine.former.append(phone)
+            continue
+        doubted = row.patient_phones_doubted_at is not None
+        usable = row.agreed and not doubted and phone.unsafe_since is None and phone.opted_out_at is None
+        (mine.usable if usable else mine.others).append(phone)
+        if row.patient_phones_confirmed_at is None or doubted:
+            mine.unconfirmed.add(phone.id)
+        if doubted:
+            mine.doubted.add(phone.id)
+        if row.shared:
+            mine.shared.add(phone.id)
     return found
 
 
 def phone_of(row: Row[Any]) -> Phone:
     """A phone from its row."""
-    return Phone(row.id, row.number, row.unsafe_since, row.opted_out_at, row.neutral_answer_at)
+    return Phone(row.id, row.number, row.unsafe_since, row.opted_out_at, row.neutral_answer_at, row.answering_id, row.answering_until)
 
 
 @functools.cache
@@ -219,7 +265,7 @@ def _locked(dialect: str) -> Select[Any]:
 async def _lists(connection: AsyncConnection, ids: Sequence[UUID], now: datetime) -> dict[tuple[UUID, str], list[Row[Any]]]:
     """The short lists of each patient by patient and kind (condition, medication, limit, detail, enrollment, silent), in one statement."""
     found: dict[tuple[UUID, str], list[Row[Any]]] = defaultdict(list)
-    parameters = {"ids": ids, "today": now.date(), "since": now - HISTORY}
+    parameters = {"ids": ids, "now": now, "today": now.date(), "since": now - HISTORY}
     rows = (await connection.execute(_lists_statement(connection.dialect.name), parameters)).all()
     for row in sorted(rows, key=lambda row: row.id):
         found[row.patient_id, row.kind].append(row)
@@ -245,12 +291,17 @@ def _lists_statement(dialect: str) -> CompoundSelect[Any]:
         ).where(listed(dialect, table.c.patient_id, "ids"), *conditions)
 
     none = null()
-    still_taken = or_(medications.c.ended_on.is_(None), medications.c.ended_on > bindparam("today", type_=Date()))
+    not_over = or_(consents.c.ends_at.is_(None), consents.c.ends_at > bindparam("now", type_=Instant()))
+    in_force = and_(consents.c.revoked_at.is_(None), not_over)
+    today = bindparam("today", type_=Date())
+    still_taken = or_(medications.c.ended_on.is_(None), medications.c.ended_on > today)
+    holds = and_(or_(limits.c.starts_on.is_(None), limits.c.starts_on <= today), or_(limits.c.ends_on.is_(None), limits.c.ends_on >= today))
+    accepted = (accepted_findings.c.ended_at.is_(None), accepted_findings.c.until > bindparam("now", type_=Instant()))
     return union_all(
         part("condition", conditions, a=conditions.c.code, b=none, c=none, amount=none, flag=none),
         part("medication", medications, still_taken, a=medications.c.kind, b=none, c=none, amount=none, flag=medications.c.high_alert),
-        part("limit", limits, a=limits.c.name, b=limits.c.unit, c=limits.c.author, amount=limits.c.amount, flag=limits.c.loosens),
-        part("detail", consents, consents.c.revoked_at.is_(None), consents.c.detail, a=none, b=none, c=none, amount=none, flag=none),
+        part("limit", limits, holds, a=limits.c.name, b=limits.c.unit, c=limits.c.author, amount=limits.c.amount, flag=limits.c.loosens),
+        part("detail", consents, in_force, consents.c.detail, a=none, b=none, c=none, amount=none, flag=none),
         part(
             "enrollment",
             enrollments,
@@ -271,6 +322,37 @@ def _lists_statement(dialect: str) -> CompoundSelect[Any]:
             amount=none,
             flag=none,
         ),
+        part(
+            "related",
+            related_persons,
+            related_persons.c.ended_at.is_(None),
+            related_persons.c.phone_id.is_not(None),
+            a=related_persons.c.scope,
+            b=related_persons.c.phone_id,
+            c=cast(related_persons.c.expires_on, String),
+            amount=none,
+            flag=none,
+        ),
+        part(
+            "known",
+            accepted_findings,
+            *accepted,
+            a=accepted_findings.c.rule,
+            b=accepted_findings.c.measure,
+            c=cast(accepted_findings.c.urgency_rank, String),
+            amount=accepted_findings.c.amount,
+            flag=none,
+        ),
+        part(
+            "known_more",
+            accepted_findings,
+            *accepted,
+            a=cast(accepted_findings.c.until, String),
+            b=none,
+            c=none,
+            amount=accepted_findings.c.level,
+            flag=none,
+        ),
         part("silent", silent := silent_in_a_row(dialect), a=none, b=none, c=none, amount=silent.c.silent, flag=none),
     )
 
@@ -289,6 +371,16 @@ def _enrollment(row: Row[Any], silent: Sequence[Row[Any]], cadences: Sequence[Ro
         time.fromisoformat(plan.b),
         date.fromisoformat(plan.c),
     )
+
+
+def _known(row: Row[Any], more: Row[Any]) -> KnownFinding:
+    until = datetime.fromisoformat(more.a)
+    until = until.replace(tzinfo=UTC) if until.tzinfo is None else until.astimezone(UTC)
+    return KnownFinding(row.a, by_rank(int(row.c)), row.b or "", row.amount, more.amount, until)
+
+
+def _alerted(row: Row[Any]) -> Alerted:
+    return Alerted(row.id, UUID(row.b), scopes_of(json.loads(row.a)), date.fromisoformat(row.c) if row.c else None)
 
 
 @functools.cache
@@ -318,63 +410,3 @@ def _session(row: Row[Any]) -> WaitingSession:
         live_call=row.live_call_id is not None,
         started_at=row.started_at,
     )
-
-
-async def _open_items(connection: AsyncConnection, whose: Any, key: str) -> dict[UUID, OpenItem]:
-    statement = (
-        select(escalations)
-        .where(whose, escalations.c.state != State.RESOLVED, escalations.c.kind == Kind.CLINICAL)
-        .order_by(escalations.c.id)
-        .with_for_update(key_share=True)
-    )
-    rows = (await connection.execute(statement)).all()
-    if not rows:
-        return {}
-    ids = [row.id for row in rows]
-    raised = await _grouped(
-        connection,
-        select(concerns.c.escalation_id, concerns.c.rule, concerns.c.communication_id, concerns.c.raised_at).where(
-            among(connection, concerns.c.escalation_id, ids)
-        ),
-        key="escalation_id",
-    )
-    paged = (
-        select(pages.c.escalation_id, func.max(pages.c.step), func.max(pages.c.created_at))
-        .where(among(connection, pages.c.escalation_id, ids))
-        .group_by(pages.c.escalation_id)
-    )
-    paging: dict[UUID, tuple[int, datetime]] = {row[0]: (row[1], row[2]) for row in (await connection.execute(paged)).all()}
-    safety = await _grouped(
-        connection,
-        select(communications.c.escalation_id, communications.c.reason, communications.c.created_at)
-        .where(among(connection, communications.c.escalation_id, ids), communications.c.purpose == Purpose.SAFETY)
-        .order_by(communications.c.created_at),
-        key="escalation_id",
-    )
-    return {
-        getattr(row, key): OpenItem(
-            id=row.id,
-            urgency=by_rank(row.urgency_rank),
-            due_at=row.due_at,
-            state=row.state,
-            reached=Reached(row.reached),
-            acknowledged=row.acknowledged_at is not None,
-            page_step=paging[row.id][0] if row.id in paging else -1,
-            paged_at=paging[row.id][1] if row.id in paging else None,
-            concerns=tuple((one.rule, str(one.communication_id or "")) for one in raised[row.id]),
-            safety_texts=tuple(one.reason for one in safety[row.id]),
-            safety_text_at=safety[row.id][-1].created_at if safety[row.id] else None,
-            safety_answer_at=max((one.raised_at for one in raised[row.id] if one.rule.startswith(SAFETY_ANSWER)), default=None),
-            concern_at=max((one.raised_at for one in raised[row.id]), default=None),
-        )
-        for row in rows
-    }
-
-
-async def _grouped(
-    connection: AsyncConnection, statement: Select[Any], parameters: Mapping[str, Any] | None = None, *, key: str = "patient_id"
-) -> dict[UUID, list[Row[Any]]]:
-    found: dict[UUID, list[Row[Any]]] = defaultdict(list)
-    for row in (await connection.execute(statement, parameters)).all():
-        found[getattr(row, key)].append(row)
-    return found

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import copy
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,6 +18,7 @@ from sqlalchemy import (
     ARRAY,
     Column,
     ColumnElement,
+    Float,
     Interval,
     Row,
     Select,
@@ -24,7 +26,9 @@ from sqlalchemy import (
     Table,
     any_,
     bindparam,
+    cast,
     event,
+    extract,
     func,
     literal,
     select,
@@ -37,6 +41,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import TypeEngine
 
+from service.db import tenants
 from service.db.encryption import Keyring, attach
 from service.db.schema import Instant
 
@@ -46,6 +51,12 @@ POOL_SIZE = 8
 BUSY_TIMEOUT_MILLISECONDS = 5000
 STATEMENTS_KEPT = 500
 """Prepared statements that a connection to PostgreSQL keeps; the service has about 200, and the driver's default is 100."""
+FROZEN_AFTER_SECONDS = 20
+"""A transaction that says nothing for so long is of a process that is frozen or gone: PostgreSQL ends it, and what it has locked is free.
+
+No transaction of ours waits for anything but the database, and every lease is longer. Without it a node that is frozen in the middle of
+one would keep an emergency's page from every other node for as long as its connection stands.
+"""
 LONGEST_PAYLOAD = 7000
 CHANNEL = "rounds"
 
@@ -93,6 +104,7 @@ class Database:
         self.wakeups = Wakeups()
         self._one_writer = asyncio.Lock()
         self._admission = asyncio.Semaphore(POOL_SIZE)
+        self._confined = False
 
     @classmethod
     def open(cls, url: str, keyring: Keyring) -> Database:
@@ -100,6 +112,15 @@ class Database:
         engine = create_engine(url)
         attach(engine.dialect, keyring)
         return cls(engine)
+
+    def for_pages(self) -> Database:
+        """The same database, its connections and wake-ups, on which every transaction belongs to one organization.
+
+        It raises NoOrganization where `tenants.on_behalf_of` has not said to which; PostgreSQL holds the transaction to it.
+        """
+        pages = copy.copy(self)
+        pages._confined = True
+        return pages
 
     async def close(self) -> None:
         """Closes every connection."""
@@ -118,8 +139,9 @@ class Database:
         """
         gate = self._admission if self.is_postgresql else self._one_writer
         topics: set[str] = set()
+        options = self._options()
         async with gate, self.engine.connect() as connection:
-            connection = await connection.execution_options(rounds_writes=True)
+            connection = await connection.execution_options(rounds_writes=True, **options)
             connection.info["topics"] = topics
             async with connection.begin():
                 yield connection
@@ -128,12 +150,12 @@ class Database:
     @contextlib.asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
         """A connection for reads only; nothing is committed."""
-        if self.is_postgresql:
-            async with self._admission, self.engine.connect() as connection:
-                yield connection
-        else:
-            async with self.engine.connect() as connection:
-                yield connection
+        options = self._options()
+        async with self._admission if self.is_postgresql else contextlib.nullcontext(), self.engine.connect() as connection:
+            yield await connection.execution_options(**options) if options else connection
+
+    def _options(self) -> dict[str, Any]:
+        return {"rounds_organization": str(tenants.organization())} if self._confined else {}
 
     @contextlib.asynccontextmanager
     async def listening(self) -> AsyncIterator[None]:
@@ -194,14 +216,19 @@ def create_engine(url: str, *, migrating: bool = False) -> AsyncEngine:
             event.listen(engine.sync_engine, "connect", lambda connection, _record: connection.execute("PRAGMA foreign_keys=OFF"))
         return engine
     if parsed.drivername == "postgresql+asyncpg":
-        return create_async_engine(
+        engine = create_async_engine(
             parsed,
             hide_parameters=True,  # an error's text never carries a row's values (law 10)
             pool_size=POOL_SIZE,
             max_overflow=2,
             pool_pre_ping=False,
-            connect_args={"prepared_statement_cache_size": STATEMENTS_KEPT},
+            connect_args={
+                "prepared_statement_cache_size": STATEMENTS_KEPT,
+                "server_settings": {} if migrating else {"idle_in_transaction_session_timeout": f"{FROZEN_AFTER_SECONDS}s"},
+            },
         )
+        event.listen(engine.sync_engine, "begin", _begin_postgresql)
+        return engine
     raise DatabaseUrlError(f"DATABASE_URL must start with sqlite+aiosqlite:/// or postgresql+asyncpg://, not with {parsed.drivername}://")
 
 
@@ -221,6 +248,13 @@ def _prepare_sqlite(connection: DBAPIConnection, _record: ConnectionPoolEntry) -
 def _begin_sqlite(connection: Any) -> None:
     writes = connection.get_execution_options().get("rounds_writes", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _begin_postgresql(connection: Any) -> None:
+    """Every transaction of a page's connection is confined, also one that begins after another was rolled back."""
+    organization = connection.get_execution_options().get("rounds_organization")
+    if organization is not None:
+        connection.exec_driver_sql(tenants.CONFINE, (organization,))
 
 
 async def dangling(connection: AsyncConnection) -> list[str]:
@@ -289,11 +323,26 @@ def database_now(connection: AsyncConnection, now: datetime) -> ColumnElement[da
     return func.now() if connection.dialect.name == "postgresql" else literal(now, Instant())
 
 
+async def clock_of(connection: AsyncConnection) -> datetime | None:
+    """What the database's own clock says; None for SQLite, which has the process's."""
+    if connection.dialect.name != "postgresql":
+        return None
+    said: datetime = (await connection.execute(select(func.clock_timestamp()))).scalar_one()
+    return said
+
+
 def lease_end(connection: AsyncConnection, now: datetime, duration: timedelta) -> ColumnElement[datetime]:
     """When a lease taken now is over, by the same clock as `database_now`."""
     if connection.dialect.name == "postgresql":
         return func.now() + literal(duration, Interval())
     return literal(now + duration, Instant())
+
+
+def seconds_between(connection: AsyncConnection, earlier: ColumnElement[Any], later: ColumnElement[Any]) -> ColumnElement[float]:
+    """The seconds from one instant to another, null when one of them is; to a millisecond."""
+    if connection.dialect.name == "postgresql":
+        return cast(extract("epoch", later - earlier), Float)
+    return (func.julianday(later) - func.julianday(earlier)) * 86400.0
 
 
 async def insert_new(
@@ -319,8 +368,24 @@ async def insert_new(
     return list((await connection.execute(statement.from_select(names, select(*columns)).returning(*returning))).all())
 
 
+def _insert(table: Table, connection: AsyncConnection) -> Any:
+    return (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(table)
+
+
 def insert_missing(table: Table, connection: AsyncConnection, *conflict: Column[Any]) -> Any:
     """INSERT ... ON CONFLICT DO NOTHING for this database, on these columns (any conflict when none is named)."""
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(table)
-    return statement.on_conflict_do_nothing(index_elements=list(conflict) or None)
+    return _insert(table, connection).on_conflict_do_nothing(index_elements=list(conflict) or None)
+
+
+def insert_or_add(table: Table, connection: AsyncConnection, conflict: Sequence[Column[Any]], added: Column[Any]) -> Any:
+    """INSERT for this database that adds to `added` where there is a row with the same values of `conflict`."""
+    statement = _insert(table, connection)
+    more = {added.name: added + statement.excluded[added.name]}
+    return statement.on_conflict_do_update(index_elements=list(conflict), set_=more)
+
+
+def insert_or_set(table: Table, connection: AsyncConnection, conflict: Sequence[Column[Any]], *changed: Column[Any]) -> Any:
+    """INSERT for this database that sets `changed` anew where there is a row with the same values of `conflict`."""
+    statement = _insert(table, connection)
+    new = {column.name: statement.excluded[column.name] for column in changed}
+    return statement.on_conflict_do_update(index_elements=list(conflict), set_=new)

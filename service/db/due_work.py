@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Column, Index, Integer, String, Table, UniqueConstraint, Uuid, or_, select, text, tuple_, update
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Index,
+    Integer,
+    String,
+    Table,
+    TextClause,
+    UniqueConstraint,
+    Uuid,
+    or_,
+    select,
+    text,
+    tuple_,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.db.database import database_now, insert_missing, lease_end, skip_locked
@@ -156,22 +171,28 @@ async def settle(
         raise LostLease(f"{len(works)} pieces of work, not all are ours any more")
 
 
-async def leases_over(connection: AsyncConnection, now: datetime, limit: int) -> list[Work]:
-    """Claimed work whose holder has not finished in time, locked; its fence is still the dead holder's."""
-    statement = (
-        select(*_WORK)
-        .where(text("due_work.state = 'claimed'"), due_work.c.lease_until <= database_now(connection, now))
-        .order_by(due_work.c.lease_until)
-        .limit(limit)
-    )
+async def leases_over(connection: AsyncConnection, now: datetime, limit: int) -> list[UUID]:
+    """Claimed work whose holder has not finished in time, the longest first."""
+    statement = select(due_work.c.id).where(*_over(connection, now)).order_by(due_work.c.lease_until).limit(limit)
+    return list((await connection.scalars(statement)).all())
+
+
+async def lock_over(connection: AsyncConnection, now: datetime, ids: Collection[UUID]) -> list[Work]:
+    """Those of these whose holder has still not finished, locked; their fence is still the dead holder's."""
+    statement = select(*_WORK).where(due_work.c.id.in_(list(ids)), *_over(connection, now)).order_by(due_work.c.lease_until)
     return [Work(*each) for each in (await connection.execute(skip_locked(statement))).all()]
 
 
-async def too_late(connection: AsyncConnection, now: datetime, limit: int) -> list[Work]:
-    """Work still due that is of no use any more, locked."""
-    statement = (
-        select(*_WORK).where(_DUE, due_work.c.useful_until <= now, due_work.c.due_at <= now).order_by(due_work.c.due_at).limit(limit)
-    )
+def _over(connection: AsyncConnection, now: datetime) -> tuple[ColumnElement[bool] | TextClause, ...]:
+    return text("due_work.state = 'claimed'"), due_work.c.lease_until <= database_now(connection, now)
+
+
+async def too_late(connection: AsyncConnection, now: datetime, limit: int, only: Collection[UUID] | None = None) -> list[Work]:
+    """Work still due that is of no use any more, locked; of `only` these."""
+    late: list[Any] = [_DUE, due_work.c.useful_until <= now, due_work.c.due_at <= now]
+    if only is not None:
+        late.append(due_work.c.id.in_(list(only)))
+    statement = select(*_WORK).where(*late).order_by(due_work.c.due_at).limit(limit)
     return [Work(*each) for each in (await connection.execute(skip_locked(statement))).all()]
 
 

@@ -12,11 +12,14 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+import structlog
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import Dialect, LargeBinary
+from sqlalchemy import Column, ColumnElement, Dialect, LargeBinary, type_coerce
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import TypeDecorator
+
+_log = structlog.get_logger(__name__)
 
 _NONCE_BYTES = 12
 
@@ -102,6 +105,12 @@ def _ring(dialect: Dialect) -> Keyring:
     return ring
 
 
+def forgiving(column: Column[Any]) -> ColumnElement[Any]:
+    """An encrypted column, named as it is, that reads None where the value cannot be decrypted: one such row keeps no other back."""
+    encrypted: Any = column.type
+    return type_coerce(column, _Forgiving(encrypted.context)).label(column.name)
+
+
 class Encrypted(TypeDecorator[Any]):
     """Text that stands encrypted in the database; `context` is "table.column"."""
 
@@ -119,3 +128,14 @@ class Encrypted(TypeDecorator[Any]):
     def process_result_value(self, value: bytes | None, dialect: Dialect) -> str | None:
         """Decrypts on the way out."""
         return None if value is None else _ring(dialect).decrypt(bytes(value), self.context)
+
+
+class _Forgiving(Encrypted):
+    cache_ok = True
+
+    def process_result_value(self, value: bytes | None, dialect: Dialect) -> str | None:
+        try:
+            return super().process_result_value(value, dialect)
+        except (ValueError, IndexError):  # a KeyringError too
+            _log.error("value_unreadable", column=self.context)
+            return None

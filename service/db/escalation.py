@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, Index, Integer, SmallInteger, String, Table, Uuid, text
+from sqlalchemy import Boolean, Column, Index, Integer, SmallInteger, String, Table, UniqueConstraint, Uuid, text
 
 from service.db.encryption import Encrypted
 from service.db.schema import Instant, Json, id_column, metadata, organization_column, reference
@@ -30,6 +30,8 @@ escalations = Table(
     reference("claimed_by", "staff", nullable=True),
     Column("claimed_at", Instant),
     Column("claimed_until", Instant),
+    Column("snoozed_until", Instant, doc="of a snoozed item: when it comes back by itself; `claimed_by` stays who has snoozed it"),
+    Column("snooze_reason", Encrypted("escalations.snooze_reason")),
     reference("acknowledged_by", "staff", nullable=True),
     Column("acknowledged_at", Instant),
     Column("reached", String(16), nullable=False, default="none_needed"),
@@ -38,6 +40,9 @@ escalations = Table(
     reference("resolved_by", "staff", nullable=True),
     Column("disposition", String(32)),
     Column("spoke_to", String(24)),
+    Column("lowered_from", SmallInteger, doc="the urgency rank that a nurse has lowered it from (safety rule 24: stays visible)"),
+    Column("touched_at", Instant, default=lambda context: context.get_current_parameters().get("opened_at"), doc="by the app's clock"),
+    Column("ladder", Json, doc="the rungs in force when paging began (domain.ladder), with the number of its first page's rung"),
     Index("uq_escalations_open_patient", "patient_id", unique=True, postgresql_where=_ONE_A_PATIENT, sqlite_where=_ONE_A_PATIENT),
     Index("uq_escalations_open_phone", "phone_id", unique=True, postgresql_where=_ONE_A_PHONE, sqlite_where=_ONE_A_PHONE),
     Index(
@@ -52,6 +57,16 @@ escalations = Table(
         sqlite_where=_OPEN,
     ),
     Index("ix_escalations_leases", "claimed_until", postgresql_where=text("state = 'claimed'"), sqlite_where=text("state = 'claimed'")),
+    Index("ix_escalations_held", "claimed_by", postgresql_where=text("state = 'claimed'"), sqlite_where=text("state = 'claimed'")),
+    Index("ix_escalations_snoozed", "snoozed_until", postgresql_where=text("state = 'snoozed'"), sqlite_where=text("state = 'snoozed'")),
+    Index(
+        "ix_escalations_done",
+        "team_id",
+        "resolved_at",
+        postgresql_where=text("state = 'resolved'"),
+        sqlite_where=text("state = 'resolved'"),
+    ),
+    Index("ix_escalations_team_id_touched_at", "team_id", "touched_at"),
     Index("ix_escalations_patient_id_opened_at", "patient_id", "opened_at"),
 )
 
@@ -69,6 +84,8 @@ concerns = Table(
     Column("source", String(300), nullable=False),
     Column("spans", Json, nullable=False, doc="[[start, end], ...] into the communication's body"),
     Column("facts", Json, nullable=False, doc="what was known when the rule fired, so that it can be re-run"),
+    Column("measured", Json, doc="the figures that the rule compared (domain.decision.Measured); null for words"),
+    Column("useful", Boolean, doc="false: closed as of no use (the rule's yield); null: nobody has said"),
     Column("raised_at", Instant, nullable=False),
     Column("answered_at", Instant),
 )
@@ -78,7 +95,7 @@ escalation_events = Table(
     metadata,
     id_column(),
     organization_column(),
-    reference("escalation_id", "escalations", index=True),
+    reference("escalation_id", "escalations"),
     reference("staff_id", "staff", nullable=True),
     Column("at", Instant, nullable=False),
     Column(
@@ -88,6 +105,7 @@ escalation_events = Table(
         doc="opened, raised, message, claimed, lease_expired, released, paged, acknowledged, answered, lowered, resolved ...",
     ),
     Column("detail", Json, nullable=False),
+    Index("ix_escalation_events_escalation_id_at", "escalation_id", "at"),
 )
 
 notes = Table(
@@ -95,12 +113,28 @@ notes = Table(
     metadata,
     id_column(),
     organization_column(),
-    reference("patient_id", "patients", nullable=True, index=True),
+    reference("patient_id", "patients", nullable=True),
     reference("escalation_id", "escalations", nullable=True, index=True),
     reference("author_id", "staff"),
     reference("addends", "notes", nullable=True),
     Column("body", Encrypted("notes.body"), nullable=False),
     Column("created_at", Instant, nullable=False),
+    Column("kind", String(12), nullable=False, default="note", server_default="note", doc="note | encounter | addendum"),
+    Column("form", Encrypted("notes.form"), doc="encounter: its fields as JSON (domain.encounter)"),
+    Column("signed_at", Instant, doc="encounter: when its author answered for it; nothing changes it afterwards"),
+    Index("ix_notes_patient_id_created_at", "patient_id", "created_at"),
+)
+
+note_drafts = Table(
+    "note_drafts",
+    metadata,
+    id_column(),
+    organization_column(),
+    reference("escalation_id", "escalations"),
+    reference("author_id", "staff"),
+    Column("form", Encrypted("note_drafts.form"), nullable=False, doc="an unsigned encounter note's fields as JSON"),
+    Column("changed_at", Instant, nullable=False),
+    UniqueConstraint("escalation_id", "author_id"),
 )
 
 pages = Table(
@@ -112,7 +146,7 @@ pages = Table(
     reference("team_id", "teams"),
     Column("phone", Encrypted("pages.phone"), nullable=False),
     Column("body", Encrypted("pages.body"), nullable=False),
-    Column("step", Integer, nullable=False, doc="0 at once, then 1, 2 ... every five minutes"),
+    Column("step", Integer, nullable=False, doc="the item's pages in order: 0, 1, 2 ..."),
     Column("status", String(12), nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("due_at", Instant, nullable=False),
@@ -124,6 +158,24 @@ pages = Table(
     Column("attempt_id", Uuid()),
     Column("claimed_by", String(64)),
     Column("lease_until", Instant),
+    Column("channel", String(8), nullable=False, default="text", server_default="text", doc="text | call"),
+    reference("staff_id", "staff", nullable=True, index=True),
+    Column(
+        "rung",
+        Integer,
+        nullable=False,
+        default=0,
+        server_default="0",
+        doc="which rung of the item's ladder; text and call of one rung share it",
+    ),
+    Column(
+        "role",
+        String(16),
+        nullable=False,
+        default="team",
+        server_default="team",
+        doc="on_call | backup | supervisor | staff | number | team",
+    ),
     Index("uq_pages_escalation_step", "escalation_id", "step", unique=True),
     Index("ix_pages_due", "due_at", postgresql_where=text("status = 'due'"), sqlite_where=text("status = 'due'")),
     Index(

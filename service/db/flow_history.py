@@ -24,6 +24,7 @@ from service.db.escalation import concerns, escalations
 from service.db.flows import Place
 from service.db.observation import drugs_in, load_reported
 from service.db.patient import conditions, limits, medications, patient_phones, patients, related_persons
+from service.db.schema import first_id
 from service.domain.communication import Direction
 from service.domain.escalation import Kind
 from service.domain.facts import Facts, PastAnswer, PastDose, PastSymptom, PastValue, PersonalLimit
@@ -71,11 +72,6 @@ async def choose(
     number: int | None = await connection.scalar(select(func.count()).select_from(wanted.subquery()))
     newest = (await connection.execute(wanted.order_by(flow_sessions.c.id.desc()).limit(limit))).all()
     return [row.id for row in sorted(newest, key=lambda row: (row.patient_id, row.id))], number or 0
-
-
-def first_id(at: datetime) -> UUID:
-    """The least id that can have been made at this instant."""
-    return UUID(int=max(0, int(at.timestamp() * 1000)) << 80)
 
 
 async def load_past(connection: AsyncConnection, ids: Sequence[UUID]) -> list[PastCheckIn]:

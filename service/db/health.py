@@ -1,36 +1,36 @@
-"""Whether the service does its work: heartbeats of its jobs, and overdue work found by query (law 11)."""
+"""Whether the service does its work: heartbeats of its jobs, and the queues' age alarms (law 11)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.db.communication import communications
-from service.db.database import insert_missing
-from service.db.due_work import due_work, heartbeats
-from service.db.escalation import pages
-from service.db.unknown import count_unknown
-from service.domain.communication import Lane
-
-LATE = {Lane.EMERGENCY: timedelta(seconds=30), Lane.ROUTINE: timedelta(minutes=10)}
-"""Texts, pages and work still waiting so long after their time are overdue (a routine batch may take its turn)."""
+from service.db import alarms
+from service.db.alarms import Reading
+from service.db.database import database_now, insert_missing, lease_end
+from service.db.due_work import heartbeats
+from service.domain.urgency import Urgency
 
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """What is wrong, in codes for /healthz and for alerts; nothing wrong is healthy."""
+    """How a node does, in names for /healthz and for alerts. Every name has its page in deploy/runbook/."""
 
     problems: tuple[str, ...]
-    overdue: Mapping[str, int] = field(default_factory=dict)
-    unknown_texts: int = 0
+    """What makes it unhealthy: jobs of this node that are silent, and alarms that are an emergency."""
+    alarms: tuple[str, ...] = ()
+    """Every alarm that is on."""
+    queues: tuple[Reading, ...] = ()
+    silences: Mapping[str, timedelta | None] = field(default_factory=dict)
+    """For how long each job has not run to its end; None: never."""
 
     @property
     def ok(self) -> bool:
-        """True when nothing is wrong. Unknown texts are listed, but do not make a node unhealthy."""
+        """True when nothing is wrong with the service. Work that waits for people is an alarm, but no reason to restart a node."""
         return not self.problems
 
 
@@ -46,6 +46,25 @@ async def beat(connection: AsyncConnection, node: str, runs: Mapping[str, dateti
         await connection.execute(heartbeats.update().where(mine).values(at=at))
 
 
+CLOCK_WRONG, WEBHOOKS_REFUSED = "clock_wrong", "webhooks_refused"
+MARKS = (CLOCK_WRONG, WEBHOOKS_REFUSED)
+"""What a node says of itself, kept among the heartbeats while it is so; each is an alarm."""
+MARKED_FOR = timedelta(minutes=5)
+"""A mark that its node does not renew (it has gone) is dropped after this, by the database's clock."""
+
+
+async def mark(connection: AsyncConnection, node: str, marks: Mapping[str, bool], now: datetime) -> None:
+    """Sets or takes away this node's marks, and drops those that other nodes no longer renew."""
+    clock = database_now(connection, now)
+    mine = (heartbeats.c.node == node) & heartbeats.c.name.in_([name for name, on in marks.items() if not on])
+    gone = heartbeats.c.name.in_(MARKS) & (heartbeats.c.at < lease_end(connection, now, -MARKED_FOR))
+    await connection.execute(heartbeats.delete().where(mine | gone))
+    for name in (name for name, on in marks.items() if on):
+        row = {"name": name, "node": node, "at": clock}
+        await connection.execute(insert_missing(heartbeats, connection, heartbeats.c.name, heartbeats.c.node).values(row))
+        await connection.execute(heartbeats.update().where(heartbeats.c.name == name, heartbeats.c.node == node).values(at=clock))
+
+
 async def last_run(connection: AsyncConnection, name: str) -> datetime | None:
     """When this job last ran to its end on any node, None when it never has."""
     at: datetime | None = (
@@ -59,6 +78,20 @@ async def forget_nodes(connection: AsyncConnection, before: datetime) -> None:
     await connection.execute(heartbeats.delete().where(heartbeats.c.at < before))
 
 
+async def newest_beats(connection: AsyncConnection, node: str | None = None) -> dict[str, datetime]:
+    """When each job last ran to its end, on this node or on any."""
+    newest = select(heartbeats.c.name, func.max(heartbeats.c.at).label("at")).group_by(heartbeats.c.name)
+    if node is not None:
+        newest = newest.where(heartbeats.c.node == node)
+    return {row.name: row.at for row in (await connection.execute(newest)).all()}
+
+
+async def silent_jobs(connection: AsyncConnection, limits: Mapping[str, timedelta], now: datetime) -> list[str]:
+    """The jobs that no node has run to their end within their limits. One that never ran at all is not among them: nothing runs yet."""
+    seen = await newest_beats(connection)
+    return sorted(name for name, limit in limits.items() if name in seen and now - seen[name] > limit)
+
+
 async def health(
     connection: AsyncConnection,
     now: datetime,
@@ -66,28 +99,26 @@ async def health(
     node: str | None = None,
     runs: Mapping[str, datetime] | None = None,
 ) -> Health:
-    """Judges each job by its newest heartbeat (of this node, or of any) against its limit, and counts what is overdue.
+    """Judges each job by its newest heartbeat (of this node, or of any) against its limit, and each queue by its age alarm.
 
     `runs` are rounds that the asking process knows of and has not written yet.
     """
-    newest = select(heartbeats.c.name, func.max(heartbeats.c.at).label("at")).group_by(heartbeats.c.name)
-    if node is not None:
-        newest = newest.where(heartbeats.c.node == node)
-    seen = {row.name: row.at for row in (await connection.execute(newest)).all()}
+    seen = await newest_beats(connection, node)
     for name, at in (runs or {}).items():
         seen[name] = max(at, seen.get(name, at))
-    problems = [f"job_silent:{name}" for name, limit in limits.items() if name not in seen or now - seen[name] > limit]
-    overdue = {}
-    for lane, late in LATE.items():
-        waiting = (
-            text("communications.status IN ('due', 'held')"),
-            communications.c.lane == lane,
-            communications.c.due_at < now - late,
-        )
-        overdue[f"texts:{lane}"] = int(await connection.scalar(select(func.count()).select_from(communications).where(*waiting)) or 0)
-        works = (text("due_work.state = 'due'"), due_work.c.lane == lane, due_work.c.due_at < now - late)
-        overdue[f"work:{lane}"] = int(await connection.scalar(select(func.count()).select_from(due_work).where(*works)) or 0)
-    paging = (text("pages.status = 'due'"), pages.c.due_at < now - LATE[Lane.EMERGENCY])
-    overdue["pages"] = int(await connection.scalar(select(func.count()).select_from(pages).where(*paging)) or 0)
-    problems += [f"overdue:{what}" for what, count in overdue.items() if count]
-    return Health(tuple(problems), overdue, await count_unknown(connection))
+    silences = {name: now - seen[name] if name in seen else None for name in limits}
+    silent = [f"job_silent:{name}" for name, silence in silences.items() if silence is None or silence > limits[name]]
+    queues = tuple(await alarms.read(connection, now))
+    on = [reading.alarm for reading in queues if reading.on]
+    grave = [alarm.name for alarm in on if alarm.urgency is Urgency.EMERGENCY]
+    return Health(_once([*silent, *grave]), _once([alarm.name for alarm in on]), queues, silences)
+
+
+def _once(names: Iterable[str]) -> tuple[str, ...]:
+    """Each name once, in order."""
+    return tuple(dict.fromkeys(names))
+
+
+async def answers(connection: AsyncConnection) -> None:
+    """Asks the database for nothing; raises when it does not answer."""
+    await connection.execute(select(1))

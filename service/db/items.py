@@ -1,4 +1,4 @@
-"""Rows of escalations as they are raised: the item, its concerns, its history, its pages, and what is due for it."""
+"""Rows of escalations as they are raised: the item, its concerns, its history, and what is due for it."""
 
 from __future__ import annotations
 
@@ -7,15 +7,24 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from service.db import due_work
 from service.db.changes import Changes
-from service.db.due_work import due_work
-from service.db.escalation import concerns, escalation_events, escalations, pages
+from service.db.escalation import concerns, escalation_events, escalations
 from service.db.schema import new_id
-from service.domain.communication import Lane, Status
+from service.domain.communication import Lane
 from service.domain.decision import Fired
-from service.domain.escalation import PAGE_EVERY, Kind, Reached, State
+from service.domain.escalation import Kind, Reached, State
 from service.domain.patient import Team
 from service.domain.urgency import Urgency
+
+WOKEN: dict[str, Any] = {
+    "state": State.OPEN,
+    "snoozed_until": None,
+    "claimed_by": None,
+    "acknowledged_at": None,
+    "acknowledged_by": None,
+}
+"""Columns of an item that was put off or held and is so no more: it counts as unseen."""
 
 
 def open_item(
@@ -87,6 +96,7 @@ def add_concern(
             "source": fired.source[:300],
             "spans": [list(span) for span in fired.spans],
             "facts": dict(facts),
+            "measured": dict(fired.measured) or None,
             "raised_at": changes.now,
         },
     )
@@ -96,56 +106,43 @@ def add_event(
     changes: Changes, organization_id: UUID, escalation_id: UUID, what: str, detail: Mapping[str, Any], staff_id: UUID | None = None
 ) -> None:
     """A line of an item's history: who, when, what (law 6)."""
-    changes.insert(
-        escalation_events,
-        {
-            "id": new_id(changes.now),
-            "organization_id": organization_id,
-            "escalation_id": escalation_id,
-            "staff_id": staff_id,
-            "at": changes.now,
-            "what": what,
-            "detail": dict(detail),
-        },
-    )
+    changes.insert(escalation_events, event_row(organization_id, escalation_id, changes.now, what, detail, staff_id))
 
 
-def add_page(changes: Changes, team: Team, escalation_id: UUID, step: int, body: str) -> None:
-    """A text to the team's on-call number, due now in the emergency lane, and the next look at it in five minutes."""
-    id = new_id(changes.now)
-    changes.insert(
-        pages,
-        {
-            "id": id,
-            "organization_id": team.organization.id,
-            "escalation_id": escalation_id,
-            "team_id": team.id,
-            "phone": team.on_call_phone,
-            "body": body,
-            "step": step,
-            "status": Status.DUE,
-            "created_at": changes.now,
-            "due_at": changes.now,
-            "status_at": changes.now,
-        },
-    )
-    add_event(changes, team.organization.id, escalation_id, "paged", {"step": step})
-    plan_next_page(changes, team.organization.id, escalation_id, step + 1)
-    changes.wake("outbox:emergency")
+def event_row(
+    organization_id: UUID, escalation_id: UUID, now: datetime, what: str, detail: Mapping[str, Any], staff_id: UUID | None = None
+) -> dict[str, Any]:
+    """Such a line as a row; `detail` holds codes, ids and counts only."""
+    return {
+        "id": new_id(now),
+        "organization_id": organization_id,
+        "escalation_id": escalation_id,
+        "staff_id": staff_id,
+        "at": now,
+        "what": what,
+        "detail": dict(detail),
+    }
 
 
-def plan_next_page(changes: Changes, organization_id: UUID, escalation_id: UUID, step: int) -> None:
-    """In five minutes: page again unless somebody has acknowledged."""
+def plan_paging(changes: Changes, organization_id: UUID, escalation_id: UUID, why: str, urgency: Urgency) -> None:
+    """Whoever is on call is found and paged at once, in the emergency lane (a same-day item's ladder has time).
+
+    `why` (`page_again.Why`): "start" for an item that is new or worse, "again" for words on one whose ladder has begun, "next" for one
+    that its nurse gives back.
+    """
+    waits = urgency.rank > Urgency.URGENT.rank
     due_row(
         changes,
         organization_id,
-        key=f"page:{escalation_id}:{step}",
+        key=f"page:{escalation_id}:{why}:{new_id(changes.now)}",
         kind="page_ladder",
-        lane=Lane.EMERGENCY,
+        lane=Lane.ROUTINE if waits else Lane.EMERGENCY,
         subject_id=escalation_id,
-        due_at=changes.now + PAGE_EVERY,
-        payload={"step": step},
+        due_at=changes.now,
+        payload={"why": why},
     )
+    if not waits:
+        changes.wake("outbox:emergency")
 
 
 def due_row(
@@ -161,18 +158,5 @@ def due_row(
     useful_until: datetime | None = None,
 ) -> None:
     """Work that becomes due; `key` makes it unique."""
-    changes.insert(
-        due_work,
-        {
-            "id": new_id(changes.now),
-            "organization_id": organization_id,
-            "key": key,
-            "kind": kind,
-            "lane": lane,
-            "subject_id": subject_id,
-            "payload": dict(payload),
-            "due_at": due_at,
-            "useful_until": useful_until,
-            "state": "due",
-        },
-    )
+    more: dict[str, Any] = {"lane": lane, "payload": payload, "useful_until": useful_until}
+    changes.insert(due_work.due_work, due_work.row(organization_id, key, kind, subject_id, due_at, changes.now, **more))

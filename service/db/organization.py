@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Date, Integer, String, Table, Time, UniqueConstraint
+from collections.abc import Iterable
+from uuid import UUID
+
+from sqlalchemy import Boolean, Column, Date, Integer, String, Table, Time, UniqueConstraint, select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.db.encryption import Encrypted
 from service.db.schema import Instant, id_column, metadata, organization_column, reference
@@ -20,6 +24,7 @@ organizations = Table(
     Column("crisis_line", String(16), nullable=False, default="988"),
     Column("after_hours_number", String(32), nullable=False, default=""),
     Column("is_demo", Integer, nullable=False, default=0),
+    Column("spread_minutes", Integer, nullable=True, doc="planned check-ins are spread over so long; null: as the senders' rates ask for"),
     Column("created_at", Instant, nullable=False),
 )
 
@@ -31,6 +36,7 @@ sender_numbers = Table(
     Column("provider", String(32), nullable=False),
     Column("sender", String(64), nullable=False, doc="E.164 or the provider's sender pool id"),
     Column("purpose", String(16), nullable=False, doc="patients | emergency | pages"),
+    Column("position", Integer, nullable=False, default=0, server_default="0", doc="the lowest is used, the next stand in for it"),
     UniqueConstraint("provider", "sender", "purpose"),
 )
 
@@ -41,6 +47,7 @@ teams = Table(
     organization_column(),
     Column("name", String(200), nullable=False),
     Column("on_call_phone", Encrypted("teams.on_call_phone"), nullable=False),
+    Column("synthetic", Boolean, nullable=False, default=False, doc="the team of the synthetic patient: nobody is in it"),
 )
 
 coverage_hours = Table(
@@ -63,3 +70,9 @@ holidays = Table(
     Column("name", String(100), nullable=False, default=""),
     UniqueConstraint("organization_id", "local_date"),
 )
+
+
+async def zones(connection: AsyncConnection, ids: Iterable[UUID]) -> dict[UUID, str]:
+    """The time zone of each of these organizations."""
+    statement = select(organizations.c.id, organizations.c.zone).where(organizations.c.id.in_(sorted(set(ids))))
+    return {row.id: row.zone for row in (await connection.execute(statement)).all()}

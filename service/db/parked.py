@@ -27,6 +27,8 @@ class Parked:
     provider_status: str
     status: Status
     error_code: str
+    effect: str
+    retry_after_seconds: float | None
     at: datetime
 
 
@@ -46,6 +48,8 @@ async def park(connection: AsyncConnection, words: Sequence[Parked]) -> bool:
             "provider_status": word.provider_status[:32],
             "status": word.status,
             "error_code": word.error_code[:32],
+            "effect": word.effect[:32],
+            "retry_after_seconds": word.retry_after_seconds,
             "at": word.at,
         }
         for word in words
@@ -62,7 +66,19 @@ async def take(connection: AsyncConnection, keys: Iterable[tuple[str, str]]) -> 
     table = parked_statuses
     statement = delete(table).where(tuple_(table.c.provider, table.c.provider_id).in_(wanted)).returning(*table.c)
     rows = sorted((await connection.execute(statement)).all(), key=lambda row: (row.at, row.id))
-    return [Parked(row.provider, row.provider_id, row.provider_status, Status(row.status), row.error_code, row.at) for row in rows]
+    return [
+        Parked(
+            row.provider,
+            row.provider_id,
+            row.provider_status,
+            Status(row.status),
+            row.error_code,
+            row.effect,
+            row.retry_after_seconds,
+            row.at,
+        )
+        for row in rows
+    ]
 
 
 async def forget_old(connection: AsyncConnection, now: datetime) -> int:

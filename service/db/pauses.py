@@ -42,6 +42,7 @@ pauses = Table(
     Column("ended_at", Instant),
     Column("ended_how", String(16), doc="date | staff | patient | replaced"),
     reference("ended_by", "staff", nullable=True),
+    Index("ix_pauses_patient_id_created_at", "patient_id", "created_at"),
     Index("ix_pauses_open", "patient_id", postgresql_where=_OPEN, sqlite_where=_OPEN),
     Index("ix_pauses_begins_at", "begins_at", postgresql_where=_OPEN, sqlite_where=_OPEN),
 )

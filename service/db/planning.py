@@ -8,7 +8,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, bindparam, exists, or_, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, exists, extract, func, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.db.check_in import check_ins, enrollments, flow_approvals, flow_sessions, flow_versions
@@ -16,7 +16,7 @@ from service.db.database import insert_missing, skip_locked
 from service.db.due_work import due_work
 from service.db.flows import approval_stands
 from service.db.organization import organizations
-from service.db.patient import patients
+from service.db.patient import patient_phones, patients, phones
 from service.db.schema import new_id
 
 KIND = "start_check_in"
@@ -40,6 +40,8 @@ class Plan:
     planned_through: date | None
     """None: new, or to be planned anew because the zone or the plan has changed."""
     created_at: datetime
+    spread_minutes: int | None
+    quiet_start: time
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +73,11 @@ def _may_run() -> ColumnElement[bool]:
     return or_(approved, and_(organizations.c.is_demo == 1, version))
 
 
-async def enrollments_to_plan(connection: AsyncConnection, through: date, limit: int) -> list[Plan]:
-    """Active enrollments not planned through this local date whose flow may run, locked; others' are passed over."""
+async def enrollments_to_plan(connection: AsyncConnection, through: date, limit: int) -> tuple[list[Plan], int]:
+    """At most `limit` active enrollments not planned through this local date whose flow may run, locked; and how many there were.
+
+    Those that somebody else has locked just now are counted and passed over.
+    """
     statement = (
         select(enrollments.c.id, enrollments.c.patient_id)
         .join(organizations, organizations.c.id == enrollments.c.organization_id)
@@ -87,19 +92,19 @@ async def enrollments_to_plan(connection: AsyncConnection, through: date, limit:
     )
     candidates = {row.id: row.patient_id for row in (await connection.execute(statement)).all()}
     if not candidates:
-        return []
-    # Patients first, as whoever takes in their messages does; one who is busy just now is planned in the next round.
+        return [], 0
+    # Patients first, as whoever takes in their messages does; one who is busy just now is planned in the next batch.
     whose = select(patients.c.id).where(patients.c.id.in_(sorted(set(candidates.values())))).order_by(patients.c.id)
     free = set((await connection.scalars(whose.with_for_update(skip_locked=True, key_share=True))).all())
     wanted = [id for id, patient_id in candidates.items() if patient_id in free]
     locked = skip_locked(select(enrollments.c.id).where(enrollments.c.id.in_(wanted)).order_by(enrollments.c.id))
     ids = list((await connection.scalars(locked)).all())
     rows = (
-        select(enrollments, patients.c.zone, organizations.c.is_demo)
+        select(enrollments, patients.c.zone, organizations.c.is_demo, organizations.c.spread_minutes, organizations.c.quiet_start)
         .join(patients, patients.c.id == enrollments.c.patient_id)
         .join(organizations, organizations.c.id == enrollments.c.organization_id)
     )
-    return [
+    plans = [
         Plan(
             row.id,
             row.organization_id,
@@ -114,9 +119,23 @@ async def enrollments_to_plan(connection: AsyncConnection, through: date, limit:
             row.stops_on,
             row.planned_through,
             row.created_at,
+            row.spread_minutes,
+            row.quiet_start,
         )
         for row in (await connection.execute(rows.where(enrollments.c.id.in_(ids)).order_by(enrollments.c.id))).all()
     ]
+    return plans, len(candidates)
+
+
+async def in_each_hour(connection: AsyncConnection, organization_ids: Iterable[UUID]) -> dict[tuple[UUID, int], int]:
+    """(organization, hour of the day) -> active enrollments whose check-ins are due in that hour, by the patients' own clocks."""
+    hour = extract("hour", enrollments.c.wall_time)
+    statement = (
+        select(enrollments.c.organization_id, hour, func.count())
+        .where(enrollments.c.status == "active", enrollments.c.organization_id.in_(sorted(set(organization_ids))))
+        .group_by(enrollments.c.organization_id, hour)
+    )
+    return {(row[0], int(row[1])): row[2] for row in (await connection.execute(statement)).all()}
 
 
 async def not_runnable(connection: AsyncConnection, limit: int) -> list[tuple[UUID, str, str]]:
@@ -283,14 +302,15 @@ async def still_planned(connection: AsyncConnection, ids: Collection[UUID]) -> d
     return {row.id: row.organization_id for row in (await connection.execute(statement)).all()}
 
 
-async def forgotten(connection: AsyncConnection, now: datetime, limit: int) -> dict[UUID, UUID]:
-    """Check-ins of the last week that are of no use any more and were never started -> organization: the net."""
+async def forgotten(connection: AsyncConnection, now: datetime, limit: int, only: Collection[UUID] | None = None) -> dict[UUID, UUID]:
+    """Check-ins of the last week that are of no use any more and were never started -> organization: the net; of `only` these."""
     statement = (
         select(check_ins.c.id, check_ins.c.organization_id)
         .where(
             check_ins.c.status == "planned",
             check_ins.c.useful_until <= now - timedelta(minutes=10),
             check_ins.c.due_at > now - timedelta(days=7),
+            true() if only is None else check_ins.c.id.in_(list(only)),
         )
         .order_by(check_ins.c.id)
         .limit(limit)
@@ -315,3 +335,35 @@ async def session_waits(connection: AsyncConnection, patient_ids: Collection[UUI
         flow_sessions.c.status == "waiting", flow_sessions.c.patient_id.in_(list(patient_ids))
     )
     return {row.patient_id: (row.waits_until, row.changed_at) for row in (await connection.execute(statement)).all()}
+
+
+async def lock_shared_phones(connection: AsyncConnection, patient_ids: Collection[UUID]) -> None:
+    """Locks the phones that these patients share with others, in id order: two check-ins of one phone begin one after the other.
+
+    Before the patients, as whoever takes in a text locks them.
+    """
+    other = patient_phones.alias("other")
+    shared = exists().where(
+        other.c.phone_id == patient_phones.c.phone_id, other.c.patient_id != patient_phones.c.patient_id, other.c.ended_at.is_(None)
+    )
+    ids = select(patient_phones.c.phone_id).where(
+        patient_phones.c.patient_id.in_(sorted(patient_ids)), patient_phones.c.ended_at.is_(None), shared
+    )
+    found = sorted(set((await connection.scalars(ids)).all()))
+    if found:
+        await connection.execute(select(phones.c.id).where(phones.c.id.in_(found)).order_by(phones.c.id).with_for_update(key_share=True))
+
+
+async def phones_in_use(connection: AsyncConnection, phone_ids: Collection[UUID]) -> dict[UUID, set[UUID]]:
+    """Phone -> the patients whose conversation is open on it; lock the phones first."""
+    if not phone_ids:
+        return {}
+    wanted = sorted(phone_ids)
+    reached = select(patient_phones.c.patient_id).where(patient_phones.c.phone_id.in_(wanted))
+    statement = select(flow_sessions.c.phone_id, flow_sessions.c.patient_id).where(
+        flow_sessions.c.patient_id.in_(reached), flow_sessions.c.phone_id.in_(wanted), flow_sessions.c.status == "waiting"
+    )
+    found: dict[UUID, set[UUID]] = {}
+    for row in (await connection.execute(statement)).all():
+        found.setdefault(row.phone_id, set()).add(row.patient_id)
+    return found

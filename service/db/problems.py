@@ -12,6 +12,7 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from service.db import items
 from service.db.changes import Changes
 from service.db.escalation import concerns, escalation_events, escalations
 from service.db.organization import organizations, teams
@@ -55,9 +56,10 @@ class Problem:
 
 
 async def report(connection: AsyncConnection, changes: Changes, problems: Sequence[Problem], *, repeat: bool = True) -> int:
-    """Opens an operational item for each new place, or adds to the open one (not with `repeat=False`); how many were opened.
+    """Opens an operational item for each new place, or adds to the open one (with `repeat=False` only what is worse); how many were opened.
 
-    Many problems of one kind (a provider is down) become one item with a count, not one each.
+    Many problems of one kind (a provider is down) become one item with a count, not one each. What is worse than it was leads the item
+    and brings its due time forward, never back.
     """
     if not problems:
         return 0
@@ -79,11 +81,18 @@ async def report(connection: AsyncConnection, changes: Changes, problems: Sequen
     for place, same in sorted(by_place.items(), key=lambda entry: str(entry[0])):
         first = min(same, key=lambda problem: problem.urgency.rank)
         item = standing.get(place)
-        if item is not None and (not repeat or told.get(item.id, _LONG_AGO) > changes.now - TELL_AGAIN_AFTER):
+        worse = item is not None and first.urgency.rank < (item.urgency_rank if repeat else item.known_rank)
+        if item is not None and not worse and (not repeat or told.get(item.id, _LONG_AGO) > changes.now - TELL_AGAIN_AFTER):
             continue
         if item is not None:
-            changes.update(escalations, item.id, urgency_rank=min(item.urgency_rank, first.urgency.rank))
-            _event(changes, first.organization_id, item.id, "again", {"rule": first.rule, "count": len(same), **first.detail})
+            changes.update(escalations, item.id)
+            if worse:
+                due_at = min(item.due_at, changes.now + _ANSWER_WITHIN[first.urgency])
+                changes.update(escalations, item.id, urgency_rank=first.urgency.rank, due_at=due_at, summary=first.reason[:300])
+            if worse and item.state == State.SNOOZED:  # it was put off as the lesser trouble that it was
+                changes.update(escalations, item.id, **items.WOKEN)
+                items.add_event(changes, first.organization_id, item.id, "woken", {"by": "news"})
+            items.add_event(changes, first.organization_id, item.id, "again", {"rule": first.rule, "count": len(same), **first.detail})
         else:
             team_id = teams_of.get(first.patient_id or first.organization_id) or teams_of.get(first.organization_id)
             if team_id is None:
@@ -130,21 +139,7 @@ def _open_item(changes: Changes, team_id: UUID, problem: Problem, count: int) ->
             "raised_at": now,
         },
     )
-    _event(changes, problem.organization_id, item_id, "opened", {"rule": problem.rule, "count": count, **problem.detail})
-
-
-def _event(changes: Changes, organization_id: UUID, item_id: UUID, what: str, detail: Mapping[str, Any]) -> None:
-    changes.insert(
-        escalation_events,
-        {
-            "id": new_id(changes.now),
-            "organization_id": organization_id,
-            "escalation_id": item_id,
-            "at": changes.now,
-            "what": what,
-            "detail": dict(detail),
-        },
-    )
+    items.add_event(changes, problem.organization_id, item_id, "opened", {"rule": problem.rule, "count": count, **problem.detail})
 
 
 async def _open(
@@ -157,6 +152,9 @@ async def _open(
             escalations.c.patient_id,
             escalations.c.phone_id,
             escalations.c.urgency_rank,
+            func.coalesce(escalations.c.lowered_from, escalations.c.urgency_rank).label("known_rank"),  # lowered: a nurse has judged it so
+            escalations.c.due_at,
+            escalations.c.state,
             concerns.c.rule,
         )
         .join(concerns, concerns.c.escalation_id == escalations.c.id)

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.db import audit
 from service.db.changes import Changes
 from service.db.check_in import enrollments
+from service.db.consents import Wording
+from service.db.contact import wish_columns
 from service.db.encryption import keyring_of
 from service.db.patient import conditions, consents, medications, patient_phones, patients, related_persons
 from service.db.schema import new_id
-from service.domain.consent import Consent
 from service.domain.patient import PatientStatus
 from service.domain.reading import Channel
 from service.domain.registration import NewPatient
@@ -30,21 +31,24 @@ def record_number_index(connection: AsyncConnection, organization_id: UUID, reco
 
 
 async def patients_by_record_number(connection: AsyncConnection, organization_id: UUID, record_numbers: Sequence[str]) -> dict[str, UUID]:
-    """The patients who bear these record numbers, at most 1,000 at once."""
+    """The patients who bear these record numbers, at most 1,000 at once; of a record that was merged the one it is part of."""
     wanted = {record_number_index(connection, organization_id, number): number for number in record_numbers[:MOST_AT_ONCE]}
-    statement = select(patients.c.id, patients.c.record_number_index).where(
+    id = func.coalesce(patients.c.merged_into_id, patients.c.id).label("id")
+    statement = select(id, patients.c.record_number_index).where(
         patients.c.organization_id == organization_id, patients.c.record_number_index.in_(list(wanted))
     )
     return {wanted[bytes(row.record_number_index)]: row.id for row in (await connection.execute(statement)).all()}
 
 
-async def consents_to_text(connection: AsyncConnection, patient_id: UUID) -> list[tuple[Consent, int]]:
-    """Every consent of the patient, with the check-ins a day that it allows."""
-    statement = select(consents).where(consents.c.patient_id == patient_id).order_by(consents.c.given_at).limit(MOST_AT_ONCE)
-    return [
-        (Consent(row.patient_id, row.phone_id, Channel(row.channel), row.programme, row.given_at, row.revoked_at, row.detail), row.per_day)
-        for row in (await connection.execute(statement)).all()
-    ]
+async def birth_date_of(connection: AsyncConnection, patient_id: UUID) -> date | None:
+    """When the patient was born, None when it is not on record."""
+    written = await connection.scalar(select(patients.c.birth_date).where(patients.c.id == patient_id))
+    return date.fromisoformat(written) if written else None
+
+
+async def is_merged(connection: AsyncConnection, patient_id: UUID) -> bool:
+    """Whether this record has become part of another."""
+    return await connection.scalar(select(patients.c.merged_into_id).where(patients.c.id == patient_id)) is not None
 
 
 def add_patient(
@@ -57,10 +61,13 @@ def add_patient(
     zone: str,
     phone_ids: Sequence[UUID],
     related_phone_id: UUID | None,
+    wordings: Mapping[tuple[str, str], Wording] | None = None,
+    staff_id: UUID | None = None,
 ) -> UUID:
     """The rows of a new patient (numbers, consent, problem list, medicines, relative) and the audit entry; the id.
 
-    `phone_ids` are the rows of `patient.phones`, in their order; the first is the one that consent and check-ins are for.
+    `phone_ids` are the rows of `patient.phones`, in their order; the first is the one that consent and check-ins are for. `wordings`
+    are the words on record, by version and language.
     """
     now = changes.now
     id = new_id(now)
@@ -78,6 +85,9 @@ def add_patient(
             "record_number_index": record_number_index(connection, organization_id, patient.record_number),
             "language": patient.language,
             "zone": zone,
+            "address": patient.address or None,
+            "state": patient.state or None,
+            **wish_columns(patient.wish),
             "status": PatientStatus.ACTIVE,
             "created_at": now,
         },
@@ -87,6 +97,7 @@ def add_patient(
         changes.insert(patient_phones, {"id": new_id(now), **own, "phone_id": phone_id, "position": position, "confirmed_at": confirmed})
     for channel, consent in ((Channel.SMS, patient.consent), (Channel.VOICE, patient.call_consent)):
         if consent is not None:
+            wording = (wordings or {}).get((consent.wording_version, patient.language))
             changes.insert(
                 consents,
                 {
@@ -97,6 +108,11 @@ def add_patient(
                     "programme": "",
                     "detail": consent.detail,
                     "per_day": consent.per_day,
+                    "per_week": consent.per_week,
+                    "method": consent.method,
+                    "wording_id": wording.id if wording else None,
+                    "warning_version": wording.warning_version if wording else "",
+                    "taken_by": staff_id,
                     "source": consent.source,
                     "wording_version": consent.wording_version,
                     "given_at": _begin_of(consent.given_on, now),
@@ -120,7 +136,7 @@ def add_patient(
                 "scope": [],
             },
         )
-    audit.record(changes, organization_id, "patient_registered", patient_id=id, object_kind="patient", object_id=id)
+    audit.record(changes, organization_id, "patient_registered", staff_id=staff_id, patient_id=id, object_kind="patient", object_id=id)
     return id
 
 
@@ -144,6 +160,7 @@ def add_enrollment(
     high_risk: bool,
     starts_on: date,
     stops_on: date,
+    staff_id: UUID | None = None,
 ) -> UUID:
     """A place in a programme from `starts_on` to `stops_on` (both local dates, both included), and the audit entry; the id."""
     id = new_id(changes.now)
@@ -164,7 +181,8 @@ def add_enrollment(
             "created_at": changes.now,
         },
     )
-    audit.record(changes, organization_id, "patient_enrolled", patient_id=patient_id, object_kind="enrollment", object_id=id)
+    whose = {"staff_id": staff_id, "patient_id": patient_id, "object_kind": "enrollment", "object_id": id}
+    audit.record(changes, organization_id, "patient_enrolled", **whose)
     return id
 
 

@@ -64,6 +64,11 @@ def new_id(now: datetime) -> UUID:
     return UUID(int=milliseconds << 80 | 0x7 << 76 | (tail >> 62 & 0xFFF) << 64 | 0x2 << 62 | tail & (1 << 62) - 1)
 
 
+def first_id(at: datetime) -> UUID:
+    """The least id that `new_id` can have made then: ids are ordered by time, so that their index is one of time."""
+    return UUID(int=max(0, int(at.timestamp() * 1000)) << 80)
+
+
 def id_column() -> Column[UUID]:
     """The primary key."""
     return Column("id", Uuid(), primary_key=True)

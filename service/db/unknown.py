@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, func, or_, select, text
+from sqlalchemy import Column, ColumnElement, Select, Table, func, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.db.communication import attempts, communications
+from service.db.communication import attempts, communication_statuses, communications
+from service.db.database import among
 from service.db.escalation import pages
 from service.db.patient import phones
+from service.db.schema import Instant, first_id
 from service.domain.communication import Purpose, Status
 
 MOST_LISTED = 1_000
@@ -45,68 +48,117 @@ async def list_unknown(connection: AsyncConnection) -> list[Unknown]:
 
 @dataclass(frozen=True, slots=True)
 class Doubtful:
-    """A text that went to a provider and whose end is not known, with what the provider's own list is searched for."""
+    """A text or page that may have gone to a provider, with what the provider's own list is searched for."""
 
     id: UUID
     organization_id: UUID
+    is_page: bool
     attempt_id: UUID | None
+    provider: str
+    number: str
+    body: str
+    began: datetime
+    """When its attempt began."""
+
+
+PAGES_MATTER_FOR = timedelta(days=1)
+"""Own choice: the ladder has long climbed past a page that is older."""
+
+
+async def in_doubt(connection: AsyncConnection, now: datetime, limit: int) -> list[Doubtful]:
+    """Pages by text of the last day with an unknown outcome, longest first, then texts, those that the provider was not asked about
+    for longest first; at most `limit` of each. Nobody asks about texts that were given up."""
+    found: list[Doubtful] = []
+    began = func.coalesce(attempts.c.started_at, pages.c.status_at, type_=Instant())
+    statement = _doubtful(pages, pages.c.phone, began).where(pages.c.channel == "text", pages.c.status_at > now - PAGES_MATTER_FOR)
+    rows = (await connection.execute(statement.order_by(pages.c.status_at).limit(limit))).all()
+    found += [Doubtful(row.id, row.organization_id, True, row.attempt_id, row.provider, row.number, row.body, row.began) for row in rows]
+    began = func.coalesce(attempts.c.started_at, communications.c.status_at, type_=Instant())
+    statement = _doubtful(communications, phones.c.number, began).join(phones, communications.c.phone_id == phones.c.id)
+    longest = func.coalesce(communications.c.asked_at, communications.c.status_at)
+    rows = (await connection.execute(statement.where(communications.c.given_up_at.is_(None)).order_by(longest).limit(limit))).all()
+    found += [Doubtful(row.id, row.organization_id, False, row.attempt_id, row.provider, row.number, row.body, row.began) for row in rows]
+    return found
+
+
+def _doubtful(table: Table, number: Column[Any], began: ColumnElement[datetime]) -> Select[Any]:
+    columns = (table.c[name] for name in ("id", "organization_id", "attempt_id", "provider", "body"))
+    return (
+        select(*columns, number.label("number"), began.label("began"))
+        .outerjoin(attempts, table.c.attempt_id == attempts.c.id)
+        .where(text(f"{table.name}.status IN ('claimed', 'unknown')"))  # as the index is written
+        .where(table.c.status == Status.UNKNOWN)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Silent:
+    """A text at a provider whose end is not told, or told in two ways: the provider is asked by its id."""
+
+    id: UUID
+    organization_id: UUID
+    patient_id: UUID | None
     purpose: Purpose
     status: Status
     provider: str
-    provider_id: str | None
-    number: str
-    body: str
+    provider_id: str
     status_at: datetime
-    started_at: datetime | None
 
 
-async def in_doubt(connection: AsyncConnection, now: datetime, not_final_for: timedelta | None, limit: int) -> list[Doubtful]:
-    """Unknown texts, longest first; with `not_final_for` also accepted or sent ones of which nothing was heard for so long."""
-    which = and_(text("communications.status IN ('claimed', 'unknown')"), communications.c.status == Status.UNKNOWN)
-    if not_final_for is not None:
-        silent = and_(
-            text("communications.status IN ('accepted', 'sent')"),
-            communications.c.status_at <= now - not_final_for,
-            communications.c.status_at > now - 3 * not_final_for,
-        )
-        which = or_(which, silent)
+async def not_final(connection: AsyncConnection, now: datetime, silent_for: timedelta, limit: int) -> list[Silent]:
+    """Accepted or sent texts of which nothing was heard for so long, and that were not asked about for so long; longest first."""
+    before = now - silent_for
+    where = (
+        text("communications.status IN ('accepted', 'sent')"),
+        communications.c.status_at <= before,
+        communications.c.given_up_at.is_(None),
+        communications.c.provider_id.is_not(None),
+        or_(communications.c.asked_at.is_(None), communications.c.asked_at <= before),
+    )
+    return await _silent(connection, select(*_SILENT).where(*where).order_by(communications.c.status_at).limit(limit))
+
+
+async def told_both_ways(connection: AsyncConnection, now: datetime, within: timedelta, limit: int) -> list[Silent]:
+    """Texts of which the provider has said lately that they arrived and that they did not, and that were not asked about since."""
+    lines = communication_statuses
+    recent = lines.c.id > first_id(now - within)
+    other = (lines.c.applied == 0, lines.c.source == "callback", lines.c.status.in_(_ENDS), lines.c.status != communications.c.status)
+    asked = or_(communications.c.asked_at.is_(None), communications.c.asked_at < lines.c.at)
     statement = (
-        select(
-            communications.c.id,
-            communications.c.organization_id,
-            communications.c.attempt_id,
-            communications.c.purpose,
-            communications.c.status,
-            communications.c.provider,
-            communications.c.provider_id,
-            phones.c.number,
-            communications.c.body,
-            communications.c.status_at,
-            attempts.c.started_at,
-        )
-        .join(phones, communications.c.phone_id == phones.c.id)
-        .outerjoin(attempts, communications.c.attempt_id == attempts.c.id)
-        .where(which)
-        .order_by(communications.c.status_at)
+        select(*_SILENT)
+        .join(lines, lines.c.communication_id == communications.c.id)
+        .where(recent, *other, communications.c.status.in_(_ENDS), communications.c.provider_id.is_not(None), asked)
+        .distinct()
         .limit(limit)
     )
-    return [
-        Doubtful(row.id, row.organization_id, row.attempt_id, Purpose(row.purpose), Status(row.status), *row[5:])
-        for row in (await connection.execute(statement)).all()
-    ]
+    return await _silent(connection, statement)
+
+
+async def asked(connection: AsyncConnection, ids: Sequence[UUID], now: datetime) -> None:
+    """The provider was asked about these texts."""
+    if ids:
+        await connection.execute(update(communications).where(among(connection, communications.c.id, ids)).values(asked_at=now))
+
+
+async def give_up(connection: AsyncConnection, ids: Sequence[UUID], now: datetime) -> None:
+    """Nobody asks about these texts any more; they stay as they are."""
+    if ids:
+        await connection.execute(update(communications).where(among(connection, communications.c.id, ids)).values(given_up_at=now))
+
+
+_ENDS = (Status.DELIVERED, Status.UNDELIVERED, Status.FAILED)
+_SILENT = tuple(communications.c[name] for name in "id organization_id patient_id purpose status provider provider_id status_at".split())
+
+
+async def _silent(connection: AsyncConnection, statement: Select[Any]) -> list[Silent]:
+    rows = (await connection.execute(statement)).mappings().all()
+    return [Silent(**{**row, "purpose": Purpose(row["purpose"]), "status": Status(row["status"])}) for row in rows]
 
 
 async def claimed_provider_ids(connection: AsyncConnection, provider: str, ids: Sequence[str]) -> set[str]:
-    """Those of the provider's ids that a text of ours already bears."""
-    statement = select(communications.c.provider_id).where(communications.c.provider == provider, communications.c.provider_id.in_(ids))
-    return set((await connection.scalars(statement)).all())
-
-
-async def count_unknown(connection: AsyncConnection) -> int:
-    """How many texts have an unknown outcome now."""
-    statement = (
-        select(func.count())
-        .select_from(communications)
-        .where(text("communications.status IN ('claimed', 'unknown')"), communications.c.status == Status.UNKNOWN)
-    )
-    return int(await connection.scalar(statement) or 0)
+    """Those of the provider's ids that a text or page of ours already bears."""
+    found: set[str] = set()
+    for table in (communications, pages):
+        mine = select(table.c.provider_id).where(table.c.provider == provider, among(connection, table.c.provider_id, ids))
+        found.update(id for id in (await connection.scalars(mine)).all() if id)
+    return found

@@ -18,6 +18,12 @@ UNKNOWN_NUMBER = "+12025550150"
 TEAM_A, TEAM_B = "Team A", "Team B"
 ON_CALL = {TEAM_A: "+12025550191", TEAM_B: "+12025550192"}
 
+NORA, OMAR, SOL = "Nora Nowak", "Omar Osei", "Sol Serrano"
+STAFF_NUMBERS = {NORA: "+12025550171", OMAR: "+12025550172", SOL: "+12025550173"}
+"""On which they are paged, by name."""
+STAFF_PIN = "4071"
+ANSWERING_SERVICE = "+12025550198"
+
 HEART_FAILURE, HOME_AGAIN, DIABETES = "heart_failure/daily", "post_discharge/check_in", "diabetes_type_2/check_in"
 """The check-ins that the demo runs."""
 
@@ -64,13 +70,15 @@ class Person:
 
 
 STAFF = (
-    Member("Nora Nowak", "nora@example.org", Role.NURSE, (TEAM_A,), "nurse of team A: has the items of all but Eva"),
-    Member("Omar Osei", "omar@example.org", Role.NURSE, (TEAM_B,), "nurse of team B: has Eva, and never sees team A"),
-    Member("Sol Serrano", "sol@example.org", Role.SUPERVISOR, (TEAM_A, TEAM_B), "supervisor of both teams"),
+    Member(NORA, "nora@example.org", Role.NURSE, (TEAM_A,), "nurse of team A: has the items of all but Eva"),
+    Member(OMAR, "omar@example.org", Role.NURSE, (TEAM_B,), "nurse of team B: has Eva, and never sees team A"),
+    Member(SOL, "sol@example.org", Role.SUPERVISOR, (TEAM_A, TEAM_B), "supervisor of both teams"),
     Member(
         "Dr. Cleo Costa", "cleo@example.org", Role.CLINICIAN, (), "clinician: reads, publishes and approves check-ins; sees no patients"
     ),
-    Member("Ada Adeyemi", "ada@example.org", Role.ADMINISTRATOR, (), "administrator: sees no patients, may publish but not approve"),
+    Member("Ada Adeyemi", "ada@example.org", Role.ADMINISTRATOR, (), "administrator: teams and accounts; sees no patients"),
+    Member("Cora Castle", "cora@example.org", Role.COORDINATOR, (TEAM_A,), "coordinator of team A: arranges, and judges nothing"),
+    Member("Abe Abbot", "abe@example.org", Role.AUDITOR, (), "auditor: reads and verifies who did what"),
 )
 
 PATIENTS = (

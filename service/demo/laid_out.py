@@ -8,7 +8,8 @@ from uuid import UUID
 from service.db.talk import LiveCall, Said
 from service.demo.cast import CLINIC_PHONE, PATIENTS
 from service.domain.reading import Channel
-from service.telephony.port import Author, CallLine, HandsetState, OutgoingCall, PhoneCall, PhoneText
+from service.telephony.handsets import Author, CallLine, HandsetState, PhoneCall, PhoneText
+from service.telephony.port import OutgoingCall
 from service.telephony.simulator import SimulatedPhones, Simulator
 from service.telephony.simulator.provider import STOP_WORDS
 

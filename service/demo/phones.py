@@ -15,6 +15,7 @@ from aiohttp import web
 from aiohttp_sse import sse_response
 
 from service.demo.cast import (
+    ANSWERING_SERVICE,
     CLINIC,
     DIABETES,
     HOME_AGAIN,
@@ -23,6 +24,8 @@ from service.demo.cast import (
     PATIENTS,
     SENDER,
     STAFF,
+    STAFF_NUMBERS,
+    STAFF_PIN,
     UNKNOWN_NUMBER,
     ZONE,
     Person,
@@ -31,12 +34,12 @@ from service.demo.hand import act
 from service.demo.hours import let_hours_pass
 from service.domain.phone_number import parse_phone_number
 from service.domain.staff import Permission
-from service.telephony.port import Conversation, HandsetState, PhoneCall, PhoneText, ReplyLost
+from service.telephony.handsets import Conversation, HandsetState, PhoneCall, PhoneText, ReplyLost
 from service.telephony.simulator import SimulatedPhones, SimulatorTelephone
 from service.telephony.simulator.handset import KEYS
 from service.telephony.simulator.phones import LONGEST_REPLY, TooManyWatchers
 from service.telephony.simulator.voice import MOST_WORDS
-from service.web.keys import CLOCK, DATABASE, STREAMS
+from service.web.keys import CLOCK, STREAMS, UNCONFINED
 from service.web.render import fragment
 from service.web.routes import Route
 from service.web.static_files import StaticFiles
@@ -133,7 +136,7 @@ def _quick(person: Person) -> tuple[str, ...]:
 
 
 def telephones() -> tuple[Telephone, ...]:
-    """The cast's telephones, one for each number, then a stranger's and those of the nurses on call."""
+    """The cast's telephones, one for each number, then a stranger's and those of the staff and the teams."""
     found: dict[str, Telephone] = {}
     for person in PATIENTS:
         earlier = found.get(person.number)
@@ -142,8 +145,12 @@ def telephones() -> tuple[Telephone, ...]:
         found[person.number] = Telephone(person.number, owner, who, _quick(person), person.language, asked=True)
     stranger = ("Who is this?", "I have chest pain", "STOP")
     found[UNKNOWN_NUMBER] = Telephone(UNKNOWN_NUMBER, "A stranger", "Not a patient: nobody knows this number.", stranger)
+    for name, number in STAFF_NUMBERS.items():
+        what = f"Gets a text and a call for an emergency while on call. The PIN is {STAFF_PIN}."
+        found[number] = Telephone(number, name, what, staff=True)
+    found[ANSWERING_SERVICE] = Telephone(ANSWERING_SERVICE, "Answering service", "The last rung of team A's emergency ladder.", staff=True)
     for team, number in ON_CALL.items():
-        found[number] = Telephone(number, f"Nurse on call, {team}", "Gets a text for every emergency until it is acknowledged.", staff=True)
+        found[number] = Telephone(number, f"Nurse on call, {team}", "Is paged when the rota has nobody.", staff=True)
     return tuple(found.values())
 
 
@@ -226,7 +233,7 @@ class PhonesPage:
         """POST /demo/phones/hours: the hours pass in which this telephone is silent; what comes then comes within seconds."""
         form = await request.post()
         number = self._number(form.get("number"))
-        waited = await let_hours_pass(request.app[DATABASE], number, request.app[CLOCK].now())
+        waited = await let_hours_pass(request.app[UNCONFINED], number, request.app[CLOCK].now())
         self._notices = {} if waited else {number: NOTHING_WAITS}
         return _back(number)
 

@@ -19,6 +19,7 @@ from service.demo.cast import PASSWORD, SENDER, STAFF
 from service.demo.laid_out import lay_out, take_up
 from service.demo.phones import PhonesPage
 from service.demo.seed import seed
+from service.providers import Carrier
 from service.settings import Settings
 from service.telephony.simulator import Simulator, build
 
@@ -46,6 +47,8 @@ class Demo:
             public_base_url=address,
             keyring=self._keyring(),
             send_rate=SEND_RATE,
+            port=0,
+            second_factor_required=False,  # whoever tries it signs in with the password that the demo prints
         )
         self.simulator: Simulator = build(public_base_url=address, sender=SENDER, now=self._clock.now)
         self._live: list[LiveCall] = []
@@ -74,10 +77,7 @@ class Demo:
             self._settings,
             clock=self._clock,
             content=self._content,
-            provider=self.simulator.provider,
-            receiver=self.simulator.receiver,
-            telephone=self.simulator.telephone,
-            voice=self.simulator.voice,
+            through=[Carrier(self.simulator.provider, self.simulator.receiver, self.simulator.telephone, self.simulator.voice)],
             extra_routes=page.routes(),
         )
         app.on_startup.append(self._take_up)

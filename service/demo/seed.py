@@ -10,7 +10,8 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.actions.passwords import hash_password
-from service.db import clinic, flows, inbound, registration
+from service.content import load_contact_law
+from service.db import clinic, consents, flows, inbound, registration
 from service.db.changes import Changes
 from service.db.check_in import enrollments
 from service.db.database import Database
@@ -28,13 +29,16 @@ from service.demo.cast import (
     PATIENTS,
     SENDER,
     STAFF,
+    STAFF_PIN,
     TEAM_A,
     TEAM_B,
     ZONE,
     Person,
 )
 from service.demo.history import DAYS, Diary, Kept
+from service.demo.on_call import put_on_call
 from service.demo.stories import STORIES
+from service.domain.contact_law import ConsentWords
 from service.domain.registration import NewConsent, NewPatient
 from service.domain.schedule import to_local
 from service.domain.staffed_hours import ALWAYS
@@ -70,6 +74,7 @@ async def seed(database: Database, known: Mapping[str, Flow], now: datetime) -> 
     """Fills an empty, migrated database in one transaction; the organization's id."""
     begin = now - timedelta(days=DAYS + 1)
     password_hash = await asyncio.to_thread(hash_password, PASSWORD)
+    pin_hash = await asyncio.to_thread(hash_password, STAFF_PIN)
     async with database.transaction() as connection:
         past, changes = Changes(begin), Changes(now)
         organization_id = clinic.add_organization(
@@ -90,6 +95,7 @@ async def seed(database: Database, known: Mapping[str, Flow], now: datetime) -> 
         }
         await past.write(connection)
         staff = await _staff(connection, organization_id, teams, password_hash, begin)
+        await put_on_call(connection, organization_id, teams, staff, pin_hash, now)
         await _publish(connection, organization_id, _last_season(known[HEART_FAILURE]), begin - timedelta(days=90))
         versions = {key: await _publish(connection, organization_id, known[key], begin) for key in (*FLOWS, *_rechecks(known))}
         for kept, anchor in await _patients(connection, organization_id, teams, known, begin, now):
@@ -146,19 +152,24 @@ async def _patients(
     """Each patient with the instant at which the check-in of the day is, or was, due."""
     numbers = sorted({person.number for person in PATIENTS})
     rows = await inbound.phones_of(connection, [(organization_id, number) for number in numbers], begin)
-    past, people = Changes(begin), []
+    past, people, law = Changes(begin), [], load_contact_law()
+    for words in law.words:
+        for language, said in words.says.items():
+            await consents.keep_words(connection, organization_id, words.version, language, words.warning_version, said, begin)
+    wordings = await consents.wordings_of(connection, organization_id)
     for place, person in enumerate(PATIENTS):
         anchor = (now + DUE_AFTER if person.due else now - EARLIER[person.key]).replace(microsecond=0)
         phone_id = rows[organization_id, person.number].id
         patient_id = registration.add_patient(
             connection,
             past,
-            _registration(person, place, begin),
+            _registration(person, place, law.words[0], begin),
             organization_id=organization_id,
             team_id=teams[person.team],
             zone=ZONE,
             phone_ids=[phone_id],
             related_phone_id=None,
+            wordings=wordings,
         )
         programme, _, name = person.flow.partition("/")
         flow, local = known[person.flow], to_local(anchor, ZONE)
@@ -181,9 +192,9 @@ async def _patients(
     return people
 
 
-def _registration(person: Person, place: int, begin: datetime) -> NewPatient:
+def _registration(person: Person, place: int, words: ConsentWords, begin: datetime) -> NewPatient:
     given_on = to_local(begin, ZONE).date()
-    agreed = NewConsent(given_on, detail=True, per_day=3, source="paper form", wording_version="demo")
+    agreed = NewConsent(given_on, detail=True, per_day=3, source="paper form", wording_version=words.version)
     return NewPatient(
         name=person.name,
         birth_date=given_on.fromisoformat(person.born),

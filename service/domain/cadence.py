@@ -161,6 +161,13 @@ def quickened(cadence: Cadence, phase: int, starts_on: date, days: int) -> Caden
     return replace(parse_cadence(f"{text}, once on {cadence.once_on}" if cadence.once_on else text), starts_on=cadence.starts_on)
 
 
+def daily_for_a_while(cadence: Cadence, starts_on: date, days: int) -> Cadence:
+    """The cadence with a check-in every day for that many days from this date on; replaces such a period before."""
+    base = re.split(r", plus |, once on ", cadence.text)[0]
+    text = f"{base}, plus daily from {starts_on.isoformat()} for {days} d"
+    return replace(parse_cadence(f"{text}, once on {cadence.once_on}" if cadence.once_on else text), starts_on=cadence.starts_on)
+
+
 def once_more(cadence: Cadence | None, day: date) -> Cadence:
     """The cadence with one extra check-in on this day, in place of an earlier one; None: with nothing but that."""
     usual = re.sub(r"(, )?once on .+$", "", cadence.text) if cadence is not None else ""

@@ -75,6 +75,11 @@ class CallInput:
     connected: bool | None = None
     raw: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def step_id(self) -> str:
+        """Of this step alone, the same however often it comes: at most 41 letters, however long the provider's own ids are."""
+        return f"{self.call_id}:{self.turn}"
+
 
 @dataclass(frozen=True, slots=True)
 class CallUpdate:

@@ -34,6 +34,7 @@ class Purpose(StrEnum):
     NEUTRAL = "neutral"  # to an unknown sender, once a day
     NURSE = "nurse"  # a nurse's own words
     OPENING = "opening"
+    RELATIVE = "relative"  # to a relative or carer, within what the patient agreed to; never a word on health
 
 
 class Status(StrEnum):

@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import Any
 
-from service.domain.promise import PromiseKind, promise_words
+from service.domain.promise import PromiseKind, last_moment, promise_words
 from service.domain.schedule import to_local, to_utc
 from service.domain.urgency import Urgency
 
@@ -71,7 +71,12 @@ class Coverage:
         closing = self.staffed_until(now)
         if closing is None:
             return 0
-        return int((closing - now).total_seconds() // 60) if closing - now < timedelta(days=SEARCH_DAYS - 2) else None
+        return int((closing - now).total_seconds() // 60) if self.closes(now) is not None else None
+
+    def closes(self, now: datetime) -> datetime | None:
+        """The end (UTC) of the staffed period that `now` lies in; None when nobody is there, or always somebody (for 58 days)."""
+        closing = self.staffed_until(now)
+        return closing if closing is not None and closing - now < timedelta(days=SEARCH_DAYS - 2) else None
 
     def next_staffed(self, now: datetime) -> datetime | None:
         """`now` while staffed, else the start (UTC) of the next staffed period; None when there is none in 60 days."""
@@ -103,27 +108,46 @@ class Coverage:
         Spoken on the clock of `zone` (the patient's), the team's when it is empty. While nobody is there, an urgent or emergency
         promise names when somebody will be, never an hour that only the on-call number keeps; nor does it reach past closing.
         """
+        kind, due = self._answer_by(now, urgency, zone)
+        if due is None or kind in (PromiseKind.MINUTES, PromiseKind.HOUR):
+            return promise_words(kind, language)
+        return promise_words(kind, language, to_local(now, zone or self.zone), to_local(due, zone or self.zone))
+
+    def promise_holds_until(self, now: datetime, urgency: Urgency, zone: str = "") -> datetime:
+        """Until when (UTC) the words of `promise` may be taken: a clock time to its half hour, a part of the day to its end.
+
+        "When the clinic opens again" is held to a day, so that a promise without a time is looked at as well.
+        """
+        kind, due = self._answer_by(now, urgency, zone)
+        if due is None:
+            return now.astimezone(UTC) + timedelta(hours=24)
+        if kind in (PromiseKind.MINUTES, PromiseKind.HOUR):
+            return due
+        last = last_moment(kind, to_local(due, zone or self.zone))
+        return max(due, to_utc(last.date(), last.time(), zone or self.zone))
+
+    def _answer_by(self, now: datetime, urgency: Urgency, zone: str) -> tuple[PromiseKind, datetime | None]:
+        """How a promise is put, and the instant that it names; None when nobody can say."""
         opening = self.next_staffed(now)
         if opening is None:
-            return promise_words(PromiseKind.UNKNOWN, language)
-        local_now = to_local(now, zone or self.zone)
+            return PromiseKind.UNKNOWN, None
         if urgency in _IN_MINUTES:
             kind, target = _IN_MINUTES[urgency]
             closing = self.staffed_until(now)
             if closing is not None:
                 if closing - now >= target:
-                    return promise_words(kind, language)
-                closes = to_local(closing, zone or self.zone)
-                if closing - now >= SHORTEST_PROMISE and closes.minute % 30 == 0:
-                    return promise_words(PromiseKind.BY_HOUR, language, local_now, closes)
+                    return kind, now.astimezone(UTC) + target
+                if closing - now >= SHORTEST_PROMISE and to_local(closing, zone or self.zone).minute % 30 == 0:
+                    return PromiseKind.BY_HOUR, closing
                 opening = self.next_staffed(closing)
                 if opening is None:
-                    return promise_words(PromiseKind.UNKNOWN, language)
-            return promise_words(PromiseKind.PART_OF_DAY, language, local_now, to_local(opening, zone or self.zone))
-        due = to_local(self.answer_due(now, urgency), zone or self.zone)
-        if urgency is Urgency.SAME_DAY and due.date() != local_now.date():
-            return promise_words(PromiseKind.PART_OF_DAY, language, local_now, due)
-        return promise_words(PromiseKind.BY_HOUR, language, local_now, due)
+                    return PromiseKind.UNKNOWN, None
+            return PromiseKind.PART_OF_DAY, opening
+        due = self.answer_due(now, urgency)
+        today = to_local(now, zone or self.zone).date()
+        if urgency is Urgency.SAME_DAY and to_local(due, zone or self.zone).date() != today:
+            return PromiseKind.PART_OF_DAY, due
+        return PromiseKind.BY_HOUR, due
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON: zone, hours by weekday name as ["08:00", "18:00"] pairs, holidays, after_hours_number."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from service.domain.reading import Span
 from service.domain.urgency import Urgency, highest
@@ -22,6 +23,8 @@ class Fired:
     """Key of the safety answer the patient gets ("" for none), e.g. emergency, crisis, unsafe, low_glucose."""
     recheck: str = ""
     """The safety re-check that follows ("" for none), such as shared/glucose_again."""
+    measured: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """Value, change and limit that the rule compared, as numbers people write (triage.verdict.MEASURED); empty for words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,8 @@ class Decision:
     fired: tuple[Fired, ...] = ()
     unknown: tuple[str, ...] = ()
     """Rules that could not be judged because a reading they compare with is missing: unknown is never false."""
+    known: tuple[Fired, ...] = ()
+    """Rules that fired on what a nurse has accepted for a while: kept in the record, and nothing is raised for them."""
 
     @property
     def urgency(self) -> Urgency | None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
@@ -24,12 +24,15 @@ class State(StrEnum):
 
     OPEN = "open"
     CLAIMED = "claimed"
+    SNOOZED = "snoozed"
+    """Put off by a nurse until a time, with a reason; wakes by itself, and at once with any word of the patient."""
     RESOLVED = "resolved"
 
 
 _NEXT = {
-    State.OPEN: frozenset({State.CLAIMED, State.RESOLVED}),
-    State.CLAIMED: frozenset({State.OPEN, State.RESOLVED}),
+    State.OPEN: frozenset({State.CLAIMED, State.SNOOZED, State.RESOLVED}),
+    State.CLAIMED: frozenset({State.OPEN, State.CLAIMED, State.SNOOZED, State.RESOLVED}),  # again: a lease renewed, or one that ran out
+    State.SNOOZED: frozenset({State.OPEN, State.CLAIMED, State.SNOOZED, State.RESOLVED}),
     State.RESOLVED: frozenset[State](),
 }
 
@@ -37,6 +40,11 @@ _NEXT = {
 def transition(current: State, new: State) -> bool:
     """True when an escalation may go from `current` to `new`."""
     return new in _NEXT[current]
+
+
+def undoes(current: State, before: State) -> bool:
+    """True when a nurse may take back, within seconds, the step that led from `before` to `current`: the only way back from closed."""
+    return before is not State.RESOLVED and transition(before, current)
 
 
 class Reached(StrEnum):
@@ -80,8 +88,6 @@ LEASE = {
 
 SAFETY_ANSWER = "safety."
 """How the rules begin by which an answer to a safety text becomes a concern."""
-PAGE_EVERY = timedelta(minutes=5)
-"""An unacknowledged emergency pages again after this (safety rule 20)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +104,10 @@ class Concern:
     communication_id: UUID | None = None
     spans: tuple[Span, ...] = ()
     answered_at: datetime | None = None
+    measured: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """The figures that the rule compared, as `Fired.measured`."""
+    useful: bool | None = None
+    """False: a nurse has closed it as of no use; None: nobody has said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,12 +128,23 @@ class Escalation:
     summary: str = ""
     claimed_by: UUID | None = None
     claimed_until: datetime | None = None
+    snoozed_until: datetime | None = None
     acknowledged_at: datetime | None = None
     reached: Reached = Reached.NONE_NEEDED
     do_not_contact: bool = False
     last_patient_event_at: datetime | None = None
     resolved_at: datetime | None = None
     disposition: Disposition | None = None
+    lowered_from: Urgency | None = None
+    """The urgency that a nurse has lowered it from: it stays visible (safety rule 24)."""
+
+    def held(self, now: datetime) -> bool:
+        """True while somebody works on it: a claim whose lease is not over."""
+        return self.state is State.CLAIMED and self.claimed_until is not None and self.claimed_until > now
+
+    def asleep(self, now: datetime) -> bool:
+        """True while it is put off."""
+        return self.state is State.SNOOZED and self.snoozed_until is not None and self.snoozed_until > now
 
 
 def by_words(concerns: Sequence[Concern]) -> list[tuple[Concern, ...]]:

@@ -50,6 +50,14 @@ class RedFlagFound:
 
 
 @dataclass(frozen=True, slots=True)
+class KnownFindingTold:
+    """A red flag of the flow holds for what a nurse has accepted for a while: nothing is raised, and the trail says so."""
+
+    step: str
+    fired: Fired
+
+
+@dataclass(frozen=True, slots=True)
 class AnswerKept:
     """The answer to a step is to be kept under a name in the patient's record."""
 
@@ -128,6 +136,7 @@ Event = (
     | CadenceQuickened
     | PauseAgreed
     | RedFlagFound
+    | KnownFindingTold
     | WaitSet
     | SilenceNoticed
     | SessionEnded

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from service.domain.known_finding import KnownFinding
 from service.domain.reading import Measure
 from service.domain.urgency import Urgency
 
@@ -85,6 +86,8 @@ class Facts:
     educated: tuple[str, ...] = ()
     """Education messages that the patient has had, as "topic/name", oldest first."""
     limits: tuple[PersonalLimit, ...] = ()
+    known: tuple[KnownFinding, ...] = ()
+    """What a nurse has accepted for a while: it raises nothing unless it is more urgent or worse than then."""
     detail_consent: bool = False
     """True when the patient agreed to drug and disease names in messages."""
     first_name: str = ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time
 from enum import StrEnum
 from typing import Any
@@ -11,7 +11,9 @@ from uuid import UUID
 from service.domain.coverage import Coverage
 from service.domain.escalation import Reached
 from service.domain.facts import Facts, PastAnswer, PastDose, PastSymptom, PastValue, PersonalLimit
+from service.domain.known_finding import KnownFinding
 from service.domain.pause import Pause
+from service.domain.related_person import Alerted
 from service.domain.schedule import to_local
 from service.domain.urgency import Urgency
 
@@ -62,6 +64,14 @@ class Phone:
     unsafe_since: datetime | None = None
     opted_out_at: datetime | None = None
     neutral_answer_at: datetime | None = None
+    answering_id: UUID | None = None
+    """On a shared phone: the patient who has said that they are the one who answers ..."""
+    answering_until: datetime | None = None
+    """... and until when that counts."""
+
+    def answering(self, now: datetime) -> UUID | None:
+        """Who answers from this shared phone at `now`, None when nobody has said so lately."""
+        return self.answering_id if self.answering_until is not None and now < self.answering_until else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,18 +84,24 @@ class OpenItem:
     state: str
     reached: Reached
     acknowledged: bool
-    page_step: int
-    """Highest page sent so far, -1 for none."""
     paged_at: datetime | None = None
+    """When it was last paged for."""
     concerns: tuple[tuple[str, str], ...] = ()
     """(rule, communication id) of every concern so far."""
     safety_texts: tuple[str, ...] = ()
     """Keys of the safety answers already given in this incident."""
+    safety_phones: frozenset[UUID] = frozenset()
+    """The phones that they went to."""
     safety_text_at: datetime | None = None
     safety_answer_at: datetime | None = None
     """When the newest answer to a safety text was taken in."""
     concern_at: datetime | None = None
     """When the newest concern was raised."""
+
+    def with_safety_text(self, key: str, phone_id: UUID, at: datetime) -> OpenItem:
+        """The item once the safety text of this key is on its way to this phone."""
+        phones = self.safety_phones | {phone_id}
+        return replace(self, safety_texts=(*self.safety_texts, key), safety_phones=phones, safety_text_at=at, reached=Reached.ON_ITS_WAY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,18 +157,31 @@ class PatientContext:
     status: PatientStatus
     emergency_instruction: str = ""
     phones: tuple[Phone, ...] = ()
-    """In order: the first is the number that check-ins go to."""
+    """In order: the first is the number that check-ins go to. By position; those without consent, opted out or unsafe come last."""
     unconfirmed_phones: frozenset[UUID] = frozenset()
+    """Never confirmed as the patient's, or in doubt since."""
+    doubted_phones: frozenset[UUID] = frozenset()
+    """Somebody else may have these: only staff confirms them again."""
+    former_phones: tuple[Phone, ...] = ()
+    """Numbers that were the patient's; nothing goes to them any more."""
+    shared_phones: frozenset[UUID] = frozenset()
+    """Numbers that are other patients' too: what is sent there names for whom it is."""
+    last_heard_at: datetime | None = None
+    """When the patient last wrote or spoke."""
     conditions: frozenset[str] = frozenset()
     medications: tuple[str, ...] = ()
     high_alert: bool = False
     limits: tuple[PersonalLimit, ...] = ()
+    known: tuple[KnownFinding, ...] = ()
+    """What a nurse has accepted for a while."""
     history: tuple[PastValue, ...] = ()
     doses: tuple[PastDose, ...] = ()
     symptoms: tuple[PastSymptom, ...] = ()
     educated: tuple[str, ...] = ()
     recorded: tuple[PastAnswer, ...] = ()
     detail_consent: bool = False
+    related: tuple[Alerted, ...] = ()
+    """Relatives and carers with a number of their own, and what they may be told."""
     enrollments: tuple[Enrollment, ...] = ()
     session: WaitingSession | None = None
     late: WaitingSession | None = None
@@ -195,6 +224,7 @@ class PatientContext:
             silent_check_ins=enrollment.silent_check_ins if enrollment else None,
             emergency_at=self.emergency_at,
             limits=self.limits,
+            known=self.known,
             detail_consent=self.detail_consent,
             first_name=self.name.split()[0] if self.name.split() else "",
             emergency_instruction=self.emergency_instruction,
@@ -206,6 +236,15 @@ class PatientContext:
         if id is None:
             return self.enrollments[0] if len(self.enrollments) == 1 else None
         return next((enrollment for enrollment in self.enrollments if enrollment.id == id), None)
+
+
+NO_PATIENT = "no known patient"
+"""What staff are told in the place of initials: an unknown sender's item, or one of the service itself."""
+
+
+def initials(name: str) -> str:
+    """All that a page says of a patient (safety rule 21): "C. M.", "" for no name."""
+    return "".join(f"{word[0]}." for word in name.split()[:2])
 
 
 def surroundings(team: Team, language: str, zone: str, now: datetime) -> dict[str, Any]:

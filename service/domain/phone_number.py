@@ -25,6 +25,15 @@ def parse_phone_number(text: str) -> str:
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
+def is_telephone_number(text: str) -> bool:
+    """Whether a text can be sent there: an E.164 number in use. False for short codes, names, and withheld numbers that a provider
+    spells as digits (+266696687 for "anonymous")."""
+    try:
+        return text.startswith("+") and parse_phone_number(text) == text
+    except ValueError:
+        return False
+
+
 def written_phone_number(number: str) -> str:
     """An E.164 number as people write it, "(202) 555-0101" or international; what is no number comes back as it is."""
     try:
@@ -34,3 +43,8 @@ def written_phone_number(number: str) -> str:
     at_home = parsed.country_code == phonenumbers.country_code_for_region(HOME)
     kind = phonenumbers.PhoneNumberFormat.NATIONAL if at_home else phonenumbers.PhoneNumberFormat.INTERNATIONAL
     return phonenumbers.format_number(parsed, kind)
+
+
+def masked_phone_number(number: str) -> str:
+    """The end of a number, "ends in 0101": enough to know it again, too little to call it."""
+    return f"ends in {number[-4:]}" if len(number) > 4 else "no number"

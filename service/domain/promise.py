@@ -1,4 +1,4 @@
-"""A time in the words a patient reads: "within 1 hour", "by 6 pm today", "Monday morning", in English and Spanish.
+"""A time in the words a patient reads: "within 1 hour", "by 6 pm today", "Monday morning", in English and Spanish; and what becomes of it.
 
 The Spanish avoids the letters á, í, ó, ú where it can: they are outside GSM-7 and would more than halve what fits in a
 text (so a Saturday is named by its date).
@@ -6,7 +6,8 @@ text (so a Saturday is named by its date).
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+import re
+from datetime import datetime, time, timedelta
 from enum import StrEnum
 
 _DAYS_EN = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -51,6 +52,52 @@ class PromiseKind(StrEnum):
     BY_HOUR = "by_hour"
     PART_OF_DAY = "part_of_day"
     UNKNOWN = "unknown"
+
+
+class PromiseState(StrEnum):
+    """What has become of a promise."""
+
+    OPEN = "open"
+    KEPT = "kept"  # a nurse has answered in time
+    RENEWED = "renewed"  # the patient was told of a new time before it broke
+    BROKEN = "broken"
+    VOID = "void"  # it never reached the patient
+
+
+WARN_BEFORE = timedelta(minutes=15)
+"""So long before it breaks (or a quarter of its time, when that is shorter) a promise is renewed and the lead is paged."""
+
+
+def warned_at(made_at: datetime, due_at: datetime) -> datetime:
+    """When somebody has to be told that a promise is about to break."""
+    return due_at - min(WARN_BEFORE, (due_at - made_at) / 4)
+
+
+_SENTENCES = re.compile(r"[^.?!]*[.?!]?")
+_SOMEBODY = re.compile(r"\b(nurse|enfermeras?)\b", re.IGNORECASE)
+
+
+def promised(text: str, words: str) -> bool:
+    """True when a sentence of this text says that a nurse will do something by these words; a question promises nothing.
+
+    The words may hold periods themselves ("a. m."), so they are looked for as a whole first.
+    """
+    if not words or words not in text:
+        return False
+    for sentence in _SENTENCES.findall(text.replace(words, "\x00")):
+        before, found, _ = sentence.partition("\x00")
+        if found and _SOMEBODY.search(before) and not sentence.rstrip().endswith("?"):
+            return True
+    return False
+
+
+def last_moment(kind: PromiseKind, due: datetime) -> datetime:
+    """The last wall clock moment that still keeps words for `due` (naive, of the same zone): the half hour, or the part's end."""
+    if kind is not PromiseKind.PART_OF_DAY:
+        return _half_hour_up(due)
+    part = _part(due)
+    midnight = datetime.combine(due.date() + timedelta(days=1), time())
+    return midnight if part == 2 else datetime.combine(due.date(), (time(12), time(17))[part])
 
 
 _FIXED = {

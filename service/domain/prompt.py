@@ -46,6 +46,8 @@ class Connect:
 
     number: str
     seconds: int = 30
+    caller: str = ""
+    """Which number of ours is shown there (E.164), "" for the provider's default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,7 @@ def _part_out(part: Part) -> dict[str, Any]:
                 "seconds": part.seconds,
             }
         case Connect():
-            return {"kind": "connect", "number": part.number, "seconds": part.seconds}
+            return {"kind": "connect", "number": part.number, "seconds": part.seconds, "caller": part.caller}
         case HangUp():
             return {"kind": "hang_up"}
 
@@ -111,7 +113,7 @@ def _part_in(data: Mapping[str, Any]) -> Part:
                 data["seconds"],
             )
         case "connect":
-            return Connect(data["number"], data["seconds"])
+            return Connect(data["number"], data["seconds"], data.get("caller", ""))
     return HangUp()
 
 

@@ -71,6 +71,8 @@ class Reply:
     channel: Channel = Channel.SMS
     first_name: str = ""
     """The patient's, so that others may speak of them by it; "" when it is not known whose words these are."""
+    by_carer: bool = False
+    """A relative or carer of the patient is known to write, about the patient: "she is dizzy" is the patient's."""
 
 
 class FindingKind(StrEnum):

@@ -6,23 +6,30 @@ Problems name the field and what to write, and never repeat what was written (it
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, time
-from typing import TypeVar
+from difflib import get_close_matches
 
-from service.domain.phone_number import parse_phone_number
-from service.domain.schedule import to_utc
+from service.domain.consent import MOST_PER_DAY, PER_WEEK, Method, of_age_on
+from service.domain.contact_hours import EVERY_DAY, NO_WISH, Wish
+from service.domain.contact_law import STATES
+from service.domain.row_reader import LONGEST, Problem, RowReader
 from service.domain.wording import LANGUAGES
 
 COLUMNS: dict[str, str] = {
     "name": "First and last name. Needed.",
-    "birth_date": "As 1950-03-31. Needed; patients under 18 cannot be imported.",
+    "birth_date": "As 1950-03-31. Needed; under 18 leave the consents empty and record a guardian's: rounds consents record.",
     "record_number": "The patient's number in your own records; each once. Needed.",
     "phone": "The number that check-ins go to, as +12025550101. Needed; several patients may share one.",
     "phone_2": "A second number of the patient.",
     "language": "en or es. Default: en.",
     "zone": "The patient's time zone, such as America/New_York. Default: the organization's.",
+    "address": "Where the patient lives.",
+    "state": "The state of that address, two letters such as TX: the hours of its law hold. Never to be guessed from the number.",
+    "contact_hours": "When the patient wants messages, where it is less than the usual hours, such as 10:00-18:00.",
+    "contact_days": "On which days, where it is not all of them: mon; tue; wed; thu; fri",
+    "on_holidays": "yes when the patient agreed to check-ins on your holidays. Default: no.",
     "team": "The team's name. May be left out where there is only one.",
     "conditions": "The problem list: heart_failure; copd",
     "medications": "name:kind or name:kind:high_alert; semicolons between: Furosemide:water_pill; Warfarin:anticoagulant:high_alert",
@@ -31,8 +38,10 @@ COLUMNS: dict[str, str] = {
     "call_pin": "4 to 8 digits that the patient is asked for on the telephone. Default: the year of birth is.",
     "consent_detail": "yes when the patient agreed to drug and disease names in texts and calls. Default: no.",
     "per_day": "How many check-ins a day the patient agreed to, 1 to 10. Default: 1.",
-    "consent_source": "How the consent was given, such as paper form. Default: import.",
-    "consent_wording": "Version of the wording that the patient agreed to, with its warning that texts are not encrypted.",
+    "per_week": "How many in seven days, 1 to 70. Default: 3 where per_day is empty, else every day.",
+    "consent_method": "How the consent was given: paper, verbal, text or web. Default: import.",
+    "consent_source": "The same in your own words, such as paper form. Default: import.",
+    "consent_wording": "Version of the words that the patient agreed to: one of Rounds', or one recorded with rounds consents words.",
     "number_confirmed": "The date on which staff heard from the patient that `phone` is theirs.",
     "related_name": "A relative or carer.",
     "related_phone": "Their number.",
@@ -41,14 +50,12 @@ COLUMNS: dict[str, str] = {
 """Every column of the list and what to write in it."""
 
 NEEDED = ("name", "birth_date", "record_number", "phone")
-LONGEST = 200
-MOST_IN_A_FIELD = 40
-MOST_PER_DAY = 10
-ADULT_AT = 18
+NOT_RECORDED = "not recorded"
+"""Instead of a version: nobody has said which words were agreed to."""
+
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 _CODE = re.compile(r"[a-z][a-z0-9_]{1,39}")
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +76,9 @@ class NewConsent:
     per_day: int
     source: str
     wording_version: str
+    per_week: int | None = None
+    """None: every day."""
+    method: Method = Method.IMPORT
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +91,9 @@ class NewPatient:
     phones: tuple[str, ...]
     language: str = "en"
     zone: str = ""
+    address: str = ""
+    state: str = ""
+    wish: Wish = NO_WISH
     team: str = ""
     conditions: tuple[str, ...] = ()
     medications: tuple[NewMedication, ...] = ()
@@ -94,14 +107,6 @@ class NewPatient:
     relation: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """What is wrong with one field of a row, and what to write instead."""
-
-    field: str
-    what: str
-
-
 class RowProblems(Exception):
     """A row cannot be taken; `problems` holds everything that is wrong with it."""
 
@@ -112,12 +117,15 @@ class RowProblems(Exception):
 
 def read_row(row: Mapping[str, str], today: date) -> NewPatient:
     """The patient that a row describes; columns that are left out count as empty. RowProblems names every wrong field."""
-    reader = _Reader(row, today)
+    reader = RowReader(row, today)
     phones = tuple(dict.fromkeys(filter(None, (reader.phone("phone", needed=True), reader.phone("phone_2")))))
     born = reader.date("birth_date", needed=True)
-    if born is not None and _years(born, today) < ADULT_AT:
-        reader.problem("birth_date", f"is of a person under {ADULT_AT}: consent of a parent or guardian cannot be imported from a list")
     consent, call_consent = _consents(reader)
+    if born is not None and of_age_on(born) > today:
+        for field in ("consent_sms", "consent_voice"):
+            if reader.has(field):
+                what = "is of a person under 18: leave it empty and record the consent of a parent or guardian with rounds consents record"
+                reader.problem(field, what)
     related_name, related_phone = reader.text("related_name"), reader.phone("related_phone")
     if related_phone and not related_name:
         reader.problem("related_name", "is empty although related_phone is not: write whose number it is")
@@ -128,6 +136,9 @@ def read_row(row: Mapping[str, str], today: date) -> NewPatient:
         phones=phones,
         language=reader.one_of("language", LANGUAGES, "en"),
         zone=reader.zone("zone"),
+        address=reader.text("address"),
+        state=_state(reader),
+        wish=_wish(reader),
         team=reader.text("team"),
         conditions=tuple(dict.fromkeys(reader.listed("conditions", _condition))),
         medications=tuple(reader.listed("medications", _medication)),
@@ -144,6 +155,26 @@ def read_row(row: Mapping[str, str], today: date) -> NewPatient:
     return patient
 
 
+@dataclass(frozen=True, slots=True)
+class KnownWords:
+    """The conditions and the kinds of medicines that rules know: any other word would be a slip that silently switches rules off."""
+
+    conditions: frozenset[str]
+    medicines: frozenset[str]
+
+    def problems(self, patient: NewPatient) -> list[Problem]:
+        """What no rule knows, with the nearest word that one does."""
+        wrong = [("conditions", one, self.conditions) for one in patient.conditions if one not in self.conditions]
+        wrong += [("medications", one.kind, self.medicines) for one in patient.medications if one.kind not in self.medicines]
+        return [Problem(field, _no_rule_knows(word, known)) for field, word, known in wrong]
+
+
+def _no_rule_knows(word: str, known: frozenset[str]) -> str:
+    near = get_close_matches(word, sorted(known), n=1, cutoff=0.6)
+    meant = f"did you mean {near[0]}? Known" if near else "known"
+    return f"lists a word that no rule knows; {meant} are {', '.join(sorted(known))}; leave out what is none of these"
+
+
 def parse_wall_time(text: str) -> time:
     """A time of day from "09:00". ValueError says what to write."""
     match = re.fullmatch(r"(\d{1,2}):(\d{2})", text.strip())
@@ -152,19 +183,60 @@ def parse_wall_time(text: str) -> time:
     return time(int(match[1]), int(match[2]))
 
 
-def _consents(reader: _Reader) -> tuple[NewConsent | None, NewConsent | None]:
+def parse_hours(text: str) -> tuple[time, time]:
+    """Hours of a day from "10:00-18:00". ValueError says what to write."""
+    first, dash, last = text.partition("-")
+    if not dash:
+        raise ValueError("are no hours: write them as 10:00-18:00")
+    opens, closes = parse_wall_time(first), parse_wall_time(last)
+    if opens >= closes:
+        raise ValueError("end before they begin: write them as 10:00-18:00")
+    return opens, closes
+
+
+def parse_weekday(text: str) -> int:
+    """0 for mon or Monday. ValueError says what to write."""
+    for number, day in enumerate(WEEKDAYS):
+        if text.lower() in (day, day[:3]):
+            return number
+    raise ValueError("lists days of the week such as mon; tue; wed, separated by semicolons")
+
+
+def _consents(reader: RowReader) -> tuple[NewConsent | None, NewConsent | None]:
     """To texts, and to calls."""
     texts_on, calls_on = reader.date("consent_sms"), reader.date("consent_voice")
     detail = reader.yes_no("consent_detail")
     per_day = reader.number("per_day", 1, MOST_PER_DAY)
-    source, version = reader.text("consent_source") or "import", reader.text("consent_wording") or "not recorded"
+    weekly = reader.number("per_week", 1, 7 * MOST_PER_DAY)
+    per_week = weekly if reader.has("per_week") else None if reader.has("per_day") else PER_WEEK
+    method = reader.one_of("consent_method", tuple(Method), Method.IMPORT)
+    source, version = reader.text("consent_source") or "import", reader.text("consent_wording") or NOT_RECORDED
     if detail and not reader.has("consent_sms") and not reader.has("consent_voice"):
         reader.problem("consent_sms", "is empty although consent_detail is yes: write the date of the consent")
-    given = [NewConsent(on, detail, per_day, source[:64], version[:64]) if on is not None else None for on in (texts_on, calls_on)]
-    return given[0], given[1]
+    how = (detail, per_day, source[:64], version[:64], per_week, Method(method) if method in set(Method) else Method.IMPORT)
+    return NewConsent(texts_on, *how) if texts_on is not None else None, NewConsent(calls_on, *how) if calls_on is not None else None
 
 
-def _pin(reader: _Reader) -> str:
+def _state(reader: RowReader) -> str:
+    code = reader.text("state").upper()
+    if code and code not in STATES:
+        reader.problem("state", "is no state: write its two letters, such as TX")
+    return code
+
+
+def _wish(reader: RowReader) -> Wish:
+    opens, closes, days = None, None, EVERY_DAY
+    try:
+        if reader.has("contact_hours"):
+            opens, closes = parse_hours(reader.text("contact_hours"))
+    except ValueError as error:
+        reader.problem("contact_hours", str(error))
+    if reader.has("contact_days"):
+        days = frozenset(reader.listed("contact_days", parse_weekday))
+    return Wish(opens, closes, days, reader.yes_no("on_holidays"))
+
+
+def _pin(reader: RowReader) -> str:
     pin = reader.text("call_pin")
     if pin and not re.fullmatch(r"[0-9]{4,8}", pin):
         reader.problem("call_pin", "is no code for a telephone's keys: write 4 to 8 digits")
@@ -185,99 +257,3 @@ def _medication(text: str) -> NewMedication:
     if len(parts) == 3 and parts[2] not in ("", "high_alert", "yes", "no"):
         raise ValueError("says high_alert (or yes, no) after the second colon, nothing else")
     return NewMedication(parts[0], parts[1], len(parts) == 3 and parts[2] in ("high_alert", "yes"))
-
-
-def _years(born: date, today: date) -> int:
-    return today.year - born.year - ((today.month, today.day) < (born.month, born.day))
-
-
-class _Reader:
-    """Reads fields one by one and gathers what is wrong."""
-
-    def __init__(self, row: Mapping[str, str], today: date) -> None:
-        self._row = {key: " ".join(value.split()) for key, value in row.items()}
-        self._today = today
-        self.problems: list[Problem] = []
-
-    def problem(self, field: str, what: str) -> None:
-        self.problems.append(Problem(field, what))
-
-    def has(self, field: str) -> bool:
-        return bool(self._row.get(field))
-
-    def text(self, field: str, *, needed: bool = False) -> str:
-        value = self._row.get(field, "")
-        if needed and not value:
-            self.problem(field, "is empty")
-        if len(value) > LONGEST:
-            self.problem(field, f"is longer than {LONGEST} letters")
-        if not value.isprintable():
-            self.problem(field, "has letters that cannot be shown")
-        return value
-
-    def date(self, field: str, *, needed: bool = False) -> date | None:
-        value = self._row.get(field, "")
-        if not value:
-            if needed:
-                self.problem(field, "is empty")
-            return None
-        try:
-            if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", value):
-                raise ValueError
-            found = date.fromisoformat(value)
-        except ValueError:
-            self.problem(field, "is no date: write it as 2026-03-31")
-            return None
-        if not date(1900, 1, 1) <= found <= self._today:
-            self.problem(field, "lies in the future" if found > self._today else "is before 1900")
-            return None
-        return found
-
-    def phone(self, field: str, *, needed: bool = False) -> str:
-        value = self.text(field, needed=needed)
-        if not value:
-            return ""
-        try:
-            return parse_phone_number(value)
-        except ValueError as error:
-            self.problem(field, str(error))
-            return ""
-
-    def zone(self, field: str) -> str:
-        value = self._row.get(field, "")
-        try:
-            if value:
-                to_utc(date(2026, 1, 1), time(12), value)
-        except ValueError:
-            self.problem(field, "is no time zone: write one such as America/New_York")
-        return value
-
-    def one_of(self, field: str, allowed: tuple[str, ...], default: str) -> str:
-        value = self._row.get(field, "").lower() or default
-        if value not in allowed:
-            self.problem(field, f"must be one of {', '.join(allowed)}")
-        return value
-
-    def yes_no(self, field: str) -> bool:
-        return self.one_of(field, ("yes", "no"), "no") == "yes"
-
-    def number(self, field: str, least: int, most: int) -> int:
-        value = self._row.get(field, "") or str(least)
-        if not (value.isascii() and value.isdigit() and len(value) < 6 and least <= int(value) <= most):
-            self.problem(field, f"must be a number from {least} to {most}")
-            return least
-        return int(value)
-
-    def listed(self, field: str, read: Callable[[str], T]) -> list[T]:
-        parts = [part.strip() for part in self._row.get(field, "").split(";") if part.strip()]
-        if len(parts) > MOST_IN_A_FIELD:
-            self.problem(field, f"lists more than {MOST_IN_A_FIELD}")
-            return []
-        found = []
-        for part in parts:
-            try:
-                found.append(read(part))
-            except ValueError as error:
-                self.problem(field, str(error))
-                return []
-        return found

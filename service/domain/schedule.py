@@ -1,4 +1,4 @@
-"""When check-ins are due: a local date rule, a wall time and the patient's zone give instants; and quiet hours.
+"""When check-ins are due: a local date rule, a wall time and the patient's zone give instants; and the default quiet hours.
 
 This is the only module that applies a zone (coverage uses it too). A date rule works on naive local dates; the zone is
 applied last, so that a clock change neither loses nor doubles a check-in: a wall time that the change skips is shifted
@@ -122,24 +122,6 @@ def to_local(now: datetime, zone: str) -> datetime:
         return Instant(now).to_tz(zone).to_plain().to_stdlib()
     except TimeZoneNotFoundError:
         raise ValueError(f'"{zone[:40]}" is no time zone: write one such as America/New_York') from None
-
-
-def quiet(now: datetime, zone: str, start: time = QUIET_FROM, end: time = QUIET_UNTIL) -> bool:
-    """True within quiet hours at the patient's place: from `start` up to, not including, `end`; equal times mean never."""
-    clock = to_local(now, zone).time()
-    if start <= end:
-        return start <= clock < end
-    return clock >= start or clock < end
-
-
-def quiet_ends(now: datetime, zone: str, start: time = QUIET_FROM, end: time = QUIET_UNTIL) -> datetime:
-    """The instant (UTC) at which quiet hours are over; `now` itself when it is not quiet."""
-    if not quiet(now, zone, start, end):
-        return now.astimezone(UTC)
-    local = to_local(now, zone)
-    day = local.date() if local.time() < end else local.date() + timedelta(days=1)
-    ends = to_utc(day, end, zone)
-    return ends if ends > now else to_utc(day, end, zone, second=True)  # the hour that clocks live through twice
 
 
 def _midnight(day: date) -> datetime:

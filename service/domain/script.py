@@ -12,17 +12,23 @@ from service.domain.texts import fill, literal_promise, placeholders, stray_brac
 from service.domain.urgency import Urgency
 from service.domain.wording import LANGUAGES, Wording, WordingError, patient_values
 
+PAGES_TO_STAFF = (
+    "page_ask_pin", "page_pin_again", "page_pin_refused", "page_pin_locked", "page_no_pin_set", "page_drill", "page_emergency",
+    "page_urgent", "page_same_day", "page_keys", "page_not_heard", "page_acknowledged", "page_declined", "page_still_waits",
+    "page_gone", "page_voicemail", "nurse_press", "nurse_joining", "nurse_not_reached", "nurse_goodbye",
+)  # fmt: skip
+"""Spoken to staff who are paged: whoever picks up hears no name and no detail of health (safety rules 21 and 36)."""
 REQUIRED = (
     "greeting", "ask_birth_year", "ask_pin", "main_keys", "identity_again", "not_heard", "identity_failed", "thank_you", "keys_yes_no",
     "keys_taken", "keys_symptoms", "keys_value", "keys_decimal", "keys_blood_pressure", "keys_scale", "keys_phq_item", "keys_free_text",
     "heard_right", "say_it_again", "you_said", "stop_sure", "opt_out_confirmation", "connecting", "person_later", "thanks", "goodbye",
     "all_done", "recheck_later", "noted", "which_symptom", "no_answer", "not_understood", "by_text", "failed", "emergency",
     "emergency_instructed", "safety_keys", "safety_call", "abuse", "danger", "crisis", "voicemail", "called_back", "fallback",
-    "fallback_no_number", "paused_hospital",
+    "fallback_no_number", "paused_hospital", *PAGES_TO_STAFF,
 )  # fmt: skip
 """Keys that the code asks for by name; a script without one of them does not load."""
 BEFORE_IDENTITY = frozenset({"greeting", "ask_birth_year", "ask_pin", "main_keys", "identity_again", "not_heard", "identity_failed"})
-WITHOUT_ANYBODY = frozenset({"voicemail", "called_back", "fallback", "fallback_no_number"})
+WITHOUT_ANYBODY = frozenset({"voicemail", "called_back", "fallback", "fallback_no_number", *PAGES_TO_STAFF})
 """Spoken to machines and strangers: they name the clinic, a number to call and nothing else."""
 OWN_PLACEHOLDERS = ("number", "heard")
 LONGEST = 420

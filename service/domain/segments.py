@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -45,6 +46,29 @@ def count_segments(text: str) -> Segments:
 def letters_outside_gsm_7(text: str) -> str:
     """The letters, each once and in order, that move the text to UCS-2 and so more than halve what fits."""
     return "".join(dict.fromkeys(letter for letter in text if letter not in _GSM_7))
+
+
+def joined(texts: Sequence[str], text: str) -> list[str]:
+    """The texts with one more, in the same message when both fit in two segments (decisions 17)."""
+    if texts:
+        both = f"{texts[-1]} {text}"
+        if count_segments(both).count <= MAX_SEGMENTS:
+            return [*texts[:-1], both]
+    return [*texts, text]
+
+
+def introduced(text: str, clinic: str) -> str:
+    """The text with the clinic's name in front, for a number that its receiver does not know: all of it, or as many of its first words
+    as leave two segments. As it is where the name stands in it already, or has no room.
+    """
+    words = clinic.split()
+    if not words or clinic in text:
+        return text
+    for count in range(len(words), 0, -1):
+        longer = f"{' '.join(words[:count])}: {text}"
+        if count_segments(longer).count <= max(MAX_SEGMENTS, count_segments(text).count):
+            return longer
+    return text
 
 
 def _pack(encoding: Encoding, text: str, wide: set[str], *, single: int, part: int) -> Segments:

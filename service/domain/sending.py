@@ -10,6 +10,7 @@ from uuid import UUID
 
 from service.domain.communication import Purpose
 from service.domain.consent import Consent
+from service.domain.contact_hours import Closed
 from service.domain.reading import Channel
 
 
@@ -32,8 +33,17 @@ class Ruling:
 
 
 @dataclass(frozen=True, slots=True)
+class Cap:
+    """How many scheduled prompts were agreed to in a time, and how many others have left in it."""
+
+    why: str
+    agreed: int
+    others: int
+
+
+@dataclass(frozen=True, slots=True)
 class Circumstances:
-    """All that the ruling needs; loaded by the sending action in one statement for a batch."""
+    """All that the ruling needs; loaded by the sending action in few statements for a batch."""
 
     purpose: Purpose
     phone_id: UUID
@@ -46,14 +56,20 @@ class Circumstances:
     opted_out_at: datetime | None
     patient_stopped: bool
     """Deceased, in hospice or gone: scheduled and automatic texts stop."""
-    quiet_until: datetime | None
-    """End of the quiet hours that hold now, None outside them."""
-    sent_in_last_day: int = 0
-    agreed_per_day: int = 1
+    closed: Closed | None
+    """What closes the hours now where the patient is, None while they are open."""
+    caps: Sequence[Cap] = ()
+    """What a new scheduled prompt is measured against: by programme and in all, by day and week, whatever the channel."""
     paused: bool = False
     """In the hospital or away: nothing scheduled leaves; what the patient writes is answered."""
     answers_recent_reply: bool = False
     """True when it answers a message of the patient that is at most 60 minutes old."""
+    own_consent: bool = False
+    """Its programme needs a consent of its own: one to everything does not cover it."""
+    by_the_patient: bool = False
+    """Its programme is an adolescent's own affair: a parent's consent does not cover it."""
+    parents_phone: bool = False
+    """The number is one of somebody who speaks for the patient, and the programme must not reach them."""
 
 
 WITHOUT_CONSENT = frozenset({Purpose.OPT_OUT_CONFIRMATION, Purpose.HELP, Purpose.SAFETY, Purpose.NEUTRAL})
@@ -84,12 +100,25 @@ def may_send(facts: Circumstances, now: datetime) -> Ruling:
     if facts.purpose not in WITHOUT_CONSENT:
         if facts.opted_out_at is not None:
             return Ruling(Verdict.CANCEL, "opted_out")
-        if not any(c.covers(facts.phone_id, facts.channel, facts.programme, now) for c in facts.consents):
+        if facts.parents_phone:
+            return Ruling(Verdict.CANCEL, "parents_phone")
+        if not any(_covers(consent, facts, now) for consent in facts.consents):
             return Ruling(Verdict.CANCEL, "no_consent")
-    if facts.quiet_until is not None and facts.purpose not in AT_ANY_HOUR and not facts.answers_recent_reply:
-        if facts.useful_until is not None and facts.quiet_until >= facts.useful_until:
-            return Ruling(Verdict.EXPIRE, "quiet_hours_outlast_it")
-        return Ruling(Verdict.HOLD, "quiet_hours", facts.quiet_until)
-    if facts.purpose is Purpose.CHECK_IN and facts.sent_in_last_day >= facts.agreed_per_day:
-        return Ruling(Verdict.CANCEL, "agreed_frequency_reached")
+    if facts.closed is not None and facts.purpose not in AT_ANY_HOUR and not facts.answers_recent_reply:
+        if facts.useful_until is not None and facts.closed.until >= facts.useful_until:
+            return Ruling(Verdict.EXPIRE, f"{facts.closed.why}_outlast_it")
+        return Ruling(Verdict.HOLD, facts.closed.why, facts.closed.until)
+    if facts.purpose is Purpose.CHECK_IN:
+        for cap in facts.caps:
+            if cap.others >= cap.agreed:
+                return Ruling(Verdict.CANCEL, cap.why)
     return Ruling(Verdict.SEND, "allowed")
+
+
+def _covers(consent: Consent, facts: Circumstances, now: datetime) -> bool:
+    """Whether this consent allows the message, with what its programme asks for besides."""
+    if facts.own_consent and consent.programme != facts.programme:
+        return False
+    if facts.by_the_patient and consent.by_representative:
+        return False
+    return consent.covers(facts.phone_id, facts.channel, facts.programme, now)

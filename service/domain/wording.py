@@ -32,9 +32,18 @@ REQUIRED = (
     "help_no_number",
     "neutral_unknown_sender",
     "shared_phone_question",
+    "for_whom",
+    "relative_emergency",
+    "relative_silence",
     "not_understood",
     "thanks",
     "page_to_staff",
+    "page_promise",
+    "page_hand_over",
+    "page_hand_over_to_you",
+    "page_swap",
+    "page_test",
+    "promise_renewed",
     "call_emergency",
 )
 """Keys that the code asks for by name; a wording without one of them does not load."""

@@ -3,6 +3,7 @@
 from service.engine.flow import Education, Flow, Subflow, content_hash
 from service.engine.parse import parse_education, parse_flow, parse_recheck, parse_subflow
 from service.engine.place import FlowError
+from service.engine.proceed import hasten
 from service.engine.run import WrongVersion, late_answer, late_question, question_of, resume, start
 from service.engine.session import Outcome, Session, Status
 from service.engine.shape import Library
@@ -18,6 +19,7 @@ __all__ = [
     "Subflow",
     "WrongVersion",
     "content_hash",
+    "hasten",
     "late_answer",
     "late_question",
     "parse_education",

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from service.domain.decision import Fired
-from service.domain.event import CadenceQuickened, Event, MessageSaid, ObservationRecorded, RedFlagFound, ReplyRead
+from service.domain.event import CadenceQuickened, Event, KnownFindingTold, MessageSaid, ObservationRecorded, RedFlagFound, ReplyRead
 from service.domain.facts import Facts
 from service.domain.reading import Finding, FindingKind, Question
 from service.domain.urgency import Urgency, highest
@@ -57,10 +57,12 @@ def hear(
     session = replace(session, turns=turns, kept=_keep(before, noted), done=done)
 
     known = told(flow, session, facts, now)
-    flags = _of_this_reply(evaluate_flags(flow, session, known, question))
+    found_flags, accepted = evaluate_flags(flow, session, known, question)
+    flags = _of_this_reply(found_flags)
     red = [RedFlagFound(key, fired) for _, key, fired in flags]
     session = raised(session, red, event.urgency)
     events += red
+    events += [KnownFindingTold(key, fired) for _, key, fired in _of_this_reply(accepted) if fired.spans]  # once: by the reply it rests on
     session, quickened = _quickened(flow, session, known)
     events += quickened
     urgency = highest([*(fired.urgency for _, _, fired in flags), *([event.urgency] if event.urgency else [])])

@@ -133,7 +133,7 @@ def _judged(flow: Flow, session: Session, facts: Facts, now: datetime) -> tuple[
     """What was told, judged by this version: its red flags, what it would have handed over by now, and the answer to the worst of it."""
     found = [
         RedFlagFound(step, replace(fired, spans=()))
-        for _, step, fired in evaluate_flags(flow, session, told(flow, session, facts, now), None)
+        for _, step, fired in evaluate_flags(flow, session, told(flow, session, facts, now), None)[0]
     ]
     session = raised(session, found)
     events: list[Event] = [*found]

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
+from service.domain.consent import Agreed
 from service.domain.decision import Fired
 from service.domain.facts import Facts
 from service.domain.reading import Expects, FindingKind, Question, Reading
@@ -23,7 +24,7 @@ from service.engine.place import Path, Place
 from service.engine.shape import nearest
 from service.engine.shared_file import missing_languages, plain, tell, validated
 from service.engine.steps import NAME
-from service.engine.written import Localized, Minutes, Model
+from service.engine.written import Days, Localized, Minutes, Model
 
 QUESTION = "number_confirmation"
 """Key among the texts of the question whether the number is the patient's."""
@@ -32,17 +33,21 @@ NUMBER_QUESTION = Question(Expects.YES_NO, step="number")
 UNCONFIRMED = "machine.number_unconfirmed"
 MUST_BE_TOLD = ("frequency", "emergency_number", "crisis_line")
 """Placeholders that one of the first texts names."""
+MOST_DAYS_UNSAID = 36_500
+"""Where nothing is said again."""
 _WORDS_TO_TELL = {"en": ("HELP", "STOP"), "es": ("AYUDA", "ALTO")}
 _ANSWERS = {"en": ("YES", "NO"), "es": ("SI", "NO")}
 
 
 class Frequency(Model):
-    """How often check-ins come, in words; {n} is the number that the patient agreed to."""
+    """How often check-ins come at most, in words; {n} is the number that the patient agreed to."""
 
     once: Localized
     """Once a day."""
     more: Localized
     """More often."""
+    weekly: Localized
+    """Less than every day: {n} is the number in seven days."""
 
 
 class OpeningText(Model):
@@ -52,6 +57,8 @@ class OpeningText(Model):
     """Unique among the texts."""
     source: str = Field(min_length=3)
     """A key of the file's `sources:`."""
+    again: Days | None = None
+    """It is said again, before a check-in, when it was not said for so many days."""
     says: Localized
     """The text."""
 
@@ -104,12 +111,23 @@ class Opening(Head):
         """How long after the enrollment an unconfirmed number becomes an item."""
         return timedelta(minutes=self.confirmation.unconfirmed.after)
 
-    def filled(self, wording: Wording, facts: Facts, per_day: int, *, unconfirmed: bool) -> list[str]:
-        """The first texts for a patient who agreed to so many check-ins a day; the question too while the number is `unconfirmed`."""
-        words = self.frequency.once if per_day == 1 else self.frequency.more
-        frequency = words.get(facts.language, words["en"]).plain.replace("{n}", str(per_day))
+    def filled(self, wording: Wording, facts: Facts, agreed: Agreed, *, unconfirmed: bool) -> list[str]:
+        """The first texts for a patient who agreed to so many check-ins; the question too while the number is `unconfirmed`."""
+        weekly = agreed.per_week < 7 * agreed.per_day
+        words = self.frequency.weekly if weekly else self.frequency.once if agreed.per_day == 1 else self.frequency.more
+        often = agreed.per_week if weekly else agreed.per_day
+        frequency = words.get(facts.language, words["en"]).plain.replace("{n}", str(often))
         keys = [*(each.name for each in self.texts), *([QUESTION] if unconfirmed else [])]
         return [wording.for_patient(key, facts, frequency=frequency) for key in keys]
+
+    @property
+    def again_after(self) -> timedelta:
+        """After how long the first texts that are said again are due; the soonest of them."""
+        return timedelta(days=min((each.again for each in self.texts if each.again is not None), default=MOST_DAYS_UNSAID))
+
+    def repeated(self, wording: Wording, facts: Facts) -> list[str]:
+        """What is said again."""
+        return [wording.for_patient(each.name, facts) for each in self.texts if each.again is not None]
 
     def unconfirmed(self, waited: timedelta) -> Fired | None:
         """What a nurse is told of a number that nobody has confirmed for so long; None while it is too early."""
@@ -154,8 +172,11 @@ def _problems(one: Opening, texts: Mapping[str, Any]) -> Iterator[Problem]:
     said: list[tuple[Path, Localized]] = [(("texts", n, "says"), each.says) for n, each in enumerate(one.texts)]
     asked: tuple[Path, Localized] = (("confirmation", "ask"), one.confirmation.ask)
     often: list[tuple[Path, Localized]] = [(("frequency", "once"), one.frequency.once), (("frequency", "more"), one.frequency.more)]
+    often.append((("frequency", "weekly"), one.frequency.weekly))
     for path, text in (*said, asked, *often):
         yield from missing_languages(path, text)
+    if all(each.again is None for each in one.texts):
+        yield ("texts",), "none of the texts is said again; give the one on emergencies again: 30 d"
     names = [each.name for each in one.texts]
     for number, each in enumerate(one.texts):
         if each.name in texts or each.name == QUESTION or names.index(each.name) != number:
@@ -168,9 +189,10 @@ def _problems(one: Opening, texts: Mapping[str, Any]) -> Iterator[Problem]:
     for path, source in sources:
         if source not in one.sources:
             yield path, f'"{source}" is not among sources:; {nearest(source, one.sources)}'
-    for language, form in one.frequency.more.items():
-        if "{n}" not in form.plain:
-            yield ("frequency", "more", language), "say how often with {n}"
+    for name, forms in (("more", one.frequency.more), ("weekly", one.frequency.weekly)):
+        for language, form in forms.items():
+            if "{n}" not in form.plain:
+                yield ("frequency", name, language), "say how often with {n}"
     for path, text in (*said, asked):
         for language, form in text.items():
             if "clinic" not in placeholders(form.plain):

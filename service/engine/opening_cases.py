@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from service.domain.consent import Agreed
 from service.domain.reading import Reply
 from service.engine.cases import MOST_CASES, MOST_TURNS, Ears
 from service.engine.given import facts_of, parse_ago
@@ -59,7 +60,7 @@ def play_opening_case(opening: Opening, case: OpeningCase, ears: Ears) -> list[s
         wrong: list[str] = []
         for number, turn in enumerate(case.talk, 1):
             if "starts" in turn:
-                texts = opening.filled(ears.wording, facts, int(turn["starts"]), unconfirmed=True)
+                texts = opening.filled(ears.wording, facts, _agreed(str(turn["starts"])), unconfirmed=True)
                 parts = turn["says"] if isinstance(turn["says"], list) else [turn["says"]]
                 wrong += [f"turn {number}: no text says {part}" for part in parts if not any(str(part) in text for text in texts)]
             elif "patient" in turn:
@@ -74,6 +75,12 @@ def play_opening_case(opening: Opening, case: OpeningCase, ears: Ears) -> list[s
     except (TypeError, ValueError) as error:
         return [str(error)]
     return wrong
+
+
+def _agreed(written: str) -> Agreed:
+    """ "2" check-ins a day, or "3 a week"."""
+    often, weekly, _ = written.partition(" a week")
+    return Agreed(1, int(often)) if weekly else Agreed(int(often), int(often) * 7)
 
 
 def not_shown(opening: Opening, cases: Sequence[OpeningCase]) -> list[str]:

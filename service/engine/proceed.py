@@ -183,11 +183,22 @@ def ask(
 
 def ask_reminding(flow: Flow, session: Session, step: AskStep, facts: Facts, now: datetime, at_risk: bool) -> Turn:
     """Asks the same question again because no answer came."""
-    asked_at = session.asked_at or now
-    until = max(asked_at + flow.silence.after(at_risk), now + SHORTEST_WAIT)
-    session = replace(session, reminders=session.reminders + 1, wait_until=until)
+    session = replace(session, reminders=session.reminders + 1, wait_until=_silent_from(flow, session, now, at_risk))
     text = f"{render(flow, flow.silence.remind, session, facts)} {render(flow, step.ask, session, facts)}"
-    return session, (QuestionAsked(step.key, text, session.language, step.expects, session.reminders), WaitSet(step.key, until))
+    asked = QuestionAsked(step.key, text, session.language, step.expects, session.reminders)
+    return still_waiting(session, (asked,))
+
+
+def hasten(flow: Flow, session: Session, now: datetime) -> Session:
+    """The session when its patient is at risk from now on: what has been asked and reminded of is waited for no longer than that allows."""
+    until = _silent_from(flow, session, now, True)
+    waits = session.wait_until is not None and until < session.wait_until
+    return replace(session, wait_until=until) if waits and session.reminders else session
+
+
+def _silent_from(flow: Flow, session: Session, now: datetime, at_risk: bool) -> datetime:
+    """From when a question without an answer is silence: counted from when it was asked, and never less than half an hour from now."""
+    return max((session.asked_at or now) + flow.silence.after(at_risk), now + SHORTEST_WAIT)
 
 
 def still_waiting(session: Session, events: Sequence[Event] = ()) -> Turn:

@@ -14,7 +14,7 @@ from service.engine.branches import holds
 from service.engine.flow import Flow
 from service.engine.session import UNKNOWN, Session
 from service.engine.steps import AskStep
-from service.triage import Told, Undecided, judged
+from service.triage import Known, Told, Undecided, judged
 
 Flagged = tuple[str, str, Fired]
 """Name of the flag (it fires once a session), its step, and what fired."""
@@ -27,13 +27,15 @@ _NUMBERS_OF_ITS_STEP = frozenset({"scale", "count"})
 _MEASURE_OF_NAME = {str(measure): measure for measure in Measure}
 
 
-def evaluate_flags(flow: Flow, session: Session, known: Told, question: Question | None) -> list[Flagged]:
-    """The red flags that fire now and have not fired before in this session, most urgent first; `known` is what was told in it (`told`).
+def evaluate_flags(flow: Flow, session: Session, known: Told, question: Question | None) -> tuple[list[Flagged], list[Flagged]]:
+    """The red flags that fire now and have not fired before in this session, most urgent first, and those that would if a nurse had not
+    accepted what they find; `known` is what was told in it (`told`).
 
     A flag that compares with a reading that is not there is unknown, never false: once its question is answered a routine
     item says so, once a step, unless another flag of the step has fired. See `_is_judged` for the flags of questions not asked yet.
     """
     fired: list[Flagged] = []
+    accepted: list[Flagged] = []
     for step in flow.questions:
         if not flow.any_flag(step).may_hold(known.keys):
             continue
@@ -47,15 +49,19 @@ def evaluate_flags(flow: Flow, session: Session, known: Told, question: Question
             if rule.id in session.fired:
                 continue
             found = judged(rule, here)
+            if isinstance(found, Known) and flag.answer:
+                found = found.fired  # what the patient is answered to is never known
             if isinstance(found, Fired):
                 fired.append((rule.id, step.key, replace(found, answer=flag.answer, recheck=flag.recheck)))
+            elif isinstance(found, Known):
+                accepted.append((rule.id, step.key, found.fired))
             elif isinstance(found, Undecided):
                 unknown.append(flag.name.replace("_", " "))
         name = f"{flow.key}.{step.key}{UNKNOWN}"
         seen = {each[1] for each in fired} | ({step.key} if any(f.startswith(f"{flow.key}.{step.key}.") for f in session.fired) else set())
         if unknown and step.key in session.done and step.key not in seen:
             fired.append((name, step.key, _unknown(flow, name, unknown)))
-    return sorted(fired, key=lambda each: each[2].urgency.rank)
+    return sorted(fired, key=lambda each: each[2].urgency.rank), accepted
 
 
 def answer_text(flow: Flow, key: str, session: Session, facts: Facts, urgency: Urgency | None) -> str:

@@ -16,6 +16,7 @@ from service.replies.lexicon import Lexicon
 from service.replies.measures import MEASURE_OF
 from service.replies.medication import drugs_asked, medication
 from service.replies.named_death import named_death
+from service.replies.named_stranger import named_stranger
 from service.replies.normalise import Line, normalise
 from service.replies.numerals import Number, numbers
 from service.replies.pressure import SWAPPED
@@ -83,10 +84,13 @@ def read(lexicon: Lexicon, reply: Reply, question: Question | None) -> Reading:
         found, why = [alone, *_danger_in(lexicon, alone, line, matches)], ""
     else:
         counted = numbers(lexicon, line, heard.language, reply.channel, asked=question is not None and question.expects in MEASURE_OF)
-        found, why = _content(lexicon, line, matches, counted, question)
+        found, why = _content(lexicon, line, matches, counted, question, by_carer=reply.by_carer)
         death = named_death(lexicon, line, reply.first_name) if reply.first_name else None
         if death is not None and not any(finding.kind is FindingKind.DECEASED for finding in found):
             found.append(death)
+        denied = named_stranger(lexicon, line, reply.first_name) if reply.first_name else None
+        if denied is not None and not any(finding.kind is FindingKind.WRONG_NUMBER for finding in found):
+            found.append(denied)
         foreign = other_language(lexicon, text, line, matches)
         if foreign is not None:
             found = [f for f in found if f.kind in KEPT_OF_ANOTHER_LANGUAGE]
@@ -126,12 +130,12 @@ def _danger_in(lexicon: Lexicon, alone: Finding, line: Line, matches: Sequence[M
 
 
 def _content(
-    lexicon: Lexicon, line: Line, matches: Sequence[Match], counted: Sequence[Number], question: Question | None
+    lexicon: Lexicon, line: Line, matches: Sequence[Match], counted: Sequence[Number], question: Question | None, *, by_carer: bool
 ) -> tuple[list[Finding], str]:
     """All findings of a reply written by a person, and why an asked value is missing."""
     people = contact.people(line, matches)
     kinds = {finding.kind for finding in people}
-    told, carer = findings(line, matches, choose(matches), lexicon.gives_way, by_carer=FindingKind.THIRD_PARTY in kinds)
+    told, carer = findings(line, matches, choose(matches), lexicon.gives_way, by_carer=by_carer or FindingKind.THIRD_PARTY in kinds)
     violence = any(finding.kind is FindingKind.CRISIS and finding.name == "violence" for finding in [*told, *people])
     if violence:
         people = [finding for finding in people if (finding.kind, finding.name) != (FindingKind.THIRD_PARTY, "subject")]

@@ -1,18 +1,26 @@
-"""The port every telephony provider fulfils, and the values that pass through it."""
+"""The port every telephony provider fulfils, and the values that pass through it.
+
+Ids are opaque text of at most LONGEST_ID letters, unique per provider and account. Webhooks come as a form or as JSON, and a JSON
+document may tell of several messages and statuses at once (Bandwidth sends an array) and of both under one address (Telnyx,
+Vonage): `Receiver.parse` gives what one request tells, in its order. Numbers are E.164 inside, however a provider writes them.
+Plivo, Sinch, Vonage and Bandwidth have no folder yet; their signatures and callbacks fit this port without a change to it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 from uuid import UUID
 
 from service.domain.call import CallInput, CallStatus, CallUpdate
 from service.domain.communication import Status
 from service.domain.prompt import Prompt
+
+LONGEST_ID = 64
+"""Of a provider's id, as the database keeps it; a longer one is no id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +58,14 @@ class PermanentFailure(ProviderError):
 
     def __init__(self, code: str, meaning: str, effect: str = "") -> None:
         super().__init__(code, meaning)
-        self.effect = effect  # "" | opted_out | invalid_number | not_mobile | recycled | filtered | configuration | content
+        self.effect = effect  # "" | opted_out | invalid_number | not_mobile | recycled | filtered | configuration | content | validity_over
+
+
+class NotOffered(PermanentFailure):
+    """The provider has no such thing at all (a list of its texts, for one): nothing is wrong, and asking again is of no use."""
+
+    def __init__(self, meaning: str) -> None:
+        super().__init__("not_offered", meaning)
 
 
 class TransientFailure(ProviderError):
@@ -79,7 +94,8 @@ class InboundMessage:
     media_count: int = 0
     opt_out_type: str = ""
     """STOP | START | HELP when the provider has already answered the keyword itself, else ""."""
-    raw: Mapping[str, str] = field(default_factory=dict)
+    raw: Mapping[str, Any] = field(default_factory=dict)
+    """The form, or this event's own part of a JSON document; without NUL, which PostgreSQL does not store."""
     pool: str = ""
     """The provider's sender pool that `recipient` belongs to, "" for none: an organization may be known by it alone."""
 
@@ -116,6 +132,8 @@ class RemoteText:
     created_at: datetime
     inbound: bool = False
     error_code: str = ""
+    automatic: bool = False
+    """The provider's own answer to a keyword (STOP, HELP): none of our texts."""
 
 
 class Provider(Protocol):
@@ -124,18 +142,56 @@ class Provider(Protocol):
     name: str
     account: str
     """The account at the provider, as its webhooks name it."""
+    list_is_sure: bool
+    """False: what the provider's list lacks may be there all the same (it lags); what it shows is true."""
 
     async def send_text(self, text: OutgoingText) -> Accepted:
         """Hands one text over; at most one HTTP call, no retry inside."""
 
     async def list_texts(self, *, to: str | None, since: datetime, limit: int = 200) -> Sequence[RemoteText]:
-        """What the provider knows about texts created since then, newest first."""
+        """What the provider knows about texts created since then, newest first. NotOffered when it has no such list: an
+        unknown outcome is then resolved by its callback, in whose path our attempt id stands, or by a nurse."""
 
     async def fetch_text(self, provider_id: str) -> RemoteText | None:
         """One text as the provider knows it now (two final statuses disagree; a status is hours old), None when it does not."""
 
     async def close(self) -> None:
         """Frees the connections."""
+
+
+class Redactor(Protocol):
+    """A provider that empties the body of a text it keeps, in either direction, once that text's way is over."""
+
+    name: str
+
+    async def redact_text(self, provider_id: str) -> None:
+        """Empties the body; a text that the provider does not know any more is done. TransientFailure: too early, or no answer."""
+
+
+class Line(StrEnum):
+    """What kind of telephone stands behind a number."""
+
+    MOBILE = "mobile"
+    LANDLINE = "landline"  # a text does not arrive there
+    VOIP = "voip"
+    UNKNOWN = "unknown"
+
+
+class Directory(Protocol):
+    """A provider that knows what kind of line a number is."""
+
+    name: str
+
+    async def look_up(self, number: str) -> Line:
+        """The line behind a number (E.164), UNKNOWN when the provider cannot tell; raises TransientFailure or PermanentFailure."""
+
+
+class Webhooks(StrEnum):
+    """The part of the path under which the steps of a call come in: /webhooks/<provider>/<this>/<call id>/..."""
+
+    VOICE = "voice"  # calls with patients
+    PAGE = "page"  # calls to staff
+    NURSE = "nurse"  # calls that join a nurse and a patient
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,17 +205,20 @@ class OutgoingCall:
     language: str = "en"
     emergency_number: str = "911"
     clinic_number: str = ""
+    webhooks: Webhooks = Webhooks.VOICE
 
 
 @dataclass(frozen=True, slots=True)
 class RemoteCall:
-    """A call as the provider shows it: just placed, or from its list, for reconciling unknown outcomes."""
+    """A call as the provider shows it: just placed, or from its list, for reconciling unknown outcomes and lost calls to us."""
 
     provider_id: str
     to: str
     status: CallStatus | None
     provider_status: str
     created_at: datetime | None = None
+    sender: str = ""
+    inbound: bool = False
 
 
 class Telephone(Protocol):
@@ -167,40 +226,55 @@ class Telephone(Protocol):
 
     name: str
     account: str
+    list_is_sure: bool
+    """As Provider.list_is_sure."""
 
     async def place_call(self, call: OutgoingCall) -> RemoteCall:
         """Places one call; at most one HTTP call, no retry inside."""
 
-    async def list_calls(self, *, to: str, since: datetime, limit: int = 50) -> Sequence[RemoteCall]:
-        """Calls that we have placed to this number since then, newest first."""
+    async def list_calls(self, *, to: str, since: datetime, inbound: bool = False, limit: int = 50) -> Sequence[RemoteCall]:
+        """Calls to this number since then, newest first: those that we have placed, or (`inbound`) those that came to our own
+        number `to`. NotOffered when the provider has no such list."""
 
     async def fetch_call(self, provider_id: str) -> RemoteCall | None:
         """One call as the provider knows it now, None when it does not."""
+
+    async def go_on(self, provider_id: str, call_id: UUID, turn: int, webhooks: Webhooks = Webhooks.VOICE) -> bool:
+        """Interrupts a live call: it asks at once for what is said at that turn. False when it is over; NotOffered."""
 
     async def close(self) -> None:
         """Frees the connections."""
 
 
-class VoiceReceiver(Protocol):
-    """The provider's webhooks of calls, verified by its Receiver: parse, and render what is said next."""
-
-    name: str
-
-    def parse_call(self, form: Mapping[str, str], call_id: UUID, turn: int) -> CallInput | None:
-        """The step of the call, None when required fields are missing."""
-
-    def parse_call_status(self, form: Mapping[str, str], call_id: UUID) -> CallUpdate | None:
-        """The update, None when required fields are missing."""
-
-    def called_number(self, form: Mapping[str, str]) -> str:
-        """Our number that somebody calls (E.164), "" when the form names none."""
-
-    def render(self, prompt: Prompt, next_url: str) -> tuple[str, str]:
-        """(content type, body) of a prompt; what the caller answers comes to `next_url`."""
-
-
 class SignatureRefused(Exception):
     """A webhook is not from the provider (or not for our account): answer 403, write nothing."""
+
+
+class SignatureTooOld(SignatureRefused):
+    """The signature is right, but its time is too far from this machine's: an old request, or a wrong clock here."""
+
+
+class Incomplete(Exception):
+    """A signed webhook lacks a field that it must have, or a field has a wrong shape: keep it for somebody to look at, answer 400."""
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """A verified webhook: a form (the first value of a repeated name), or a parsed JSON document, by the request's content type."""
+
+    form: Mapping[str, str] = field(default_factory=dict)
+    document: Any = None
+    time_signed: bool = False
+    """Its signature holds the time at which it was made, and that was near enough to this machine's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a webhook is answered with."""
+
+    content_type: str = "text/plain"
+    body: str = ""
+    status: int = 200
 
 
 class Receiver(Protocol):
@@ -208,118 +282,30 @@ class Receiver(Protocol):
 
     name: str
 
-    def verify(self, *, url: str, headers: Mapping[str, str], body: bytes) -> Mapping[str, str]:
-        """The verified form parameters; raises SignatureRefused."""
+    def verify(self, *, url: str, headers: Mapping[str, str], body: bytes) -> Payload:
+        """The verified request; raises SignatureRefused."""
 
-    def parse_message(self, form: Mapping[str, str]) -> InboundMessage | None:
-        """The message, None when required fields are missing."""
+    def parse(self, payload: Payload, attempt_id: UUID | None) -> Sequence[InboundMessage | DeliveryUpdate]:
+        """What the request tells of texts, in its order; nothing for an event that concerns none. `attempt_id` is the one in
+        the request's path. Raises Incomplete; one bad event among several is logged and left out, so that it keeps none back."""
 
-    def parse_status(self, form: Mapping[str, str], attempt_id: UUID | None) -> DeliveryUpdate | None:
-        """The update, None when required fields are missing."""
-
-    def acknowledge(self) -> tuple[str, str]:
-        """(content type, body) of the empty answer."""
+    def acknowledge(self, events: Sequence[InboundMessage | DeliveryUpdate]) -> Answer:
+        """The answer to a request that told of these, once they are stored."""
 
 
-class Author(StrEnum):
-    """Whose text lies on a simulated phone."""
+class VoiceReceiver(Protocol):
+    """The provider's webhooks of calls, verified by its Receiver: parse, and render what is said next."""
 
-    SERVICE = "service"  # Rounds
-    PATIENT = "patient"  # typed on the phone
-    CARRIER = "carrier"  # the provider's own answer to STOP and START
+    name: str
 
+    def parse_call(self, payload: Payload, call_id: UUID, turn: int) -> CallInput:
+        """The step of the call. Raises Incomplete."""
 
-@dataclass(frozen=True, slots=True)
-class PhoneText:
-    """One text on a simulated phone; `state` is accepted, sent, delivered, undelivered (service) or sending, received, lost (patient)."""
+    def parse_call_status(self, payload: Payload, call_id: UUID) -> CallUpdate:
+        """The provider's word on how the call stands, or on who has picked up (status None). Raises Incomplete."""
 
-    provider_id: str
-    author: Author
-    body: str
-    at: datetime
-    state: str
+    def called_number(self, payload: Payload) -> str:
+        """Our number that somebody calls (E.164), "" when the request names none."""
 
-
-class HandsetState(StrEnum):
-    """How a call stands on a simulated phone."""
-
-    RINGING = "ringing"
-    TALKING = "talking"  # Rounds speaks, then listens
-    CONNECTING = "connecting"  # the clinic's telephone is ringing
-    CONNECTED = "connected"  # somebody at the clinic has answered
-    OVER = "over"
-
-
-@dataclass(frozen=True, slots=True)
-class CallLine:
-    """One thing said in a call. `how` is "" for words, pressed, mumbled (heard unsurely) or silent."""
-
-    author: Author
-    words: str
-    language: str = "en"
-    how: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class PhoneCall:
-    """One call on a simulated phone; `lines` oldest first."""
-
-    provider_id: str
-    at: datetime
-    state: HandsetState
-    outgoing: bool = False
-    """This phone has called the clinic."""
-    lines: Sequence[CallLine] = ()
-    listening: bool = False
-    """Keys and words are taken now."""
-    typed: str = ""
-    """Keys that wait for more, or for #."""
-    other: str = ""
-    """The number that the call is put through to (E.164)."""
-    outcome: str = ""
-    """Once it is over: ended, declined, engaged, voicemail, dead (the service could not be reached)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Conversation:
-    """One simulated phone as a page shows it; `texts` and `calls` oldest first."""
-
-    number: str
-    switched_on: bool
-    blocked: bool
-    """True between STOP and START: the carrier lets nothing through."""
-    texts: Sequence[PhoneText]
-    calls: Sequence[PhoneCall] = ()
-
-
-class ReplyLost(Exception):
-    """The service did not take a reply from a simulated phone."""
-
-
-class PhoneWatcher(Protocol):
-    """One live page's view of what has changed."""
-
-    async def changed(self) -> frozenset[str]:
-        """Waits for a change; the numbers whose conversation has changed since the last call."""
-
-
-class Phones(Protocol):
-    """The simulated phones, as the demo's page sees them."""
-
-    def conversations(self) -> Sequence[Conversation]:
-        """Every phone, the most recently active first."""
-
-    def conversation(self, number: str) -> Conversation:
-        """One phone; an unknown number is an empty one."""
-
-    async def reply(self, number: str, text: str) -> str:
-        """Sends what a visitor typed to the service by its real webhook; the message id. Raises ValueError or ReplyLost."""
-
-    def add(self, number: str) -> None:
-        """Puts a phone on the table before any text has come."""
-
-    def switch(self, number: str, *, on: bool) -> None:
-        """Switches a phone on or off; texts to one that is off come back undelivered."""
-
-    def watch(self) -> AbstractContextManager[PhoneWatcher]:
-        """A watcher for one live page."""
+    def render(self, prompt: Prompt, next_url: str) -> Answer:
+        """A prompt in the provider's language; what the caller answers comes to `next_url`."""

@@ -5,7 +5,7 @@ Flows use `build_rule` and `judged` for their own red flags, so that one place d
 
 from service.triage.condition import PRESSURE_PARTS, Condition, speaks_of_raised, steps_named, symptoms_named
 from service.triage.conditions import build_condition
-from service.triage.decide import Undecided, decide, judged
+from service.triage.decide import Known, Undecided, decide, judged
 from service.triage.operators import judge
 from service.triage.readings import amount_of
 from service.triage.tables import Rule, Tables, TablesError, build_rule, build_tables
@@ -17,6 +17,7 @@ __all__ = [
     "PRESSURE_PARTS",
     "Condition",
     "ConditionError",
+    "Known",
     "Rule",
     "Tables",
     "TablesError",

@@ -54,24 +54,27 @@ def _one(condition: Condition, name: str, finding: Finding, value: float, told: 
         if change is None:
             return NO if condition.if_known else UNKNOWN
         threshold = _limited(condition.change.amount, condition, told.facts, upward=True, difference=True)
-        return _figured(finding, name, change=change, threshold=threshold) if change >= threshold else NO
+        direction, hours = condition.change.direction, condition.change.period / timedelta(hours=1)
+        return _figured(finding, name, side=direction, change=change, threshold=threshold, hours=hours) if change >= threshold else NO
     if condition.worse_by is not None:
         baseline = _baseline(name, told)
         if baseline is None:
             return UNKNOWN
         threshold = _limited(condition.worse_by, condition, told.facts, upward=True, difference=True)
         change = round(baseline - value if name in LOW_IS_WORSE else value - baseline, 2)
-        return _figured(finding, name, change=change, baseline=baseline, threshold=threshold) if change >= threshold else NO
+        return (
+            _figured(finding, name, side="worse_by", change=change, baseline=baseline, threshold=threshold) if change >= threshold else NO
+        )
     if condition.percent_of_best is not None:
         best = _best(name, told)
         if best is None:
             return UNKNOWN
         percent = _limited(condition.percent_of_best, condition, told.facts, upward=False)
-        return _figured(finding, name, best=best, threshold=percent) if value * 100 < percent * best else NO
+        return _figured(finding, name, side="percent_of_best", best=best, threshold=percent) if value * 100 < percent * best else NO
     if condition.compared_with:
         return _against_kept(condition, finding, name, value, told)
     comparisons = _comparisons(condition, name, told.facts)
-    return _figured(finding, name, threshold=comparisons[0][1]) if holds_all(comparisons, value) else NO
+    return _figured(finding, name, side=comparisons[0][0], threshold=comparisons[0][1]) if holds_all(comparisons, value) else NO
 
 
 def _against_kept(condition: Condition, finding: Finding, name: str, value: float, told: Told) -> Verdict:
@@ -83,7 +86,8 @@ def _against_kept(condition: Condition, finding: Finding, name: str, value: floa
     percent = condition.percent_over
     threshold = percent if percent is not None else condition.comparisons[0][1]
     holds = value * 100 > base * (100 + percent) if percent is not None else holds_all(condition.comparisons, change)
-    return _figured(finding, name, change=change, baseline=base, threshold=threshold) if holds else NO
+    side = "percent_over" if percent is not None else condition.comparisons[0][0]
+    return _figured(finding, name, side=side, change=change, baseline=base, threshold=threshold) if holds else NO
 
 
 def kept(condition: Condition, told: Told) -> float | None:
@@ -103,7 +107,8 @@ def _mean(condition: Condition, name: str, readings: list[Read], period: timedel
     mean, comparisons = fmean(values), _comparisons(condition, name, told.facts)
     if not holds_all(comparisons, mean):
         return NO
-    return _figured(readings[-1][0], name, mean=round(mean, 1), count=len(values), threshold=comparisons[0][1])
+    side, threshold = comparisons[0]
+    return _figured(readings[-1][0], name, side=side, mean=round(mean, 1), count=len(values), threshold=threshold)
 
 
 def _repeated(condition: Condition, name: str, readings: list[Read], period: timedelta, told: Told) -> Verdict:
@@ -114,14 +119,14 @@ def _repeated(condition: Condition, name: str, readings: list[Read], period: tim
     earlier = told.earlier(name, told.since(period))
     count = len(now) + sum(holds_all(comparisons, value) for value in earlier)
     if count >= condition.times:
-        figured = _figured(now[-1], name, count=count, threshold=comparisons[0][1])
+        figured = _figured(now[-1], name, side=comparisons[0][0], count=count, threshold=comparisons[0][1])
         return replace(figured, findings=tuple(now))
     return NO if len(readings) + len(earlier) >= condition.times else UNKNOWN
 
 
-def _figured(finding: Finding, name: str, **compared: float) -> Verdict:
-    """That a reading fulfils its test, with the figures that it was compared by."""
-    figures = {"name": plain_name(name), **{figure: number(amount) for figure, amount in compared.items()}}
+def _figured(finding: Finding, name: str, *, side: str, **compared: float) -> Verdict:
+    """That a reading fulfils its test, with the figures that it was compared by; `side` names the test."""
+    figures = {"name": plain_name(name), "side": side, **{figure: number(amount) for figure, amount in compared.items()}}
     if quantity := finding.quantity:
         figures |= {"value": number(quantity.value), "unit": quantity.unit}
         if quantity.value_2 is not None:

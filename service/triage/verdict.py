@@ -9,6 +9,8 @@ from service.domain.reading import Finding, FindingKind
 
 FIGURES = ("value", "value_2", "change", "threshold", "name", "unit", "mean", "count", "baseline", "best", "total")
 """What a reason may name in braces."""
+MEASURED = (*FIGURES, "side", "hours")
+"""What an item keeps of a reading that was held against a limit: `side` names the test, `hours` the time of a gain or loss."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,11 @@ def _is_of_a_symptom(verdict: Verdict) -> bool:
 def figures_for(verdict: Verdict) -> dict[str, str]:
     """Figures for a reason's placeholders; a missing one reads "?" rather than failing at a patient's reply."""
     return {key: verdict.figures.get(key, "?") for key in FIGURES}
+
+
+def measured(verdict: Verdict) -> dict[str, str]:
+    """The figures that a reading was compared by, for the item to show value against limit; nothing when no limit was asked."""
+    return {key: verdict.figures[key] for key in MEASURED if key in verdict.figures} if "side" in verdict.figures else {}
 
 
 def number(value: float) -> str:

@@ -18,6 +18,7 @@ from service.evaluation.flows.readable import Flow, Shelf
 from service.evaluation.flows.retrace import Hearing
 from service.web.flow_pages import SHELF
 from service.web.keys import CLOCK, DATABASE, WEB_SESSION
+from service.web.language import _
 from service.web.render import page
 
 PERIOD = timedelta(days=30)
@@ -95,4 +96,4 @@ def rule_words(rule: str, key: str) -> str:
     """A rule as a nurse reads it: "weight: gained in a day"; one of the table for every patient says so."""
     own = rule.startswith(f"{key}.")
     name = rule.removeprefix(f"{key}.").replace(".", ": ").replace("_", " ")
-    return name if own else f"every patient: {name}"
+    return name if own else _("every patient: {name}", name=name)

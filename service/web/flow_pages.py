@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import groupby
 from uuid import UUID
 
 from aiohttp import web
@@ -25,10 +26,11 @@ from service.evaluation.flows.readable import Flow, Shelf, readable_steps, red_f
 from service.evaluation.flows.readable_cases import readable_cases
 from service.evaluation.flows.side_by_side import differences
 from service.web.keys import CLOCK, DATABASE, WEB_SESSION
+from service.web.language import _, later, told
 from service.web.render import page, say
 
 SHELF = web.AppKey("SHELF", Shelf)
-CHANGED = "The flow has changed since this page was opened. Read it again below, then go on with the version that you see."
+CHANGED = later("The flow has changed since this page was opened. Read it again below, then go on with the version that you see.")
 
 
 async def show_flows(request: web.Request) -> web.Response:
@@ -39,7 +41,8 @@ async def show_flows(request: web.Request) -> web.Response:
         (state, flows[state.key], when_it_comes(flows[state.key]), len(flows[state.key].questions), red_flags_of(flows[state.key]))
         for state in states
     ]
-    return await page(request, "flows.html", {"rows": rows, "today": request.app[CLOCK].now().date()})
+    programmes = {name: list(its) for name, its in groupby(rows, key=lambda row: row[0].key.partition("/")[0])}
+    return await page(request, "flows.html", {"programmes": programmes, "today": request.app[CLOCK].now().date()})
 
 
 async def show_flow(request: web.Request) -> web.Response:
@@ -51,9 +54,9 @@ async def publish(request: web.Request) -> web.Response:
     """POST /flows/{programme}/{flow}/publish: stores exactly the version that the page has shown."""
     flow, staff = _flow(request), request[WEB_SESSION].staff
     if (await request.post()).get("version") != flow.version:
-        return await _flow_page(request, flow, error=CHANGED, status=409)
+        return await _flow_page(request, flow, error=_(CHANGED), status=409)
     await publish_flow(request.app[DATABASE], staff.organization_id, flow, request.app[CLOCK].now(), by=staff)
-    await say(request, f"You have published {flow.title}, version {flow.version[:12]}.")
+    await say(request, _("You have published {title}, version {version}.", title=flow.title, version=flow.version[:12]))
     raise web.HTTPSeeOther(f"/flows/{flow.key}")
 
 
@@ -62,9 +65,9 @@ async def approve(request: web.Request) -> web.Response:
     flow, shelf, staff = _flow(request), request.app[SHELF], request[WEB_SESSION].staff
     form = await request.post()
     if form.get("read") != "yes":
-        return await _flow_page(request, flow, error="Tick that you have read this version, then approve it.", status=422)
+        return await _flow_page(request, flow, error=_("Tick that you have read this version, then approve it."), status=422)
     if form.get("version") != flow.version:
-        return await _flow_page(request, flow, error=CHANGED, status=409)
+        return await _flow_page(request, flow, error=_(CHANGED), status=409)
     cases = await asyncio.to_thread(shelf.cases, flow.key)
     try:
         await approve_flow(
@@ -79,8 +82,8 @@ async def approve(request: web.Request) -> web.Response:
             publish=True,
         )
     except Refused as refused:
-        return await _flow_page(request, flow, error=str(refused), status=409)
-    await say(request, f"You have approved {flow.title}, version {flow.version[:12]}.")
+        return await _flow_page(request, flow, error=told(refused), status=409)
+    await say(request, _("You have approved {title}, version {version}.", title=flow.title, version=flow.version[:12]))
     raise web.HTTPSeeOther(f"/flows/{flow.key}")
 
 
@@ -92,10 +95,10 @@ async def withdraw(request: web.Request) -> web.Response:
     try:
         await withdraw_approval(request.app[DATABASE], staff.organization_id, flow.key, clinician=staff, reason=reason, now=now)
     except Refused as refused:
-        return await _flow_page(request, flow, error=str(refused), reason=reason, status=409)
+        return await _flow_page(request, flow, error=told(refused), reason=reason, status=409)
     runs = await running_version(request.app[DATABASE], staff.organization_id, flow.key)
-    then = "In this demo it runs on as a draft." if runs else "No new check-in of it starts; those under way go on."
-    await say(request, f"You have withdrawn the approval of {flow.title}. {then}")
+    then = _("In this demo it runs on as a draft.") if runs else _("No new check-in of it starts; those under way go on.")
+    await say(request, _("You have withdrawn the approval of {title}.", title=flow.title) + f" {then}")
     raise web.HTTPSeeOther(f"/flows/{flow.key}")
 
 
@@ -119,7 +122,7 @@ async def _flow_page(request: web.Request, flow: Flow, *, error: str = "", reaso
         "steps": readable_steps(flow),
         "cases": readable_cases(cases),
         "drawings": [
-            Markup(as_svg(flow, form=form, described="The same stands as text below the drawing."))  # noqa: S704 - escaped where it is drawn
+            Markup(as_svg(flow, form=form, described=_("The same stands as text below the drawing.")))  # noqa: S704 - escaped where it is drawn
             for form in (WIDE, NARROW)
         ],
         "drawing_text": as_text(flow),

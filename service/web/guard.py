@@ -12,11 +12,16 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from service.actions.refusal import NotFound
+from service.db.sessions import WebSession
+from service.db.tenants import on_behalf_of
+from service.domain.sign_in import PROVED_FOR, Step
 from service.domain.staff import Permission
-from service.web.keys import SESSIONS, WEB_SESSION
+from service.web.keys import CLOCK, LANGUAGES, SESSIONS, WEB_SESSION
+from service.web.language import Language, _, choose, later, speak
 from service.web.render import fragment
 from service.web.routes import Route
 from service.web.sessions import BACKGROUND, form_token
+from service.web.sign_in_pages import STEPS
 
 _log = structlog.get_logger(__name__)
 
@@ -35,15 +40,20 @@ HEADERS = {
 }
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 SIGN_IN = "/sign-in"
-TITLES = {
-    400: ("Not understood", "What was sent could not be read. Go back, reload the page and try again."),
-    403: ("Not allowed", "This page is not part of your work, or the form was too old. Go back, reload the page and try again."),
-    404: ("Not found", "There is no such page, or it belongs to another team."),
-    405: ("Not found", "There is no such page, or it belongs to another team."),
-    413: ("Too long", "What you sent is too long. Go back and shorten it."),
-    500: ("Something went wrong", "Nothing was changed by this step. Try again; if it happens again, tell your administrator the time."),
-    503: ("Busy", "Too many people are signing in right now. Try again in a minute."),
-}
+TITLES = later(
+    {
+        400: ("Not understood", "What was sent could not be read. Go back, reload the page and try again."),
+        403: ("Not allowed", "This page is not part of your work, or the form was too old. Go back, reload the page and try again."),
+        404: ("Not found", "There is no such page, or it belongs to another team."),
+        405: ("Not found", "There is no such page, or it belongs to another team."),
+        413: ("Too long", "What you sent is too long. Go back and shorten it."),
+        500: (
+            "Something went wrong",
+            "Nothing was changed by this step. Try again; if it happens again, tell your administrator the time.",
+        ),
+        503: ("Busy", "Too many people are signing in right now. Try again in a minute."),
+    }
+)
 
 
 def is_open(path: str, unguarded: Sequence[str]) -> bool:
@@ -58,6 +68,7 @@ def guard(table: Mapping[web.AbstractRoute, Route], unguarded: Sequence[str], ba
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
         if is_open(request.path, unguarded):
             return await handler(request)
+        speak(_language(request))
         try:
             response = await _answer(request, handler, table, base_host)
         except web.HTTPException as error:
@@ -86,14 +97,48 @@ async def _answer(request: web.Request, handler: Handler, table: Mapping[web.Abs
     found = await sessions.find(request, touch=route.activity) if route.session else None
     if found is not None:
         request[WEB_SESSION] = found
+        speak(_language(request))
     elif permission is not Permission.PUBLIC:
         raise _to_sign_in(request, was_signed_in=bool(sessions.load_cookie(request)))
-    if found is not None and not found.staff.may(permission):
+    if found is not None and permission is not Permission.PUBLIC:
+        _check_step(request, found, permission)
+    if found is not None and permission is not Permission.SIGNING_IN and not found.staff.may(permission):
         # Whoever may not work the queue is not told either whether an item exists.
         raise web.HTTPNotFound if request.match_info else web.HTTPForbidden
     if request.method not in SAFE:
         await _check_origin(request, sessions.load_cookie(request) or "", base_host)
-    return await handler(request)
+    if found is not None and permission is Permission.SIGNING_IN and found.waits_for is Step.NONE:
+        raise web.HTTPSeeOther("/")  # whoever is signed in whole has nothing to do there
+    if route.recent and found is not None and not found.proved_since(request.config_dict[CLOCK].now() - PROVED_FOR):
+        raise _to_proof(request)
+    if found is None:
+        return await handler(request)
+    with on_behalf_of(found.staff.organization_id):
+        return await handler(request)
+
+
+def _check_step(request: web.Request, session: WebSession, permission: Permission) -> None:
+    """Whoever still has to give a second factor reaches its pages alone."""
+    if session.waits_for is not Step.NONE and permission is not Permission.SIGNING_IN:
+        if BACKGROUND in request.headers:
+            raise web.HTTPUnauthorized
+        raise web.HTTPSeeOther(STEPS[session.waits_for])
+
+
+def _to_proof(request: web.Request) -> web.HTTPException:
+    """To the page that asks for the password anew; from there back here, or to the page whose form was sent."""
+    back = request.path_qs
+    if request.method not in SAFE:
+        came_from = urlsplit(request.headers.get("Referer", ""))
+        back = came_from.path or "/"
+    return web.HTTPSeeOther(f"/again?next={quote(back)}")
+
+
+def _language(request: web.Request) -> Language:
+    """The language that this member of staff has chosen; who has chosen none (or is not signed in) gets their browser's."""
+    found = request.get(WEB_SESSION)
+    chosen = found.likes.language if found else None
+    return choose(request.config_dict[LANGUAGES], chosen, request.headers.get("Accept-Language", ""))
 
 
 async def _check_origin(request: web.Request, token: str, base_host: str) -> None:
@@ -125,7 +170,7 @@ def _to_sign_in(request: web.Request, *, was_signed_in: bool) -> web.HTTPExcepti
 def error_page(request: web.Request, status: int) -> web.Response:
     """A page for an error: what happened and what to do, without any detail."""
     title, text = TITLES.get(status, TITLES[404] if status < 500 else TITLES[500])
-    return fragment(request, "error.html", {"title": title, "text": text, "status": status}, status=status)
+    return fragment(request, "error.html", {"title": _(title), "text": _(text), "status": status}, status=status)
 
 
 def add_headers(unguarded: Sequence[str], *, https: bool) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:

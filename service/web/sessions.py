@@ -11,13 +11,10 @@ from aiohttp import web
 from aiohttp_session import AbstractStorage, Session, SessionData
 
 from service.clock import Clock
-from service.db import staff as rows
+from service.db import sessions as rows
 from service.db.database import Database
-from service.db.staff import WebSession
+from service.db.sessions import WebSession
 
-IDLE = timedelta(minutes=15)
-"""A session ends after this without anything its owner did (HIPAA 164.312(a)(2)(iii); ASVS 5.0 7.3)."""
-LONGEST = timedelta(hours=12)
 TOUCH_EVERY = timedelta(seconds=30)
 WEB_SESSION = web.RequestKey("WEB_SESSION", WebSession)
 BACKGROUND = "X-Rounds-Background"
@@ -56,7 +53,7 @@ class DatabaseSessions(AbstractStorage):
             return None
         now = self._clock.now()
         async with self._database.reading() as connection:
-            found = await rows.find_session(connection, token_hash(token), seen_after=now - IDLE, created_after=now - LONGEST)
+            found = await rows.find_session(connection, token_hash(token), now)
         if found is not None and touch and BACKGROUND not in request.headers and now - found.seen_at >= TOUCH_EVERY:
             async with self._database.transaction() as connection:
                 await rows.touch_session(connection, token_hash(token), now)

@@ -11,13 +11,16 @@ from uuid import UUID
 import structlog
 from aiohttp import web
 
-from service.telephony.port import DeliveryUpdate, InboundMessage, Receiver
+from service.actions.keep_unreadable import Unread
+from service.telephony.port import DeliveryUpdate, InboundMessage, Incomplete, Receiver
 from service.webhooks.batch import Batcher, Full
-from service.webhooks.verified import RECEIVERS, Receivers, incomplete, verified
+from service.webhooks.verified import RECEIVERS, Keep, Receivers, answered, unreadable, verified
 
 _log = structlog.get_logger(__name__)
 
 RETRY_AFTER_SECONDS = "1"
+MOST_EVENTS = 500
+"""In one request, of a provider that sends several at once."""
 
 Item = TypeVar("Item")
 
@@ -42,46 +45,53 @@ def setup(
     public_base_url: str,
     receive_replies: Action,
     receive_delivery_statuses: StatusAction,
+    keep: Keep,
+    aged: Callable[[bool], None] = lambda in_time: None,
 ) -> None:
     """Adds the routes and, while the app runs, one batcher for messages and one for statuses.
 
     `receivers` by the provider's name in the path. `public_base_url` is the address that providers were given (scheme, host,
     optional prefix): signatures are checked against it and never against what a proxy says. Each action takes what is waiting
     as one list and returns one entry an item, in order, after its commit; an entry that is an exception means "not stored".
+    `keep` keeps what is signed and cannot be read.
+    `aged` is told of each request whose signature names its time whether that was near enough to ours.
     """
-    app[RECEIVERS] = Receivers(receivers, public_base_url.rstrip("/"))
+    app[RECEIVERS] = Receivers(receivers, public_base_url.rstrip("/"), keep, aged)
     app[WEBHOOKS] = Webhooks(Batcher(receive_replies), Batcher(receive_delivery_statuses))
     app.cleanup_ctx.append(_batchers)
     app.add_routes(
         [
-            web.post("/webhooks/{provider}/sms", receive_message),
-            web.post("/webhooks/{provider}/status", receive_status),
-            web.post("/webhooks/{provider}/status/{attempt_id}", receive_status),
+            web.post("/webhooks/{provider}/sms", receive),
+            web.post("/webhooks/{provider}/status", receive),
+            web.post("/webhooks/{provider}/status/{attempt_id}", receive),
         ]
     )
 
 
-async def receive_message(request: web.Request) -> web.Response:
-    """A patient's text. Answered after the commit, with an empty document: our own answers go out through the outbox."""
+async def receive(request: web.Request) -> web.Response:
+    """What a provider tells of texts: patients' messages and words on ours, one or several. Answered after the commit of all;
+    our own answers go out through the outbox. A text or a status that we do not know is fine too."""
     webhooks = request.app[WEBHOOKS]
-    receiver, form = await verified(request)
-    message = receiver.parse_message(form)
-    if message is None:
-        return incomplete(receiver.name, "sms")
-    await _stored(webhooks.replies, message)
-    content_type, body = receiver.acknowledge()
-    return web.Response(text=body, content_type=content_type, charset="utf-8")
+    told = await verified(request)
+    receiver = told.receiver
+    try:
+        events = receiver.parse(told.payload, _attempt_id(request))
+    except Incomplete:
+        return await unreadable(request, told, Unread.STATUS if "/status" in request.path else Unread.WORDS)
+    if len(events) > MOST_EVENTS:
+        raise web.HTTPRequestEntityTooLarge(MOST_EVENTS, len(events))
+    kept = await asyncio.gather(*(_kept(webhooks, event) for event in events), return_exceptions=True)
+    for failure in kept:
+        if isinstance(failure, BaseException):
+            raise failure
+    return answered(receiver.acknowledge(events))
 
 
-async def receive_status(request: web.Request) -> web.Response:
-    """A provider's word on one of our texts. A text or a status that we do not know is fine too: 204."""
-    webhooks = request.app[WEBHOOKS]
-    receiver, form = await verified(request)
-    update = receiver.parse_status(form, _attempt_id(request))
-    if update is None:
-        return incomplete(receiver.name, "status")
-    await _stored(webhooks.statuses, update)
-    return web.Response(status=204)
+async def _kept(webhooks: Webhooks, event: InboundMessage | DeliveryUpdate) -> None:
+    if isinstance(event, InboundMessage):
+        await _stored(webhooks.replies, event)
+    else:
+        await _stored(webhooks.statuses, event)
 
 
 async def _stored(batcher: Batcher[Item, object], item: Item) -> None:

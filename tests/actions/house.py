@@ -11,6 +11,8 @@ from uuid import UUID
 from sqlalchemy import Table, insert, select
 
 from service.actions.apply_events import begin
+from service.actions.climb_ladder import climb_ladder
+from service.actions.do_due_work import do_due_work
 from service.actions.knowledge import Knowledge
 from service.actions.receive_reply import Receipt, receive_replies
 from service.actions.time_out_sessions import time_out_sessions
@@ -21,7 +23,9 @@ from service.db.check_in import check_ins, enrollments
 from service.db.communication import communications
 from service.db.contexts import load_contexts
 from service.db.database import Database
+from service.db.escalation import pages
 from service.db.schema import new_id
+from service.domain.communication import Lane
 from service.engine import Flow
 from service.telephony.port import InboundMessage
 from tests.seed import SENDER, Clinic, Person
@@ -66,6 +70,12 @@ class House:
         async with self.database.reading() as connection:
             return list((await connection.execute(select(table).where(*where).order_by(table.c.id))).all())
 
+    async def paged(self) -> list[Any]:
+        """The pages by text so far, once the emergency lane has looked: what is due for the ladders is done."""
+        climb: Any = lambda connection, works, now: climb_ladder(connection, self.knowledge, works, now)  # noqa: E731
+        await do_due_work(self.database, {"page_ladder": climb}, Lane.EMERGENCY, self.clock, "node-1")
+        return await self.rows(pages, pages.c.channel == "text")
+
     async def sent(self, purpose: str) -> list[Any]:
         """Outbound texts of this purpose."""
         return await self.rows(communications, communications.c.direction == "out", communications.c.purpose == purpose)
@@ -81,21 +91,29 @@ class House:
             await connection.execute(insert(enrollments).values(**row, high_risk=False, status="active", **dates))
         return UUID(str(row["id"]))
 
-    async def check_in(self, person: Person, flow: Flow, enrollment_id: UUID) -> UUID:
-        """A check-in of this enrollment that is due now and has asked its first question; returns its id."""
-        now = self.clock.now()
-        id, useful = new_id(now), now + timedelta(hours=4)
+    async def publish(self, flow: Flow, *, approved: bool = False) -> UUID:
+        """This version under the flow's own key; its id."""
         programme, _, name = flow.key.partition("/")
         async with self.database.transaction() as connection:
-            version = await flows.publish(
+            id = await flows.publish(
                 connection,
                 self.clinic.organization_id,
                 programme=programme,
                 flow=name,
                 content_hash=flow.version,
                 content=flow.to_json(),
-                now=now,
+                now=self.clock.now(),
             )
+            if approved:
+                await flows.approve(connection, self.clinic.organization_id, id, "Dr. Sample", self.clock.now())
+        return id
+
+    async def check_in(self, person: Person, flow: Flow, enrollment_id: UUID) -> UUID:
+        """A check-in of this enrollment that is due now and has asked its first question; returns its id."""
+        now = self.clock.now()
+        id, useful = new_id(now), now + timedelta(hours=4)
+        version = await self.publish(flow)
+        async with self.database.transaction() as connection:
             whose = {"organization_id": person.organization_id, "patient_id": person.id, "enrollment_id": enrollment_id}
             due = {"local_date": now.date(), "slot": 0, "due_at": now, "useful_until": useful, "status": "started", "started_at": now}
             await connection.execute(insert(check_ins).values(id=id, **whose, **due))
@@ -123,16 +141,8 @@ class House:
     async def start_flow(self, person: Person, flow: Flow | None = None) -> None:
         """A heart failure check-in (or this one) that waits for its first answer."""
         flow = flow or content().flows["heart_failure/daily"]
+        version = await self.publish(flow)
         async with self.database.transaction() as connection:
-            version = await flows.publish(
-                connection,
-                self.clinic.organization_id,
-                programme="heart_failure",
-                flow="daily",
-                content_hash=flow.version,
-                content=flow.to_json(),
-                now=self.clock.now(),
-            )
             changes = Changes(self.clock.now())
             context = (await load_contexts(connection, [person.id], self.clock.now()))[person.id]
             begin(

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, update
 
+from service.actions.raise_escalation import MAXIMUM_CONCERNS
 from service.actions.receive_reply import Receipt, receive_replies
 from service.db.communication import communications, inbound_events
 from service.db.database import Database
@@ -144,7 +145,7 @@ async def test_a_second_number_after_the_name_was_said_is_not_swallowed(house: H
         await connection.execute(update(escalations).values(state="resolved"))
     await house.text(fay.number, "1")
     [item] = await house.rows(escalations, escalations.c.state != "resolved")
-    assert item.patient_id is None
+    assert item.patient_id == fay.id
 
 
 @pytest.mark.law(4)
@@ -158,7 +159,9 @@ async def test_start_from_a_shared_phone_restores_no_consent_for_another_number(
     more = {"channel": "sms", "programme": "", "detail": False, "per_day": 1, "source": "form", "wording_version": "1", "given_at": given}
     await add(house, consents, **values, **more)
     await house.text("+12025550161", "STOP")
-    await house.text(gus.number, "START")
+    await house.text(gus.number, "START")  # of whom? asked, not guessed
+    assert not any(row.revoked_at is None for row in await house.rows(consents, consents.c.patient_id == gus.id))
+    await house.text(gus.number, "2")
     held = {row.phone_id: row.revoked_at is None for row in await house.rows(consents, consents.c.patient_id == gus.id)}
     assert held == {gus.phone_id: True, own.id: False}
 
@@ -234,3 +237,17 @@ async def test_texts_to_a_number_of_no_organization_are_told_to_every_clinic_onc
     [item] = await house.rows(escalations)
     assert (item.kind, item.patient_id, item.organization_id) == ("operational", None, house.clinic.organization_id)
     assert len(await house.rows(inbound_events)) == 2
+
+
+@pytest.mark.law(1, 12)
+async def test_a_red_flag_of_another_kind_is_a_concern_however_long_the_items_list_is(house: House) -> None:
+    await house.text(OTHERS, "I have chest pain")
+    for _ in range(MAXIMUM_CONCERNS):
+        await house.text(OTHERS, "call me please")
+    full = len(await house.rows(concerns))
+    assert full == MAXIMUM_CONCERNS
+    await house.text(OTHERS, "I want to kill myself")
+    assert (await rules(house))[full:] == ["self_harm_words"]
+    await house.text(OTHERS, "call me please")
+    assert len(await house.rows(communications, communications.c.direction == "in")) == MAXIMUM_CONCERNS + 3
+    assert len(await house.rows(escalations)) == 1

@@ -10,7 +10,7 @@ from sqlalchemy import LargeBinary, insert, type_coerce, update
 
 from service.actions.notice_unconfirmed import notice_unconfirmed
 from service.db.check_in import enrollments
-from service.db.escalation import concerns, escalations, pages
+from service.db.escalation import concerns, escalations
 from service.db.patient import consents, patient_phones, patients
 from service.db.schema import new_id
 from service.engine.opening import UNCONFIRMED
@@ -117,7 +117,7 @@ async def test_any_further_text_on_an_open_emergency_pages_again_after_two_minut
     ana = house.clinic.ana
     await house.text(ana.number, "I have chest pain")
     await house.text(ana.number, "please hurry")
-    assert len(await house.rows(pages)) == 1
+    assert len(await house.paged()) == 1
     house.clock.time += timedelta(minutes=2, seconds=1)
     await house.text(ana.number, "thank you")
-    assert [page.step for page in await house.rows(pages)] == [0, 1]
+    assert [page.rung for page in await house.paged()] == [0, 0]

@@ -56,7 +56,7 @@ async def rules(house: House) -> list[str]:
 
 async def turned(house: House, **by: float) -> int:
     house.clock.time += timedelta(**by)
-    return await turn_pauses(house.database, house.knowledge, house.clock.now())
+    return await turn_pauses(house.database, house.clock.now())
 
 
 @pytest.mark.parametrize("words", ["I'm in the hospital", "they admitted me last night", "estoy en el hospital", "me internaron anoche"])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
@@ -16,17 +15,11 @@ from service.db.check_in import check_ins, enrollments
 from service.db.due_work import due_work
 from service.db.escalation import concerns, escalations
 from service.db.patient import patients
+from service.db.schema import new_id
 from service.domain.schedule import to_utc
 from tests.jobs.world import World
 
 NEW_YORK = "America/New_York"
-
-
-@pytest.fixture
-async def world(database_url: str) -> AsyncIterator[World]:
-    world = await World.open(database_url)
-    yield world
-    await world.database.close()
 
 
 async def plan(world: World) -> Any:
@@ -79,7 +72,7 @@ async def test_the_database_itself_refuses_a_second_check_in_of_a_date(world: Wo
     await plan(world)
     [row, *_] = await world.rows(check_ins)
     async with world.database.transaction() as connection:
-        again = {**row._mapping, "id": planning.new_id(world.now)}
+        again = {**row._mapping, "id": new_id(world.now)}
         assert await planning.add(connection, [again]) == []
     assert len(await dates(world)) == len(set(await dates(world)))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import date, timedelta
 from functools import cache
@@ -49,13 +48,6 @@ def small() -> tuple[Flow, tuple[Case, ...]]:
     data = shipped().to_json()
     data["steps"] = [step | ({"red_flags": []} if step["kind"] == "ask" else {}) for step in data["steps"] if step["kind"] != "hand_over"]
     return Flow.from_json(data), (Case("A weight", 7, {}, ({"patient": "180"},)),)
-
-
-@pytest.fixture
-async def world(database_url: str) -> AsyncIterator[World]:
-    world = await World.open(database_url)
-    yield world
-    await world.database.close()
 
 
 def clinician(world: World, name: str = "Dr. Sample", role: Role = Role.CLINICIAN) -> Staff:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import func, insert, select, update
 
 from service.actions.judge_texts import judge_texts
 from service.actions.receive_reply import Receipt, receive_replies
-from service.db import outbox
+from service.db import claims, outbox
 from service.db.check_in import flow_sessions
 from service.db.communication import communications, inbound_events
 from service.db.escalation import concerns, escalation_events, escalations, pages
 from service.db.observation import observations
+from service.db.organization import sender_numbers
 from service.db.patient import consents, phones
-from service.domain.communication import Lane
+from service.db.schema import new_id
+from service.db.senders import known_senders, senders
 from service.domain.urgency import by_rank
 from service.telephony.port import InboundMessage
 from tests.actions.house import NIGHT, House
@@ -32,7 +35,7 @@ async def test_a_red_flag_is_an_emergency_item_with_a_safety_text_and_a_page_onc
     [safety] = await house.sent("safety")
     assert (safety.lane, safety.status, safety.escalation_id) == ("emergency", "due", item.id)
     assert "911" in safety.body
-    [page] = await house.rows(pages)
+    [page] = await house.paged()
     assert (page.status, page.step, page.phone) == ("due", 0, "+12025550191")
     assert "Chi" not in page.body
     assert "chest" not in page.body
@@ -69,7 +72,7 @@ async def test_a_red_flag_from_an_unknown_number_hangs_on_the_phone(house: House
     [safety] = await house.sent("safety")
     assert safety.phone_id == item.phone_id
     assert await house.sent("neutral") == []
-    assert len(await house.rows(pages)) == 1
+    assert len(await house.paged()) == 1
 
 
 async def test_a_missed_pill_and_swelling_are_found_with_the_words_that_say_so(house: House) -> None:
@@ -159,7 +162,7 @@ async def test_there_is_one_open_item_a_patient_and_worse_news_raises_it(house: 
     told = [event.what for event in await house.rows(escalation_events)]
     assert told[0] == "opened"
     assert "raised" in told
-    assert len(await house.rows(pages)) == 1
+    assert len(await house.paged()) == 1
 
 
 @pytest.mark.law(8)
@@ -315,11 +318,31 @@ async def test_the_question_who_writes_needs_a_consent_for_the_phone_and_an_answ
     await house.text(house.clinic.chi.number, "can somebody call me please")
     async with house.database.transaction() as connection:
         await connection.execute(update(consents).where(consents.c.patient_id == house.clinic.chi.id).values(programme="heart_failure"))
-        due = await outbox.due_ids(connection, Lane.ROUTINE, house.clock.now(), 10)
-        rulings = await judge_texts(connection, await outbox.load(connection, due), house.clock.now())
+        due = await claims.routine_ids(connection, house.clinic.organization_id, house.clock.now(), 10)
+        rulings = await judge_texts(connection, house.knowledge.law, await outbox.load(connection, due), house.clock.now())
     assert len(rulings) >= 1
-    assert {ruling.verdict for _, ruling in rulings} == {"send"}
+    assert {ruling.verdict for _, ruling, _ in rulings} == {"send"}
     async with house.database.transaction() as connection:
         await connection.execute(update(consents).values(revoked_at=house.clock.now()))
-        rulings = await judge_texts(connection, await outbox.load(connection, due), house.clock.now())
-    assert [ruling.why for _, ruling in rulings] == ["no_consent"] * len(rulings)
+        rulings = await judge_texts(connection, house.knowledge.law, await outbox.load(connection, due), house.clock.now())
+    assert [ruling.why for _, ruling, _ in rulings] == ["no_consent"] * len(rulings)
+
+
+async def test_who_writes_to_another_of_our_numbers_is_answered_from_that_one(house: House) -> None:
+    second, ids = "+12025550150", {}
+    now, owner = house.clock.now(), house.clinic.organization_id
+    async with house.database.transaction() as connection:
+        for sender, use in ((second, "patients"), ("+12025550151", "pages")):
+            ids[sender] = new_id(now)
+            named = {"organization_id": owner, "provider": "twilio", "sender": sender}
+            await connection.execute(insert(sender_numbers).values(id=new_id(now), purpose=use, position=1, **named))
+            await connection.execute(insert(senders).values(id=ids[sender], kind="long_code", created_at=now, **named))
+    [first] = await house.rows(senders, senders.c.sender == SENDER)
+
+    async def known() -> list[Any]:
+        async with house.database.reading() as connection:
+            return list((await connection.scalars(select(known_senders.c.sender_id))).all())
+
+    for to, expected in ((second, ids[second]), (second, ids[second]), ("+12025550151", ids[second]), (SENDER, first.id)):
+        await house.text(house.clinic.ana.number, "Thank you", to=to)
+        assert await known() == [expected]

@@ -17,7 +17,7 @@ from service.db import flows
 from service.db.check_in import flow_sessions
 from service.db.communication import communications
 from service.db.due_work import due_work
-from service.db.escalation import concerns, escalations, pages
+from service.db.escalation import concerns, escalations
 from service.db.organization import organizations
 from service.db.patient import conditions, consents, patient_phones, patients, phones
 from service.db.registration import record_number_index
@@ -85,13 +85,14 @@ async def test_a_sugar_that_does_not_rise_is_told_to_call_for_help_and_not_asked
     chi = house.clinic.chi
     await house.text(chi.number, "my sugar is 48")
     await work(house)
+    await house.paged()
     await house.silence(minutes=15)
     await house.text(chi.number, "47")
     assert [text.reason for text in await house.sent("safety")] == ["low_glucose", "emergency"]
     assert f"{GLUCOSE}.again.still_below_54" in await rules(house)
     assert await work(house) == 0
     assert await waiting(house) == []
-    assert len(await house.rows(pages)) >= 2, "who is on call hears of it again"
+    assert len(await house.paged()) >= 2, "who is on call hears of it again"
 
 
 async def test_a_sugar_between_54_and_69_is_asked_again_twice_at_most(house: House) -> None:
@@ -118,12 +119,15 @@ async def test_no_answer_in_half_an_hour_raises_the_urgency_by_one_class_and_pag
     await work(house)
     await house.silence(minutes=15)
     await house.silence(minutes=29)
-    assert not await house.rows(pages)
+    pages = await house.paged()
+    assert "URGENT" in pages[-1].body
     await house.silence(minutes=1)
     [item] = await house.rows(escalations)
     assert by_rank(item.urgency_rank) == "emergency"
     assert f"{PRESSURE}.second_reading.no_recheck" in await rules(house)
-    assert len(await house.rows(pages)) == 1
+    last = (await house.paged())[-1]
+    assert "EMERGENCY" in last.body
+    assert last.rung == pages[-1].rung + 1
 
 
 async def test_an_answer_after_the_silence_is_still_matched_to_the_second_reading(house: House) -> None:
@@ -148,7 +152,9 @@ async def test_it_is_asked_in_quiet_hours_and_beyond_the_agreed_number_of_texts(
     async with house.database.transaction() as connection:
         await connection.execute(update(consents).where(consents.c.patient_id == chi.id).values(per_day=0))
     await house.silence(minutes=1)
-    await send_communications(house.database, {"twilio": Recorder(StoppedClock(house.clock.now()))}, Lane.ROUTINE, house.clock, "node")
+    await send_communications(
+        house.database, {"twilio": Recorder(StoppedClock(house.clock.now()))}, Lane.ROUTINE, house.clock, "node", content().law
+    )
     [asked] = await house.sent("recheck")
     assert asked.status in ("accepted", "sent", "delivered")
 
@@ -353,7 +359,9 @@ async def test_nobody_is_enrolled_in_a_re_check(house: House) -> None:
     known = house.knowledge
     place = Place(GLUCOSE, time(10))
     with pytest.raises(Refused, match="it begins by itself after a red flag"):
-        await enroll_patient(house.database, known.wording, known.opening, house.clinic.organization_id, "7", place, house.clock.now())
+        await enroll_patient(
+            house.database, known.wording, known.opening, known.law, house.clinic.organization_id, "7", place, house.clock.now()
+        )
 
 
 async def test_of_the_dead_nothing_is_asked(house: House) -> None:

@@ -16,7 +16,7 @@ from tests.actions.house import House
 async def sealed_entries(house: House) -> list[Any]:
     for words in ("hello", "I feel fine", "thanks"):
         await house.text(house.clinic.ana.number, words)
-    await seal_audit(house.database)
+    await seal_audit(house.database, house.clock.now())
     return await house.rows(audit_events, audit_events.c.sequence.is_not(None))
 
 
@@ -30,8 +30,8 @@ async def test_every_entry_gets_its_place_and_the_chain_fits(house: House) -> No
     assert [entry.sequence for entry in first] == list(range(1, len(first) + 1))
     assert len(first) >= 3
     await house.text(house.clinic.chi.number, "hello")
-    assert await seal_audit(house.database) >= 1
-    assert await seal_audit(house.database) == 0
+    assert await seal_audit(house.database, house.clock.now()) >= 1
+    assert await seal_audit(house.database, house.clock.now()) == 0
     assert await broken(house) is None
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import insert, update
 
 from service.actions.time_out_sessions import time_out_sessions
 from service.db.check_in import enrollments, flow_sessions
-from service.db.escalation import concerns, escalations, pages
+from service.db.escalation import concerns, escalations
 from service.db.patient import consents, limits
 from service.db.schema import new_id
 from service.domain.urgency import by_rank
@@ -32,7 +32,7 @@ async def test_a_red_flag_after_the_programme_has_ended_is_an_emergency_all_the_
     [item] = await house.rows(escalations)
     assert by_rank(item.urgency_rank) == "emergency"
     assert len(await house.sent("safety")) == 1
-    assert len(await house.rows(pages)) == 1
+    assert len(await house.paged()) == 1
 
 
 @pytest.mark.law(8)
@@ -56,7 +56,7 @@ async def test_words_of_self_harm_at_night_get_the_crisis_line_and_page_also_whe
     assert "988" in safety.body
     assert "911" in safety.body
     assert safety.lane == "emergency"
-    assert len(await house.rows(pages)) == 1
+    assert len(await house.paged()) == 1
 
 
 async def test_after_words_of_self_harm_the_check_in_asks_and_teaches_nothing_more(house: House) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Collection
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -21,7 +23,9 @@ from service.db.database import Database
 from service.db.escalation import concerns, escalations
 from service.domain.escalation import Disposition, SpokeTo
 from service.domain.staff import Role, Staff
+from service.domain.urgency import by_rank
 from tests.actions.house import MONDAY, House, StoppedClock, content
+from tests.encounters import complete_encounter
 from tests.seed import KEYRING, seed_clinic
 
 ROUNDS = 12
@@ -42,7 +46,7 @@ async def test_a_message_that_meets_the_closing_of_its_item_is_on_an_open_item_o
         await claim_escalation(house.database, nora, item.id, house.clock.now())
         [item] = await house.rows(escalations, escalations.c.id == item.id)
         ticked = {concern.id for concern in await house.rows(concerns, concerns.c.escalation_id == item.id)}
-        closing = Closing(item.version, Disposition.ADVICE_GIVEN, "Called her.", SpokeTo.PATIENT, "", ticked)
+        closing = _closing(item, ticked)
         words = "now I have chest pain" if turn % 2 else "thank you"
         results = await asyncio.gather(
             resolve_escalation(house.database, nora, item.id, closing, house.clock.now()),
@@ -59,12 +63,17 @@ async def test_a_message_that_meets_the_closing_of_its_item_is_on_an_open_item_o
             await _close(house, nora, one.id)
 
 
+def _closing(item: Any, ticked: Collection[UUID]) -> Closing:
+    encounter = complete_encounter(by_rank(item.urgency_rank))
+    return Closing(item.version, Disposition.ADVICE_GIVEN, "Called her.", SpokeTo.PATIENT, ticked, encounter)
+
+
 async def _close(house: House, nora: Staff, item_id: UUID) -> None:
     [item] = await house.rows(escalations, escalations.c.id == item_id)
     await claim_escalation(house.database, nora, item.id, house.clock.now())
     [item] = await house.rows(escalations, escalations.c.id == item_id)
     ticked = {concern.id for concern in await house.rows(concerns, concerns.c.escalation_id == item.id)}
-    closing = Closing(item.version, Disposition.ADVICE_GIVEN, "Called her.", SpokeTo.PATIENT, "", ticked)
+    closing = _closing(item, ticked)
     await resolve_escalation(house.database, nora, item.id, closing, house.clock.now())
 
 
@@ -99,7 +108,13 @@ async def test_claiming_and_giving_back_at_once_never_leaves_an_item_that_nobody
 async def test_on_a_full_disk_nothing_is_half_written_and_the_provider_is_told_to_come_again(sqlite_url: str) -> None:
     database = Database.open(sqlite_url, KEYRING)
     knowledge = Knowledge(
-        content().lexicon, content().tables, content().wording, "http://localhost:8080", content().follow_through, content().opening
+        content().lexicon,
+        content().tables,
+        content().wording,
+        "http://localhost:8080",
+        content().follow_through,
+        content().opening,
+        content().law,
     )
     house = House(database, await seed_clinic(database, MONDAY), knowledge, StoppedClock(MONDAY))
     full = 0

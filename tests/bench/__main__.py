@@ -32,7 +32,7 @@ def say(text: str) -> None:
 async def on_database(name: str, url: str, content: Content, scale: Scale, provider_port: int, profile: Path | None) -> list[Row]:
     """Everything that is measured on one database."""
     knowledge = Knowledge(
-        content.lexicon, content.tables, content.wording, webhooks.PUBLIC_BASE_URL, content.follow_through, content.opening
+        content.lexicon, content.tables, content.wording, webhooks.PUBLIC_BASE_URL, content.follow_through, content.opening, content.law
     )
     async with opened(url) as database:
         say(f"{name}: seeding {scale.waves * scale.patients_a_wave} patients")

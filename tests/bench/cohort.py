@@ -78,12 +78,12 @@ async def seed(database: Database, content: Content, knowledge: Knowledge, waves
     )
     numbers = _numbers()
     patients = [(line, _patient(line, next(numbers))) for line in range(waves * each)]
-    await import_patients(database, organization_id, patients, zone=ZONE, now=before)
+    await import_patients(database, organization_id, patients, content.law, zone=ZONE, now=before)
     writers = [Writer(patient.phones[0], 140 + line % 100) for line, patient in patients]
     for wave in range(waves):
         lines = range(wave * each, (wave + 1) * each)
         await _enrol(database, organization_id, wave, {f"R{line}": writers[line].weight_lb for line in lines}, before)
-    await plan_check_ins(database, knowledge, before)
+    await plan_check_ins(database, knowledge, before, send_rate=1_000_000.0)  # nothing is spread: a wave is due at once
     return Cohort(organization_id, writers, waves, each)
 
 

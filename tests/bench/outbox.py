@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 import aiohttp
 
 from service.actions.send_communications import send_communications
+from service.content import load_contact_law
 from service.db.database import Database
 from service.domain.communication import Lane
 from service.telephony.twilio import TwilioProvider
@@ -22,6 +23,8 @@ from tests.bench.webhooks import PUBLIC_BASE_URL
 LATENCY_SECONDS = 0.05
 CONCURRENCY = 50
 BATCH = 500
+UNLIMITED = 1_000_000.0
+"""Segments a second: the bucket holds nothing back."""
 
 
 def row(name: str) -> Row:
@@ -48,7 +51,15 @@ async def _send(database: Database, provider: TwilioProvider, cohort: Cohort, wa
     done = 0
     while (
         sent := await send_communications(
-            database, {PROVIDER: provider}, Lane.ROUTINE, clock, "bench", limit=BATCH, concurrency=CONCURRENCY
+            database,
+            {PROVIDER: provider},
+            Lane.ROUTINE,
+            clock,
+            "bench",
+            load_contact_law(),
+            limit=BATCH,
+            concurrency=CONCURRENCY,
+            default_rate=UNLIMITED,
         )
     ).claimed:
         done += sent.claimed

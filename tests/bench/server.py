@@ -60,6 +60,7 @@ def whole(told: dict[str, Any]) -> web.Application:
             "TWILIO_AUTH_TOKEN": TOKEN,
             "TWILIO_FROM": SENDER,
             "TWILIO_API_BASE": f"http://127.0.0.1:{told['provider_port']}",
+            "MFA": "optional",
         }
     )
     return create_app(settings, clock=BenchClock(datetime.fromisoformat(told["now"])))

@@ -1,5 +1,6 @@
-"""A real browser for tests: headless Chromium through playwright.
+"""A real browser for tests: headless Chromium through playwright, one for all tests of a process, in one event loop for them all.
 
+- An asynchronous fixture for these tests is made with `session_fixture`.
 - `page`: one page, 1280 x 900, in a fresh context. `open_page(...)`: more of them, other widths, no JavaScript.
 - A test fails at its end when a page of its own wrote an error to the console (refused by the Content-Security-Policy, a script
   that threw, a missing file), unless `open_page(expect=...)` says which.
@@ -7,18 +8,22 @@
 """
 
 import asyncio
+import inspect
 import os
 import re
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import axe_playwright_python
 import pytest
-from aiohttp.test_utils import TestServer
-from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright
+import pytest_asyncio
+from aiohttp import web
+from playwright.async_api import Browser, ConsoleMessage, Page, Playwright, async_playwright
 
 from service.clock import SystemClock
 from service.db.database import Database
@@ -34,15 +39,19 @@ ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-u
 WCAG_2_2_AA = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 AXE_SOURCE = Path(axe_playwright_python.__file__).parent / "axe.min.js"
 AXE_SECONDS = 20
+SERVER_ENDS_SECONDS = 20
 DESKTOP = (1280, 900)
+session_fixture = partial(pytest_asyncio.fixture, loop_scope="session")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whatever stands in this folder needs a browser."""
+    """Whatever stands in this folder needs a browser, and runs in the browser's event loop."""
     here = Path(__file__).parent
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.browser)
+            if isinstance(item, pytest.Function) and inspect.iscoroutinefunction(item.function):
+                item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
 
 
 @pytest.hookimpl(trylast=True)
@@ -65,13 +74,38 @@ def chromium_path() -> str:
     pytest.skip(SKIPPED)
 
 
-@pytest.fixture
-async def browser(chromium_path: str) -> AsyncIterator[Browser]:
-    """A started Chromium; nothing is downloaded."""
+class Chromium:
+    """The Chromium of this process, started again should it have died."""
+
+    def __init__(self, playwright: Playwright, path: str) -> None:
+        self._playwright, self._path = playwright, path
+        self._running: Browser | None = None
+
+    async def get(self) -> Browser:
+        if self._running is None or not self._running.is_connected():
+            self._running = await self._playwright.chromium.launch(executable_path=self._path, args=ARGUMENTS)
+        return self._running
+
+    async def close(self) -> None:
+        if self._running is not None:
+            await self._running.close()
+
+
+@session_fixture(scope="session")
+async def chromium(chromium_path: str) -> AsyncIterator[Chromium]:
     async with async_playwright() as playwright:
-        chromium = await playwright.chromium.launch(executable_path=chromium_path, args=ARGUMENTS)
+        chromium = Chromium(playwright, chromium_path)
         yield chromium
         await chromium.close()
+
+
+@session_fixture
+async def browser(chromium: Chromium) -> AsyncIterator[Browser]:
+    """A started Chromium without a page or a cookie; nothing is downloaded."""
+    running = await chromium.get()
+    yield running
+    for context in running.contexts:
+        await context.close()
 
 
 @pytest.fixture
@@ -80,7 +114,7 @@ def console_errors() -> list[str]:
     return []
 
 
-@pytest.fixture
+@session_fixture
 async def open_page(browser: Browser, console_errors: list[str]) -> AsyncIterator[OpenPage]:
     """Opens pages, each in a context (cookies) of its own unless `context` is another page's `page.context`.
 
@@ -112,7 +146,7 @@ async def open_page(browser: Browser, console_errors: list[str]) -> AsyncIterato
     assert not console_errors, "errors in the browser's console:\n" + "\n".join(console_errors)
 
 
-@pytest.fixture
+@session_fixture
 async def page(open_page: OpenPage) -> Page:
     """A page of desktop width in a fresh context."""
     return await open_page()
@@ -138,7 +172,7 @@ def axe() -> Axe:
     return check
 
 
-@pytest.fixture
+@session_fixture
 async def database(sqlite_url: str) -> AsyncIterator[Database]:
     """A database on SQLite for the pages."""
     opened = Database.open(sqlite_url, KEYRING)
@@ -146,14 +180,28 @@ async def database(sqlite_url: str) -> AsyncIterator[Database]:
     await opened.close()
 
 
-@pytest.fixture
+@session_fixture
 async def clinic(database: Database) -> Clinic:
     """The invented clinic, opened two hours ago."""
     return await seed_clinic(database, datetime.now(UTC) - timedelta(hours=2))
 
 
-@pytest.fixture
-async def base(database: Database, clinic: Clinic) -> AsyncIterator[str]:
+@asynccontextmanager
+async def serving(app: web.Application, browser: Browser) -> AsyncIterator[str]:
+    """The address of a running `app`. The pages are left before it ends, else they ask on; what they have left is not cut off."""
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=SERVER_ENDS_SECONDS)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        for context in browser.contexts:
+            await context.close()
+        await runner.cleanup()
+
+
+@session_fixture
+async def base(database: Database, clinic: Clinic, browser: Browser) -> AsyncIterator[str]:
     """Where the staff's pages are served."""
-    async with TestServer(make_app(database, SystemClock())) as server:
-        yield str(server.make_url("")).rstrip("/")
+    async with serving(make_app(database, SystemClock()), browser) as address:
+        yield address

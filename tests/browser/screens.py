@@ -15,14 +15,23 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
+from aiohttp.test_utils import TestServer
 from playwright.async_api import Browser, Page, async_playwright, expect
 
+from service.clock import SystemClock
+from service.db.database import Database
+from service.db.migrate import upgrade
 from service.demo.run import Demo
 from tests.browser.conftest import ARGUMENTS
 from tests.browser.palette import in_few_colours
+from tests.browser.walk_through import sixty_items, walk
 from tests.demo.running import running_demo
+from tests.seed import KEYRING, PASSWORD, seed_clinic
+from tests.web.conftest import make_app
 
 FOLDER = Path(__file__).parents[2] / "docs" / "screens"
 SIZES = ((1280, 900), (390, 844))
@@ -71,7 +80,36 @@ async def main() -> None:
                 for scene in SCENES:
                     await scene(camera, demo)
                 await context.close()
+                await _walk(browser, desk, Path(folder) / f"{width}.sqlite3", width, height)
             await browser.close()
+
+
+async def _walk(browser: Browser, desk: Page, path: Path, width: int, height: int) -> None:
+    """The pictures of docs/walkthrough.md, and the trail that the walk has left."""
+    url = f"sqlite+aiosqlite:///{path}"
+    await upgrade(url)
+    database = Database.open(url, KEYRING)
+    clinic = await seed_clinic(database, datetime.now(UTC) - timedelta(hours=2))
+    await sixty_items(database, clinic)
+    size: Any = {"viewport": {"width": width, "height": height}, "locale": "en-US", "reduced_motion": "reduce"}
+    async with TestServer(make_app(database, SystemClock())) as server:
+        base = str(server.make_url("")).rstrip("/")
+        nora, omar, abe = [await (await browser.new_context(**size)).new_page() for _ in range(3)]
+
+        async def shoot(page: Page, name: str) -> None:
+            await Camera(page, desk, width).shoot(name)
+
+        await walk(nora, omar, base, clinic, shoot)
+        await abe.goto(f"{base}/sign-in")
+        await abe.get_by_label("E-mail address").fill(clinic.abe.email)
+        await abe.get_by_label("Password").fill(PASSWORD)
+        await abe.get_by_role("button", name="Sign in").click()
+        await abe.wait_for_url(re.compile(r"/audit$"))
+        await abe.goto(f"{base}/audit")
+        await shoot(abe, "audit")
+        for page in (nora, omar, abe):
+            await page.context.close()
+    await database.close()
 
 
 async def _talk(browser: Browser, demo: Demo) -> None:
@@ -100,21 +138,77 @@ async def _talk(browser: Browser, demo: Demo) -> None:
 
 
 async def _sign_in(camera: Camera, demo: Demo) -> None:
+    await _as(camera, demo, "nora@example.org", "sign-in")
+
+
+async def _as(camera: Camera, demo: Demo, email: str, name: str = "") -> None:
+    """Signs in as this member of staff, whoever was signed in before."""
     page = camera.page
+    await page.context.clear_cookies()
     await page.goto(f"{demo.address}/sign-in")
-    await page.get_by_label("E-mail address").fill("nora@example.org")
-    await camera.shoot("sign-in")
+    await page.get_by_label("E-mail address").fill(email)
+    if name:
+        await camera.shoot(name)
     await page.get_by_label("Password").fill(demo.password)
     await page.get_by_role("button", name="Sign in").click()
-    await page.wait_for_url("**/queue")
+    await page.wait_for_url(re.compile(r"/(queue|flows|admin)$"))
 
 
 async def _queue_and_item(camera: Camera, demo: Demo) -> None:
     await camera.page.goto(f"{demo.address}/queue")
     await camera.shoot("queue")
-    await camera.page.get_by_role("link", name="Ben Brooks").click()
+    await camera.page.goto(f"{demo.address}/queue?tab=team")
+    await camera.page.locator("#rows").get_by_role("link", name="Ben Brooks", exact=True).click()
     await camera.page.wait_for_url("**/items/*")
     await camera.shoot("item")
+    if await camera.page.get_by_role("button", name="Claim", exact=True).count():
+        await camera.page.get_by_role("button", name="Claim", exact=True).click()
+    await camera.shoot("note", "#close")
+
+
+async def _patient(camera: Camera, demo: Demo) -> None:
+    """The record of the patient whose item was just shown."""
+    item = camera.page.url
+    await camera.page.locator("#item-head h1 a").click()
+    await camera.page.wait_for_url("**/patients/*")
+    patient = camera.page.url.partition("?")[0]
+    await camera.shoot("patient")
+    for part in ("charts", "doses", "record", "time"):
+        await camera.page.goto(f"{patient}/{part}")
+        await camera.shoot(part)
+    await camera.page.goto(item)
+
+
+async def _shift(camera: Camera, demo: Demo) -> None:
+    for path, name in (("/hand-over", "hand-over"), ("/oncall", "oncall")):
+        await camera.page.goto(demo.address + path)
+        await camera.shoot(name)
+
+
+async def _others(camera: Camera, demo: Demo) -> None:
+    """What a supervisor and an administrator see."""
+    for email, path, name in (("sol", "/supervisor", "supervisor"), ("ada", "/admin", "admin")):
+        await _as(camera, demo, f"{email}@example.org")
+        await camera.page.goto(demo.address + path)
+        await camera.shoot(name)
+
+
+async def _contacts(camera: Camera, demo: Demo) -> None:
+    """What is planned for the patient whose item was just shown, and whose numbers they are."""
+    item = camera.page.url
+    for link, name in (("Next contacts and consent", "contacts"), ("Numbers, relatives and carers", "people")):
+        await camera.page.goto(item)
+        await camera.page.get_by_role("link", name=link).click()
+        await camera.page.wait_for_url(f"**/{name}")
+        await camera.shoot(name)
+
+
+async def _rota(camera: Camera, demo: Demo) -> None:
+    await camera.page.goto(f"{demo.address}/rota")
+    await camera.shoot("rota")
+    await camera.page.get_by_role("link", name="Who would be called now?").click()
+    await camera.page.wait_for_url("**/who?*")
+    await camera.shoot("who")
 
 
 async def _phones(camera: Camera, demo: Demo) -> None:
@@ -166,7 +260,18 @@ async def _play(columns: int) -> str:
     return f'$ rounds flows run {FLOW} --given "{GIVEN}"\n{output.decode()}'
 
 
-SCENES: tuple[Callable[[Camera, Demo], Awaitable[None]], ...] = (_sign_in, _queue_and_item, _phones, _flow, _player)
+SCENES: tuple[Callable[[Camera, Demo], Awaitable[None]], ...] = (
+    _sign_in,
+    _queue_and_item,
+    _patient,
+    _contacts,
+    _rota,
+    _shift,
+    _phones,
+    _flow,
+    _player,
+    _others,
+)
 
 if __name__ == "__main__":
     asyncio.run(main())

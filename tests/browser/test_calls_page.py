@@ -9,7 +9,7 @@ import pytest
 from playwright.async_api import Locator, Page, expect
 
 from service.demo.run import Demo
-from tests.browser.conftest import Axe, OpenPage
+from tests.browser.conftest import Axe, OpenPage, session_fixture
 from tests.demo.running import running_demo
 
 EVA = "#phone-12025550105"
@@ -17,9 +17,9 @@ SHOTS = Path(__file__).parents[2] / "build" / "screenshots"
 WIDTHS = pytest.mark.parametrize(("width", "height"), [(1280, 900), (390, 844)])
 
 
-@pytest.fixture
-async def demo(tmp_path: Path) -> AsyncIterator[Demo]:
-    async with running_demo(tmp_path) as started:
+@session_fixture
+async def demo(quick_path: Path) -> AsyncIterator[Demo]:
+    async with running_demo(quick_path) as started:
         yield started
 
 

@@ -1,7 +1,12 @@
 """The browser fixtures see what they are there to see."""
 
+from collections.abc import AsyncIterator
+
 import pytest
 from aiohttp import web
+from playwright.async_api import Browser
+
+from tests.browser.conftest import serving, session_fixture
 
 CSP = "default-src 'none'; script-src 'self'; img-src 'self' data:"
 SOUND = "<!doctype html><html lang=en><title>t</title><main><h1>Queue</h1><p>Nothing is waiting.</p></main>"
@@ -11,8 +16,8 @@ UNSOUND = (
 REFUSED = "<!doctype html><html lang=en><title>t</title><main><h1>Queue</h1><script>alert(1)</script></main>"
 
 
-@pytest.fixture
-async def address(aiohttp_server) -> str:
+@session_fixture
+async def address(browser: Browser) -> AsyncIterator[str]:
     app = web.Application()
     for path, body in {"/sound": SOUND, "/unsound": UNSOUND, "/refused": REFUSED}.items():
 
@@ -25,7 +30,8 @@ async def address(aiohttp_server) -> str:
         return web.Response(status=204)
 
     app.router.add_get("/favicon.ico", no_icon)
-    return str((await aiohttp_server(app)).make_url("/"))
+    async with serving(app, browser) as base:
+        yield f"{base}/"
 
 
 async def test_axe_passes_a_sound_page_under_a_strict_policy(page, axe, address):

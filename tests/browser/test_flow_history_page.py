@@ -6,13 +6,12 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
-from aiohttp.test_utils import TestServer
-from playwright.async_api import expect
+from playwright.async_api import Browser, expect
 
 from service.actions.publish_flow import publish_flow
 from service.clock import SystemClock
 from service.db.database import Database
-from tests.browser.conftest import Axe, OpenPage
+from tests.browser.conftest import Axe, OpenPage, serving, session_fixture
 from tests.browser.test_flow_pages import sign_in
 from tests.browser.test_nurse_pages import SIZES, shot
 from tests.seed import Clinic
@@ -20,15 +19,15 @@ from tests.web.conftest import make_app, shelf_of
 from tests.web.test_flow_history_page import KEY, PAGE, stricter, two_days
 
 
-@pytest.fixture
-async def base(database: Database, clinic: Clinic) -> AsyncIterator[str]:
+@session_fixture
+async def base(database: Database, clinic: Clinic, browser: Browser) -> AsyncIterator[str]:
     """A clinic with check-ins of last week, and two other versions of their flow."""
     shelf, now = shelf_of("heart_failure"), SystemClock().now()
     for days, amount in ((9, "1 lb"), (8, "1.5 lb")):
         await publish_flow(database, clinic.organization_id, stricter(shelf.flows[KEY], amount), now - timedelta(days=days))
     await two_days(database, clinic, shelf, now - timedelta(days=7))
-    async with TestServer(make_app(database, SystemClock(), shelf=shelf)) as server:
-        yield str(server.make_url("")).rstrip("/")
+    async with serving(make_app(database, SystemClock(), shelf=shelf), browser) as address:
+        yield address
 
 
 @pytest.mark.parametrize(("width", "height"), SIZES)

@@ -6,15 +6,14 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 import pytest
-from aiohttp.test_utils import TestServer
-from playwright.async_api import Page, expect
+from playwright.async_api import Browser, Page, expect
 
 from service.actions.publish_flow import publish_flow
 from service.clock import SystemClock
 from service.db import flows
 from service.db.database import Database
 from service.engine import Flow
-from tests.browser.conftest import Axe, OpenPage
+from tests.browser.conftest import Axe, OpenPage, serving, session_fixture
 from tests.browser.test_nurse_pages import SIZES, shot
 from tests.seed import PASSWORD, Clinic, Member
 from tests.web.conftest import make_app, shelf_of
@@ -22,12 +21,12 @@ from tests.web.conftest import make_app, shelf_of
 SHELF = ("heart_failure", "asthma", "weekly")
 
 
-@pytest.fixture
-async def flows_base(database: Database, clinic: Clinic) -> AsyncIterator[str]:
+@session_fixture
+async def flows_base(database: Database, clinic: Clinic, browser: Browser) -> AsyncIterator[str]:
     shelf = shelf_of(*SHELF)
     await publish_flow(database, clinic.organization_id, shelf.flows["heart_failure/daily"], datetime.now(UTC))
-    async with TestServer(make_app(database, SystemClock(), shelf=shelf)) as server:
-        yield str(server.make_url("")).rstrip("/")
+    async with serving(make_app(database, SystemClock(), shelf=shelf), browser) as address:
+        yield address
 
 
 async def sign_in(page: Page, base: str, member: Member) -> None:
@@ -44,6 +43,8 @@ async def test_flows_are_read_at_every_width(
 ) -> None:
     page = await open_page(width=width, height=height)
     await sign_in(page, flows_base, clinic.nora)
+    if width < 960:
+        await page.get_by_text("Menu").click()
     await page.get_by_role("link", name="Flows", exact=True).click()
     await expect(page.get_by_role("heading", name="Flows")).to_be_visible()
     await axe(page)

@@ -16,8 +16,8 @@ from tests.seed import Clinic, seed_item
 async def paused(page: Page) -> None:
     """Fills the form in as a nurse does."""
     await page.get_by_text("Pause check-ins").first.click()
-    await page.get_by_label("Why", exact=True).select_option(label="In the hospital")
-    await page.get_by_label("Reason").fill("Admitted with pneumonia, St. Sample Hospital")
+    await page.get_by_label("Why the pause").select_option(label="In the hospital")
+    await page.locator("#pause").get_by_label("Reason").fill("Admitted with pneumonia, St. Sample Hospital")
     await page.get_by_role("button", name="Pause check-ins").click()
 
 

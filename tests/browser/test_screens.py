@@ -11,7 +11,9 @@ from playwright.async_api import Page
 from tests.browser.palette import COLOURS, in_few_colours
 from tests.browser.screens import FOLDER, SIZES
 
-SCREENS = {"sign-in", "queue", "item", "phones", "flows", "flow", "drawing", "player"}
+SCREENS = {"sign-in", "queue", "item", "note", "patient", "charts", "doses", "record", "time", "contacts", "people", "rota", "who"}
+SCREENS |= {"hand-over", "oncall", "supervisor", "admin", "audit", "flows", "flow", "drawing", "phones", "player"}
+SCREENS |= {"walk-queue", "walk-why", "walk-note", "walk-hand-over", "walk-open"}
 _PIXEL = """async (picture) => {
   const image = new Image();
   image.src = `data:image/png;base64,${picture}`;

@@ -12,12 +12,16 @@ import pytest
 from aiohttp import web
 from sqlalchemy import insert
 
-from service.actions.answer_called_number import answer_called_number
+from service.actions.answer_called_number import CallIn, answer_called_number
+from service.actions.answer_nurse_call import answer_nurse_call, receive_nurse_call_status
+from service.actions.answer_page_call import answer_page_call
 from service.actions.call_instead import call_first
+from service.actions.keep_unreadable import keep_unreadable
 from service.actions.knowledge import Knowledge
 from service.actions.place_calls import place_calls
-from service.actions.receive_call_input import receive_call_input
+from service.actions.receive_call_input import receive_call_input, receive_machine
 from service.actions.receive_call_status import receive_call_status
+from service.actions.receive_page_call_status import receive_page_call_status
 from service.actions.receive_reply import receive_replies
 from service.actions.time_out_sessions import time_out_sessions
 from service.db.calls import calls
@@ -27,9 +31,11 @@ from service.db.database import Database
 from service.db.patient import consents
 from service.db.schema import new_id
 from service.domain.call import CallInput, CallUpdate
+from service.domain.prompt import Prompt
 from service.engine import Flow
+from service.telephony.exchange import TIMEOUT_SECONDS
 from service.telephony.twilio import TwilioReceiver, TwilioTelephone, TwilioVoice
-from service.webhooks import Calls, Turn, setup, setup_calls
+from service.webhooks import Calls, NurseCalls, PageCalls, Turn, setup, setup_calls, setup_nurse_calls, setup_page_calls
 from tests.actions.house import MONDAY, House, StoppedClock, content
 from tests.seed import KEYRING, SENDER, Clinic, Person, seed_clinic
 from tests.stand_in_twilio.calls import Heard, PlacedCall
@@ -47,6 +53,24 @@ class Telephones(House):
         self.base = ""
         self.telephone: TwilioTelephone | None = None
 
+    async def ask_later(self) -> None:
+        """From now on calls speak at once, and who has picked up is told by itself."""
+        await self.use_telephone(asks_first=False)
+
+    async def use_telephone(self, *, timeout_seconds: float = TIMEOUT_SECONDS, asks_first: bool = True) -> None:
+        """From now on calls are placed like this."""
+        if self.telephone is not None:
+            await self.telephone.close()
+        self.telephone = TwilioTelephone(
+            account_sid=self.twilio.options.account_sid,
+            auth_token=self.twilio.options.auth_token,
+            sender=SENDER,
+            public_base_url=self.base,
+            api_base=self.twilio.url,
+            timeout_seconds=timeout_seconds,
+            asks_first=asks_first,
+        )
+
     async def serve(self, port: int = 0) -> None:
         """Serves the webhooks; again on the same port after a restart."""
         account, token = self.twilio.options.account_sid, self.twilio.options.auth_token
@@ -55,23 +79,44 @@ class Telephones(House):
             port = _free_port()
         self.base = f"http://127.0.0.1:{port}"
         app = web.Application()
-        setup(app, {receiver.name: receiver}, self.base, partial(receive_replies, self.database, self.knowledge, self.clock), _no_statuses)
+        heard = partial(receive_replies, self.database, self.knowledge, self.clock)
+        setup(app, {receiver.name: receiver}, self.base, heard, _no_statuses, partial(keep_unreadable, self.database, self.clock))
         voice = TwilioVoice(account_sid=account)
-        called = partial(answer_called_number, self.database, content().script)
-        setup_calls(app, Calls({voice.name: voice}, self.base, content().script, step=self.step, status=self.status, called=called))
+        setup_calls(app, Calls({voice.name: voice}, self.base, content().script, step=self.step, status=self.status, called=self.called))
+        setup_page_calls(app, PageCalls(step=self.page_step, status=self.page_status))
+        setup_nurse_calls(app, NurseCalls(step=self.nurse_step, status=self.nurse_status))
         self.runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self.runner.setup()
         await web.TCPSite(self.runner, "127.0.0.1", port).start()
-        self.telephone = TwilioTelephone(
-            account_sid=account, auth_token=token, sender=SENDER, public_base_url=self.base, api_base=self.twilio.url
-        )
+        await self.use_telephone()
 
     async def step(self, heard: CallInput) -> Turn:
         said = await receive_call_input(self.database, self.knowledge, content().script, self.clock, heard)
         return Turn(said.turn, said.prompt)
 
+    async def called(self, call: CallIn) -> Prompt:
+        return await answer_called_number(self.database, content().script, self.clock, call)
+
     async def status(self, update: CallUpdate) -> object:
+        if update.status is None and update.answered_by is not None:
+            assert self.telephone is not None
+            by_name = {"twilio": self.telephone}
+            return await receive_machine(self.database, self.knowledge, content().script, by_name, self.clock, update)
         return await receive_call_status(self.database, self.knowledge, update, self.clock.now())
+
+    async def page_step(self, heard: CallInput) -> Turn:
+        said = await answer_page_call(self.database, self.knowledge, content().script, self.clock, heard)
+        return Turn(said.turn, said.prompt)
+
+    async def page_status(self, update: CallUpdate) -> object:
+        return await receive_page_call_status(self.database, self.knowledge, update, self.clock.now())
+
+    async def nurse_step(self, heard: CallInput) -> Turn:
+        said = await answer_nurse_call(self.database, content().script, self.clock, heard)
+        return Turn(said.turn, said.prompt)
+
+    async def nurse_status(self, update: CallUpdate) -> object:
+        return await receive_nurse_call_status(self.database, update, self.clock.now())
 
     async def restart(self) -> None:
         """The process ends and another begins: nothing is left but the database."""
@@ -112,7 +157,7 @@ class Telephones(House):
     async def place(self) -> int:
         """One round of the job that places calls."""
         assert self.telephone is not None
-        return await place_calls(self.database, {"twilio": self.telephone}, self.clock, "node")
+        return await place_calls(self.database, {"twilio": self.telephone}, self.clock, "node", content().law)
 
     async def ring(self, person: Person, flow: Flow | None = None) -> PlacedCall:
         """A check-in's call that rings at the patient's."""
@@ -141,7 +186,13 @@ class Telephones(House):
 def known() -> Knowledge:
     """The shipped content, as app.py injects it."""
     return Knowledge(
-        content().lexicon, content().tables, content().wording, "http://localhost:8080", content().follow_through, content().opening
+        content().lexicon,
+        content().tables,
+        content().wording,
+        "http://localhost:8080",
+        content().follow_through,
+        content().opening,
+        content().law,
     )
 
 

@@ -160,7 +160,8 @@ async def test_a_text_meanwhile_makes_the_call_needless(telephones: Telephones) 
 @pytest.mark.law(3)
 @pytest.mark.parametrize("fault", ["timeout_after_accept", "reset_after_accept", "garbage_after_accept", "500_after_accept"])
 async def test_a_call_whose_placing_is_unknown_is_never_placed_twice(telephones: Telephones, fault: str) -> None:
-    telephones.twilio.options.hold_seconds = 12
+    await telephones.use_telephone(timeout_seconds=2)
+    telephones.twilio.options.hold_seconds = 4
     telephones.twilio.faults.add(fault)
     await telephones.plan(telephones.clinic.eva)
     assert await telephones.place() == 1

@@ -12,6 +12,7 @@ from service.actions.follow_up_safety_texts import follow_up_safety_texts
 from service.db.calls import calls
 from service.db.escalation import escalation_events, escalations
 from service.db.patient import consents, patients, phones
+from service.domain.escalation import State
 from tests.actions.house import MONDAY, NIGHT, content
 from tests.calls.conftest import Telephones
 from tests.calls.test_check_in_by_call import rules_of
@@ -85,6 +86,23 @@ async def test_a_call_that_brings_no_answer_stands_on_the_item_and_is_not_made_a
     assert len(await telephones.call_rows()) == 1
     [item] = await telephones.rows(escalations)
     assert item.reached == "not_reached"
+
+
+@pytest.mark.law(2)
+async def test_whoever_puts_it_off_finds_it_awake_when_neither_text_nor_call_reaches_the_patient(telephones: Telephones) -> None:
+    ana = telephones.clinic.ana
+    await telephones.agree_to_calls(ana)
+    await telephones.text(ana.number, "I have chest pain")
+    for ends in (False, True):
+        async with telephones.database.transaction() as connection:
+            await connection.execute(update(escalations).values(state=State.SNOOZED, claimed_by=telephones.clinic.nora.id))
+        if ends:
+            assert await telephones.place() == 1
+            await telephones.twilio.calls.newest.end("no-answer")
+        else:
+            assert await follow_up(telephones, minutes=2) == 1
+        [item] = await telephones.rows(escalations)
+        assert (item.state, item.claimed_by, item.acknowledged_at) == (State.OPEN, None, None)
 
 
 async def test_it_rings_at_night_too(telephones: Telephones) -> None:

@@ -32,6 +32,7 @@ from service.engine import Flow, Session
 from service.engine.call import Call, Stage
 from service.engine.play import MORNING
 from service.engine.spoken import open_question
+from service.telephony.port import Payload
 from service.telephony.twilio import TwilioVoice
 from tests.actions.house import content
 from tests.seed import SENDER
@@ -109,8 +110,7 @@ class Wire:
     def _step(self, url: str, form: Mapping[str, str]) -> str:
         """One step: the TwiML that follows."""
         self.now += STEP
-        heard = self.voice.parse_call(form, ID, int(url.rpartition("/")[2]))
-        assert heard is not None, form
+        heard = self.voice.parse_call(Payload(form), ID, int(url.rpartition("/")[2]))
         kept = json.loads(self.kept) if self.kept else None
         call = Call.from_json(kept["call"]) if kept else Call(self.flow.language(self.facts.language))
         opened = Prompt.from_json(kept["prompt"]) if kept else Prompt(())
@@ -140,7 +140,7 @@ class Wire:
         session = self.session
         asks = call.stage is Stage.QUESTION and session is not None and open_question(self.flow, session) is not None
         self.asked.append(call.step if asks else "")
-        return self.voice.render(prompt, f"http://127.0.0.1/voice/{call.turn}")[1]
+        return self.voice.render(prompt, f"http://127.0.0.1/voice/{call.turn}").body
 
     def _note(self, changes: Changes) -> None:
         self.rules += [row["rule"] for row in changes.inserted.get(concerns, {}).values()]
@@ -149,7 +149,13 @@ class Wire:
 @functools.cache
 def _knowledge() -> Knowledge:
     return Knowledge(
-        content().lexicon, content().tables, content().wording, "http://localhost:8080", content().follow_through, content().opening
+        content().lexicon,
+        content().tables,
+        content().wording,
+        "http://localhost:8080",
+        content().follow_through,
+        content().opening,
+        content().law,
     )
 
 

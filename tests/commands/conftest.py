@@ -1,6 +1,8 @@
 """Runs the command line: in this process (`run`) for tables of cases, as a program of its own (`program`) where that matters."""
 
+import asyncio
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,7 +13,8 @@ import pytest
 
 from service.__main__ import main
 from service.db.encryption import new_key
-from tests.guards.source import ROOT
+from tests.postgres import run_to_end
+from tests.story import warm
 
 
 @dataclass(frozen=True)
@@ -59,21 +62,28 @@ def run(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: py
     return call
 
 
-def program(
-    *arguments: str, environment: dict[str, str] | None = None, words: str | None = None, cwd: Path = ROOT, seconds: float = 60
-) -> Ended:
-    """`python -m service ...` with these settings and no others."""
-    bare = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR", "LANG") if name in os.environ}
-    done = subprocess.run(
-        [sys.executable, "-m", "service", *arguments],
-        env=bare | (environment or {}),
-        input=words,
-        capture_output=True,
-        text=True,
-        cwd=cwd,
-        timeout=seconds,
-        check=False,
-    )
+BARE = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR", "LANG") if name in os.environ}
+
+
+def program(*arguments: str, environment: dict[str, str] | None = None, words: str = "", seconds: float = 60) -> Ended:
+    """`python -m service ...` with these settings and no others, in a process of its own that starts warm."""
+
+    async def run() -> Ended:
+        process = await warm.start("service", *arguments, environment=BARE | (environment or {}))
+        try:
+            async with asyncio.timeout(seconds):
+                out, err = await process.communicate(words.encode())
+        finally:
+            process.send_signal(signal.SIGKILL)
+        return Ended(process.returncode or 0, out.decode(), err.decode())
+
+    return run_to_end(run)
+
+
+def cold_program(*arguments: str, environment: dict[str, str] | None = None, cwd: Path, seconds: float = 60) -> Ended:
+    """The same of the checkout in `cwd`, with nothing read before."""
+    command = [sys.executable, "-m", "service", *arguments]
+    done = subprocess.run(command, env=BARE | (environment or {}), capture_output=True, text=True, cwd=cwd, timeout=seconds, check=False)
     return Ended(done.returncode, done.stdout, done.stderr)
 
 

@@ -41,7 +41,13 @@ async def _two_days(environment: dict[str, str]) -> None:
         database,
         await seed_clinic(database, begin - timedelta(days=30)),
         Knowledge(
-            content().lexicon, content().tables, content().wording, "http://localhost:8080", content().follow_through, content().opening
+            content().lexicon,
+            content().tables,
+            content().wording,
+            "http://localhost:8080",
+            content().follow_through,
+            content().opening,
+            content().law,
         ),
         StoppedClock(begin),
     )

@@ -3,15 +3,19 @@
 import json
 import shutil
 import socket
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlalchemy import exc
 
 from service import __version__
 from service.commands.surroundings import plain
-from service.db.failures import is_outage
-from tests.commands.conftest import Ended, program, settings_for
+from service.db.failures import is_outage, refusal
+from tests.commands.conftest import Ended, cold_program, program, settings_for
 from tests.guards.source import ROOT
+from tests.postgres import Server
 
 
 def one_line(ended: Ended) -> str:
@@ -55,6 +59,37 @@ def test_a_database_that_cannot_be_reached_is_one_line() -> None:
     assert "the database cannot be reached" in one_line(program("db", "check", environment=nobody))
 
 
+@pytest.mark.postgres
+def test_a_database_that_refuses_us_ends_the_start_with_what_to_put_right(tmp_path: Path, postgres: Server) -> None:
+    """What waiting does not mend is not waited for."""
+    (tmp_path / "words.sqlite3").write_text("No database at all, though it has this name. " * 50, encoding="utf-8")
+    sqlite = "sqlite+aiosqlite:///"
+    for url, said in (
+        (f"{sqlite}{tmp_path}", "cannot be opened: is its folder there"),
+        (f"{sqlite}{tmp_path}/words.sqlite3", "is no SQLite database"),
+        (postgres.url("never_made"), "PostgreSQL has no database of the name in DATABASE_URL"),
+        (postgres.url("postgres").replace("://rounds@", "://a_stranger@"), "PostgreSQL refuses the user or the password"),
+    ):
+        assert said in one_line(program("serve", "--port", "0", environment=settings_for(url))), url
+
+
+def test_a_sqlite_file_that_may_not_be_written_ends_the_start(tmp_path: Path) -> None:
+    file = tmp_path / "rounds.sqlite3"
+    connection = sqlite3.connect(file)
+    connection.execute("pragma journal_mode = wal")
+    connection.close()
+    error = exc.OperationalError("", {}, _read_only(file))
+    assert plain(error) == refusal(error)
+    assert "cannot be written: give the file and its folder" in (refusal(error) or "")
+
+
+def _read_only(file: Path) -> BaseException:
+    """SQLite's own error; root may write whatever the file's mode is, so that the connection is the one that may not."""
+    with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as connection, pytest.raises(sqlite3.OperationalError) as told:
+        connection.execute("create table one (id)")
+    return told.value
+
+
 def test_a_taken_port_is_named(sqlite_url: str) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -66,7 +101,7 @@ def test_a_taken_port_is_named(sqlite_url: str) -> None:
 
 def test_serving_without_a_provider_is_one_line(sqlite_url: str) -> None:
     without = {name: text for name, text in settings_for(sqlite_url).items() if not name.startswith("TWILIO_")}
-    assert "TWILIO_ACCOUNT_SID is not set" in one_line(program("serve", "--port", "0", environment=without))
+    assert "no telephony provider is set: set TWILIO_ACCOUNT_SID" in one_line(program("serve", "--port", "0", environment=without))
 
 
 def test_a_flow_file_that_cannot_be_read_is_named(tmp_path: Path, sqlite_url: str) -> None:
@@ -74,7 +109,7 @@ def test_a_flow_file_that_cannot_be_read_is_named(tmp_path: Path, sqlite_url: st
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
     flow = tmp_path / "flows/heart_failure/daily.yaml"
     flow.write_text(flow.read_text(encoding="utf-8") + "\n  : [", encoding="utf-8")
-    assert "daily.yaml: line" in one_line(program("serve", "--port", "0", environment=settings_for(sqlite_url), cwd=tmp_path))
+    assert "daily.yaml: line" in one_line(cold_program("serve", "--port", "0", environment=settings_for(sqlite_url), cwd=tmp_path))
 
 
 @pytest.mark.parametrize("port", ["65536", "-1", "http", ""])

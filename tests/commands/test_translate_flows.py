@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands.conftest import program
+from tests.commands.conftest import cold_program
 from tests.guards.source import ROOT
 
 KEY = "medication/weekly"
@@ -23,25 +23,25 @@ def copy(tmp_path: Path) -> Path:
 
 
 def test_texts_go_out_and_come_back(copy: Path) -> None:
-    out = program("flows", "translate", KEY, "--out", "es.po", cwd=copy)
+    out = cold_program("flows", "translate", KEY, "--out", "es.po", cwd=copy)
     assert (out.code, out.err) == (0, "")
     assert out.out.startswith("es.po: ")
     assert out.out.endswith("0 of them missing\n")
     path, flow = copy / "es.po", copy / "flows" / f"{KEY}.yaml"
     before = flow.read_bytes()
-    assert program("flows", "translate", KEY, "--in", "es.po", cwd=copy).code == 0
+    assert cold_program("flows", "translate", KEY, "--in", "es.po", cwd=copy).code == 0
     assert flow.read_bytes() == before
     text = path.read_text(encoding="utf-8")
     path.write_text(text.replace('msgstr "Le saluda {clinic}."', 'msgstr "Le saluda."'), encoding="utf-8")
-    refused = program("flows", "translate", KEY, "--in", "es.po", cwd=copy)
+    refused = cold_program("flows", "translate", KEY, "--in", "es.po", cwd=copy)
     assert refused.code == 2
     assert f"{KEY}.yaml greeting: the placeholder {{clinic}} is lost" in refused.out
     assert "1 mistake; no file was changed" in refused.err
     assert flow.read_bytes() == before
     path.write_text(text.replace('msgstr "Le saluda {clinic}."', 'msgstr "{clinic} le saluda."'), encoding="utf-8")
-    assert program("flows", "translate", KEY, "--in", "es.po", cwd=copy).out == f"flows/{KEY}.yaml: 1 text in es changed\n"
+    assert cold_program("flows", "translate", KEY, "--in", "es.po", cwd=copy).out == f"flows/{KEY}.yaml: 1 text in es changed\n"
     assert flow.read_bytes() == before.replace(b"Le saluda {clinic}.", b'"{clinic} le saluda."')
-    wrong = program("flows", "translate", KEY, "--out", "x.po", "--language", "en", cwd=copy)
+    wrong = cold_program("flows", "translate", KEY, "--out", "x.po", "--language", "en", cwd=copy)
     assert (wrong.code, "such as es or fr" in wrong.err) == (2, True)
 
 
@@ -50,7 +50,7 @@ def test_a_language_that_lacks_a_text_is_not_published_and_every_text_is_named(c
     lines = flow.read_text(encoding="utf-8").splitlines(keepends=True)
     spanish = [number for number, line in enumerate(lines) if line.strip().startswith("es: ") and "[" not in line][:2]
     flow.write_text("".join(line for number, line in enumerate(lines) if number not in spanish), encoding="utf-8")
-    ended = program("flows", "publish", KEY, cwd=copy, environment=environment)
+    ended = cold_program("flows", "publish", KEY, cwd=copy, environment=environment)
     assert ended.code == 2
     assert ended.out.count("the text in es is missing; add es:") == 2
     assert "2 mistakes in the flow files: nothing was published" in ended.err

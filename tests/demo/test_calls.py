@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 
 from service.demo.run import Demo
-from service.telephony.port import Author, HandsetState, PhoneCall
+from service.telephony.handsets import Author, HandsetState, PhoneCall
 from tests.demo.running import running_demo, until
 from tests.demo.test_demo import BEN, EVA, FAY_AND_GUS, page, post, said, sign_in
 
@@ -16,8 +16,8 @@ HEALTH_WORDS = ("weight", "pesa", "breath", "respira", "pill", "medic", "swell",
 
 
 @pytest.fixture
-async def demo(tmp_path: Path) -> AsyncIterator[Demo]:
-    async with running_demo(tmp_path) as started:
+async def demo(quick_path: Path) -> AsyncIterator[Demo]:
+    async with running_demo(quick_path) as started:
         yield started
 
 

@@ -35,7 +35,9 @@ async def test_whoever_is_due_is_due_at_once_and_once(sqlite_url: str, now: date
     found = content()
     await seed(database, found.flows, now)
     await plan_check_ins(
-        database, Knowledge(found.lexicon, found.tables, found.wording, "http://localhost", found.follow_through, found.opening), now
+        database,
+        Knowledge(found.lexicon, found.tables, found.wording, "http://localhost", found.follow_through, found.opening, found.law),
+        now,
     )
     statement = (
         select(patients.c.name, check_ins.c.due_at)

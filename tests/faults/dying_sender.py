@@ -17,21 +17,24 @@ from typing import Any
 
 from service.actions.send_communications import send_communications
 from service.clock import SystemClock
+from service.content import load_contact_law
 from service.db.database import Database
+from service.db.tables import metadata
 from service.domain.communication import Lane
 from service.telephony.port import Accepted, OutgoingText, RemoteText
 from service.telephony.twilio import TwilioProvider
 from tests.story.served import KEYRING
 
+RATE = 1_000.0
+"""Segments a second: more than the children need."""
+
 
 class LastWords:
     """The real provider; whoever it answers does not live to hear it."""
 
-    name = TwilioProvider.name
-
     def __init__(self, provider: TwilioProvider) -> None:
         self._provider = provider
-        self.account = provider.account
+        self.name, self.account, self.list_is_sure = provider.name, provider.account, provider.list_is_sure
 
     async def send_text(self, text: OutgoingText) -> Accepted:
         await self._provider.send_text(text)
@@ -52,11 +55,14 @@ async def send_one(database_url: str, twilio: dict[str, Any], node: str) -> None
     """Claims one due text and hands it over; does not return when there was one."""
     provider = LastWords(TwilioProvider(**twilio))
     database = Database.open(database_url, KEYRING)
-    await send_communications(database, {provider.name: provider}, Lane.ROUTINE, SystemClock(), node, limit=1)
+    await send_communications(
+        database, {provider.name: provider}, Lane.ROUTINE, SystemClock(), node, load_contact_law(), limit=1, default_rate=RATE
+    )
 
 
 def main() -> None:
     """Forks the children one after the other."""
+    assert "communications" in metadata.tables  # all tables are known before the first child writes to one
     told = json.load(sys.stdin)
     died = 0
     for number in range(int(sys.argv[1])):

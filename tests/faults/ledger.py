@@ -9,15 +9,18 @@ from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from sqlalchemy import update
+from sqlalchemy import ColumnElement, Table, or_, select, update
 
+from service.actions.other_way import PROVIDER_NEVER_HAD_IT
 from service.db.check_in import check_ins
 from service.db.communication import attempts, communication_statuses, communications, inbound_events, inbound_ids
 from service.db.database import Database
 from service.db.due_work import due_work
 from service.db.escalation import concerns, escalations, pages
-from service.db.patient import phones
+from service.db.organization import teams
+from service.db.patient import patients, phones
 from service.domain.urgency import Urgency
+from service.telephony.loop.loop import PREFIX
 from tests.faults.crowd import CHEST_PAIN, RED_FLAGS
 from tests.stand_in_twilio import StandIn
 from tests.stand_in_twilio.store import Message
@@ -26,6 +29,22 @@ from tests.story.rows import rows
 
 ENDED = ("accepted", "sent", "delivered", "undelivered", "failed", "expired", "cancelled")
 """Where an outbound text may stand once everything has settled."""
+
+
+_NOBODYS = select(teams.c.id).where(teams.c.synthetic)
+"""The synthetic patient's team: whatever lasts longer than ten minutes sees that patient walk, past the carrier."""
+TEXTS_OF_PEOPLE = or_(
+    communications.c.patient_id.is_(None),
+    communications.c.patient_id.not_in(select(patients.c.id).where(patients.c.team_id.in_(_NOBODYS))),
+)
+ITEMS_OF_PEOPLE = escalations.c.team_id.not_in(_NOBODYS)
+PAGES_OF_PEOPLE = or_(pages.c.escalation_id.is_(None), pages.c.escalation_id.in_(select(escalations.c.id).where(ITEMS_OF_PEOPLE)))
+"""Those of people, or of nobody known."""
+
+
+def by_the_carrier(table: Table) -> ColumnElement[bool]:
+    """Rows of texts that the carrier has brought: not the synthetic patient's, which never meet it."""
+    return ~table.c.provider_id.startswith(PREFIX)
 
 
 async def let_leases_end(database: Database) -> None:
@@ -48,6 +67,13 @@ async def let_retries_be_due(database: Database) -> None:
     async with database.transaction() as connection:
         waiting = (communications.c.status == "due", communications.c.attempts > 0)
         await connection.execute(update(communications).where(*waiting).values(due_at=datetime.now(UTC)))
+
+
+async def let_repeats_be_due(database: Database) -> int:
+    """Texts that go anew are due now; how many there are."""
+    async with database.transaction() as connection:
+        waiting = (communications.c.status == "due", communications.c.again_of.is_not(None))
+        return (await connection.execute(update(communications).where(*waiting).values(due_at=datetime.now(UTC)))).rowcount
 
 
 async def in_hand(database: Database) -> int:
@@ -89,17 +115,18 @@ class Ledger:
     async def read(cls, twilio: StandIn, database: Database, settled_at: datetime) -> Ledger:
         """Everything, read once."""
         async with database.reading() as connection:
-            seen = [row.provider_id for row in (await connection.execute(inbound_ids.select())).all()]
+            ids = inbound_ids.select().where(by_the_carrier(inbound_ids))
+            seen = [row.provider_id for row in (await connection.execute(ids)).all()]
         return cls(
             twilio,
-            await rows(database, communications, communications.c.direction == "out"),
-            await rows(database, communications, communications.c.direction == "in"),
+            await rows(database, communications, communications.c.direction == "out", TEXTS_OF_PEOPLE),
+            await rows(database, communications, communications.c.direction == "in", TEXTS_OF_PEOPLE),
             {row.id: row for row in await rows(database, attempts)},
-            await rows(database, pages),
-            await rows(database, escalations),
+            await rows(database, pages, PAGES_OF_PEOPLE),
+            await rows(database, escalations, ITEMS_OF_PEOPLE),
             await rows(database, concerns),
             await rows(database, check_ins),
-            await rows(database, inbound_events),
+            await rows(database, inbound_events, by_the_carrier(inbound_events)),
             await rows(database, due_work),
             seen,
             {row.communication_id for row in await rows(database, communication_statuses, communication_statuses.c.status == "unknown")},
@@ -139,9 +166,12 @@ class Ledger:
         stuck = [row.status for row in self.out if row.status not in ENDED]
         assert not stuck, f"texts without an end: {Counter(stuck)}"
         self._check_what_left(set(texts))
-        never = [row for row in self.out if row.reason == "provider_never_had_it"]
+        never = [row for row in self.out if row.reason == PROVIDER_NEVER_HAD_IT]
+        anew = {row.again_of for row in self.out}
+        told = {item.id for item in self.items if item.reached in ("not_reached", "delivered")}  # what a safety text's item says
+        nobodys = [row for row in never if row.id not in anew and not (row.purpose == "safety" and row.escalation_id in told)]
         problems = [item for item in self.items if item.kind == "operational"]
-        assert not never or problems, "texts that never left are nobody's work"
+        assert not nobodys or problems, f"texts that never left are nobody's work: {Counter(row.purpose for row in nobodys)}"
         return {
             "texts_out": len(self.out),
             "accepted_by_the_carrier": len(texts),
@@ -168,7 +198,7 @@ class Ledger:
         left = {row.id for row in due if row.status == "planned"}
         why = Counter((work.state, work.failure, work.attempts) for work in self.works if work.subject_id in left)
         assert not left, f"{len(left)} check-ins that were due were never begun: {why}"
-        asked = Counter(row.check_in_id for row in self.out if row.purpose == "check_in")
+        asked = Counter(row.check_in_id for row in self.out if row.purpose == "check_in" and row.again_of is None)
         assert set(asked) == {row.id for row in self.check_ins if row.started_at is not None}, "check-ins and their questions differ"
         assert not [one for one, count in asked.items() if count > 1], "a check-in was begun twice"
         assert not [row for row in self.works if row.state in ("claimed", "failed")], "work is stuck or was given up"

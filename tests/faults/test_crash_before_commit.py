@@ -2,41 +2,37 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import sys
 import time
 from collections import Counter
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from service.actions.knowledge import Knowledge
 from service.actions.release_leases import release_leases
 from service.actions.send_communications import send_communications
 from service.clock import SystemClock
-from service.content import load_content
 from service.db.communication import attempts, communications
 from service.domain.communication import Lane
 from service.telephony.twilio import TwilioProvider
+from tests.calls.conftest import known
 from tests.faults import SECONDS_A_TEST
 from tests.faults.flood import write_texts
 from tests.faults.killer import reconcile_all, tell
 from tests.faults.ledger import attempt_of, let_leases_end
 from tests.stand_in_twilio import StandIn
+from tests.story import warm
 from tests.story.clinic import invented, set_up
 from tests.story.rows import opened, rows
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(SECONDS_A_TEST)]
 CRASHES = (12, 200)
 """Sampled, full."""
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.law(3)
-async def test_a_crash_between_the_carriers_yes_and_our_commit_leaves_doubt_that_is_resolved_without_a_second_text(
+async def test_fault_5_200_crashes_between_the_carriers_yes_and_our_commit_leave_doubt_that_is_resolved_without_a_second_text(
     database_url: str, twilio: StandIn, full_faults: bool
 ) -> None:
     began = time.monotonic()
@@ -50,33 +46,23 @@ async def test_a_crash_between_the_carriers_yes_and_our_commit_leaves_doubt_that
         "api_base": twilio.url,
     }
     async with opened(database_url) as database:
-        clinic = await set_up(database, invented(10))
+        clinic = await set_up(database, invented(crashes))
         await write_texts(database, clinic, crashes)
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "tests.faults.dying_sender",
-            str(crashes),
-            cwd=ROOT,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-        )
-        out, _ = await process.communicate(json.dumps({"database_url": database_url, "twilio": told}).encode())
+        process = await warm.start("tests.faults.dying_sender", str(crashes))
+        out, complaints = await process.communicate(json.dumps({"database_url": database_url, "twilio": told}).encode())
+        assert process.returncode == 0, complaints.decode()[-3000:]
         assert int(out) == crashes, "every child died with the carrier's answer in its hands"
         assert twilio.creates == len(twilio.store.accepted) == crashes
 
         await let_leases_end(database)
-        content = load_content()
-        knowledge = Knowledge(
-            content.lexicon, content.tables, content.wording, "http://localhost:8080", content.follow_through, content.opening
-        )
+        knowledge = known()
         released = await release_leases(database, knowledge, datetime.now(UTC))
         texts = await rows(database, communications)
         assert released.texts == crashes
         assert Counter(row.status for row in texts) == {"unknown": crashes}
 
         provider = TwilioProvider(**told)
-        again = await send_communications(database, {"twilio": provider}, Lane.ROUTINE, SystemClock(), "node", limit=1000)
+        again = await send_communications(database, {"twilio": provider}, Lane.ROUTINE, SystemClock(), "node", knowledge.law, limit=1000)
         await provider.close()
         assert (again.claimed, twilio.creates) == (0, crashes), "a text in doubt was handed over again"
 

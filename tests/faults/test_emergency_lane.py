@@ -1,7 +1,9 @@
-"""A flood of routine texts and a slow carrier: an emergency's text does not stand in that queue."""
+"""Ten thousand routine texts wait for a sender of one segment a second, and the carrier is slow: no emergency waits with them."""
 
 from __future__ import annotations
 
+import asyncio
+import statistics
 import time
 from pathlib import Path
 
@@ -18,19 +20,22 @@ from tests.story.rows import opened, rows, until
 from tests.story.served import Served
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(SECONDS_A_TEST)]
-FLOOD = (600, 2000)
+FLOOD, EMERGENCIES = (600, 10_000), (5, 200)
 """Sampled, full."""
-SEND_RATE = 20
+SEND_RATE = 1
 CARRIER_SECONDS = 0.5
+APART_SECONDS = 0.7
+MOST_IN_FRONT = 3
+"""Routine texts that the carrier takes between a cry for help and its answer: one a second, and those on their way."""
 
 
 @pytest.mark.law(1, 11)
-async def test_an_emergency_passes_a_flood_of_routine_texts_and_a_slow_carrier(
+async def test_an_emergency_passes_ten_thousand_texts_of_a_slow_sender(
     database_url: str, twilio: StandIn, tmp_path: Path, full_faults: bool
 ) -> None:
     began = time.monotonic()
-    flood = FLOOD[full_faults]
-    people = invented(40)
+    flood, emergencies = FLOOD[full_faults], EMERGENCIES[full_faults]
+    people = invented(emergencies + 40)
     twilio.options.answer_seconds = CARRIER_SECONDS
     async with opened(database_url) as database:
         clinic = await set_up(database, people)
@@ -39,23 +44,36 @@ async def test_an_emergency_passes_a_flood_of_routine_texts_and_a_slow_carrier(
         twilio.options.sms_url = node.sms_url
         async with node.running():
             store = twilio.store
-            await until(lambda: len(store.accepted) >= 2 * SEND_RATE)
-            patient = people["Patient 7"]
-            answer = await twilio.inbound(patient, CHEST_PAIN)
-            assert answer is not None
-            assert answer.status == 200
-            before, at = len(store.accepted), time.monotonic()
-            safety = await until(lambda: [m for m in store.accepted if m.to == patient and "911" in m.body])
-            page = await until(lambda: [m for m in store.accepted if m.to == ON_CALL])
-            seconds = time.monotonic() - at
-            order = [message.sid for message in store.accepted]
-            in_front = max(order.index(safety[0].sid), order.index(page[0].sid)) - before
+            await until(lambda: len(store.accepted) >= 3)
+            waited: list[float] = []
+            in_front: list[int] = []
+
+            async def cry(patient: str) -> None:
+                at, before = time.monotonic(), len(store.accepted)
+                answer = await twilio.inbound(patient, CHEST_PAIN)
+                assert answer is not None
+                assert answer.status == 200
+                safety = await until(lambda: [m for m in store.accepted if m.to == patient and "911" in m.body])
+                waited.append(time.monotonic() - at)
+                passed = store.accepted[before : store.accepted.index(safety[0])]
+                in_front.append(sum("How are you" in message.body for message in passed))
+
+            async with asyncio.TaskGroup() as group:
+                for number in range(emergencies):
+                    group.create_task(cry(people[f"Patient {number}"]))
+                    await asyncio.sleep(APART_SECONDS)
+            pages = await until(lambda: [m for m in store.accepted if m.to == ON_CALL])
             waiting = await rows(database, communications, communications.c.status == "due", communications.c.lane == "routine")
-            assert len(waiting) > flood // 2, "the flood was over before the emergency came: this proves nothing"
-            assert in_front <= 2 * SEND_RATE, "more than two seconds of routine texts stood in front of an emergency"
+            assert len(waiting) > flood // 2, "the flood was over before the emergencies came: this proves nothing"
+            assert max(in_front) <= MOST_IN_FRONT, "routine texts stood in front of an emergency"
+    waited.sort()
     figures: dict[str, object] = {
+        "emergencies": emergencies,
         "routine_texts_still_waiting": len(waiting),
-        "texts_accepted_before_the_emergency's": max(0, in_front),
-        "seconds_to_the_carrier": round(seconds, 2),
+        "most_routine_texts_in_front": max(in_front),
+        "pages": len(pages),
+        "seconds_to_the_carrier_p50": round(statistics.median(waited), 2),
+        "seconds_to_the_carrier_p99": round(waited[min(len(waited) - 1, int(len(waited) * 0.99))], 2),
+        "seconds_to_the_carrier_most": round(waited[-1], 2),
     }
     tell(f"emergency lane, {database_url.partition(':')[0]}", figures, began)

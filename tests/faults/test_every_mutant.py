@@ -7,9 +7,10 @@ import random
 import pytest
 
 from service.commands.mutate_flows import BAR
-from service.content import load_cases, load_flows, load_lexicon, load_tables, load_wording
+from service.content import load_cases
 from service.engine.cases import Ears
 from service.evaluation.flows.mutate import run_mutants
+from tests.actions.house import content
 from tests.faults import SECONDS_A_TEST
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(SECONDS_A_TEST)]
@@ -18,8 +19,7 @@ SAMPLED = 2
 
 
 def test_the_cases_notice_every_change_of_every_flow(full_faults: bool, chance: random.Random) -> None:
-    flows = load_flows()
-    ears = Ears(load_lexicon(), load_tables(), load_wording())
+    flows, ears = content().flows, Ears(content().lexicon, content().tables, content().wording)
     keys = sorted(flows) if full_faults else chance.sample(sorted(flows), SAMPLED)
     outcomes = {key: run_mutants(flows[key], load_cases(key), ears) for key in keys}
     every, killed = sum(each.all for each in outcomes.values()), sum(each.killed for each in outcomes.values())

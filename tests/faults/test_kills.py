@@ -20,7 +20,7 @@ from tests.story.rows import opened
 from tests.story.served import Served
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(SECONDS_A_TEST)]
-KILLS = {"postgresql": (4, 200), "sqlite": (2, 50), "two nodes": (2, 60)}
+KILLS = {"postgresql": (2, 200), "sqlite": (2, 50), "two nodes": (2, 60)}
 """Sampled, full."""
 SECONDS_A_KILL = 3.0
 """About; check-ins become due all along."""

@@ -10,16 +10,15 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from service.actions.do_due_work import do_due_work
-from service.actions.knowledge import Knowledge
 from service.actions.plan_check_ins import plan_check_ins
 from service.actions.send_communications import send_communications
-from service.content import load_content
 from service.db.check_in import check_ins, enrollments
 from service.db.communication import attempts, communications
 from service.db.due_work import due_work
 from service.domain.communication import Lane
 from service.jobs.work import Surroundings, handlers
 from service.telephony.twilio import TwilioProvider
+from tests.calls.conftest import known
 from tests.faults import SECONDS_A_TEST
 from tests.faults.killer import tell
 from tests.faults.ledger import attempt_of
@@ -31,6 +30,8 @@ pytestmark = [pytest.mark.faults, pytest.mark.postgres, pytest.mark.timeout(SECO
 PATIENTS = (120, 2000)
 """Sampled, full."""
 BATCH = 25
+ANY_RATE = 1_000_000.0
+"""Segments a second: the sender holds nothing back."""
 NODES = ("north", "south")
 
 
@@ -48,7 +49,6 @@ class Later:
 async def test_two_nodes_plan_begin_and_send_each_check_in_once(postgres_url: str, twilio: StandIn, full_faults: bool) -> None:
     began = time.monotonic()
     people = invented(PATIENTS[full_faults])
-    content = load_content()
     provider = TwilioProvider(
         account_sid=twilio.options.account_sid,
         auth_token=twilio.options.auth_token,
@@ -65,9 +65,7 @@ async def test_two_nodes_plan_begin_and_send_each_check_in_once(postgres_url: st
             Surroundings(
                 database,
                 {provider.name: provider},
-                Knowledge(
-                    content.lexicon, content.tables, content.wording, "http://localhost:8080", content.follow_through, content.opening
-                ),
+                known(),
                 clock,
                 name,
             )
@@ -118,6 +116,10 @@ async def _work(one: Surroundings) -> int:
 async def _send(one: Surroundings) -> int:
     """Hands over texts in the same way; how many."""
     done = 0
-    while (sent := await send_communications(one.database, one.providers, Lane.ROUTINE, one.clock, one.node, limit=BATCH)).claimed:
+    while (
+        sent := await send_communications(
+            one.database, one.providers, Lane.ROUTINE, one.clock, one.node, one.knowledge.law, limit=BATCH, default_rate=ANY_RATE
+        )
+    ).claimed:
         done += sent.claimed
     return done

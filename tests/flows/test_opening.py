@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from service.content import ContentError, load_opening, load_opening_cases, load_wording
+from service.domain.consent import Agreed
 from service.domain.urgency import Urgency
 from service.engine.cases import Ears
 from service.engine.given import facts_of
@@ -52,12 +53,12 @@ def test_a_case_that_does_not_come_out_says_what_came_instead(turn: dict[str, An
 def test_who_writes_how_often_and_what_for_is_told_before_any_question() -> None:
     for language in ("en", "es"):
         facts = facts_of({"language": language}, "shared")
-        first, second, asked = content().opening.filled(content().wording, facts, 2, unconfirmed=True)
+        first, second, asked = content().opening.filled(content().wording, facts, Agreed(2, 14), unconfirmed=True)
         assert all(text.startswith("Lakeside Clinic") for text in (first, second, asked))
         assert "2" in first
         assert "911" in second
         assert "Ana" in asked
-        assert content().opening.filled(content().wording, facts, 2, unconfirmed=False) == [first, second]
+        assert content().opening.filled(content().wording, facts, Agreed(2, 14), unconfirmed=False) == [first, second]
 
 
 def test_the_hours_and_the_class_of_an_unconfirmed_number_are_the_files(root: Path) -> None:

@@ -8,11 +8,12 @@ import time
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import make_url, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from tests.conftest import Lender
 from tests.guards.source import ROOT
-from tests.postgres import running
+from tests.postgres import Server, running
 
 
 async def tables_after_adding_one(url: str) -> set[str]:
@@ -32,6 +33,44 @@ async def tables_after_adding_one(url: str) -> set[str]:
 @pytest.mark.parametrize("time_round", [1, 2])
 async def test_each_test_has_a_migrated_database_of_its_own(database_url: str, time_round: int) -> None:
     assert {"mine", "alembic_version"} <= await tables_after_adding_one(database_url)
+
+
+@pytest.mark.postgres
+def test_a_database_that_is_lent_again_has_no_row_of_the_test_before(postgres: Server, postgres_databases: Lender) -> None:
+    left = lend(postgres, postgres_databases, "insert into heartbeats (name, node, at) values ('mine', 'mine', now())")
+    nothing = "do $$ begin assert not exists (select from heartbeats) and exists (select from alembic_version); end $$"
+    assert lend(postgres, postgres_databases, nothing) == left
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize(
+    "altered",
+    [
+        "create table mine (id integer)",
+        "create function mine() returns integer language sql as 'select 1'",
+        "create schema mine",
+        "drop index uq_escalations_open_patient",
+        "alter table organizations alter column zone drop not null",
+        "alter table heartbeats add constraint mine check (name <> 'mine')",
+        "alter table escalations disable trigger all",
+        "drop policy pages on escalations",
+        "grant truncate on escalations to rounds_pages",
+        "delete from alembic_version",
+        "do $$ begin execute format('alter database %I set search_path = mine', current_database()); end $$",
+    ],
+)
+def test_a_database_whose_schema_a_test_has_altered_is_not_lent_again(postgres: Server, postgres_databases: Lender, altered: str) -> None:
+    assert lend(postgres, postgres_databases, altered) != lend(postgres, postgres_databases)
+
+
+def lend(server: Server, lender: Lender, *statements: str) -> str | None:
+    """The name of a database that was lent, altered so, and given back."""
+    name = None
+    for url in lender.lend():
+        name = make_url(url).database
+        for statement in statements:
+            server.execute(statement, database=str(name))
+    return name
 
 
 @pytest.mark.postgres

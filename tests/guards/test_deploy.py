@@ -8,20 +8,26 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
+import aiohttp
 import asyncpg
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 from ruamel.yaml import YAML
 from sqlalchemy import select, text
 from sqlalchemy.exc import ProgrammingError
 
-from service.db import migrate
+from service.db import migrate, tenants
 from service.db.database import Database
 from service.db.patient import patients
 from service.settings import SETTINGS
 from tests.guards.source import ROOT
 from tests.postgres import SUPERUSER, Server, run_to_end, running
 from tests.seed import KEYRING, seed_clinic
+from tests.story.rows import until
+from tests.story.served import free_port
 
 NOW = datetime(2026, 3, 4, 15, 0, tzinfo=UTC)
 DEPLOY = ROOT / "deploy"
@@ -97,7 +103,7 @@ def test_the_image_runs_as_an_ordinary_user_and_installs_nothing_without_a_hash(
     text = (DEPLOY / "Containerfile").read_text(encoding="utf-8")
     last_stage = text[text.rindex("\nFROM ") :]
     assert re.search(r"^USER [1-9]\d*:[1-9]\d*$", last_stage, re.MULTILINE)
-    assert "/healthz" in last_stage
+    assert "/readyz" in last_stage, "an alarm is no reason to restart a node"
     assert "curl" not in last_stage
     for command in re.findall(r"pip .*?install .*", text):
         assert "--require-hashes" in command or "--no-index" in command, command
@@ -116,6 +122,44 @@ def test_the_proxys_file_is_one_that_caddy_takes() -> None:
     assert "Strict-Transport-Security" in done.stdout
     assert "node1:8080" in done.stdout
     assert "node2:8080" in done.stdout
+
+
+async def test_callers_reach_a_node_whose_database_is_gone_and_nobody_else_does(tmp_path: Path) -> None:
+    """Every node's /readyz is red then, and the proxy keeps all else away from them."""
+    caddy = shutil.which("caddy")
+    if caddy is None:
+        pytest.skip("no caddy on PATH: install it to have deploy/Caddyfile checked")
+
+    async def answer(request: web.Request) -> web.Response:
+        return web.Response(status=503 if request.path == "/readyz" else 200, text="from the node")
+
+    app = web.Application()
+    app.router.add_route("*", "/{rest:.*}", answer)
+    port = free_port()
+    environment = {"PUBLIC_BASE_URL": f"http://127.0.0.1:{port}", "HOME": str(tmp_path)}
+    async with TestServer(app) as node, aiohttp.ClientSession() as http:
+        told = [caddy, "run", "--adapter", "caddyfile", "--config", str(DEPLOY / "Caddyfile")]
+        environment["NODES"] = f"127.0.0.1:{node.port}"
+        proxy = await asyncio.create_subprocess_exec(*told, env=environment, cwd=tmp_path, stderr=asyncio.subprocess.DEVNULL)
+
+        async def red() -> bool:
+            return await status("/webhooks/twilio/sms") == 503
+
+        async def status(path: str) -> int:
+            try:
+                async with http.post(f"http://127.0.0.1:{port}{path}") as said:
+                    return said.status
+            except aiohttp.ClientConnectionError:
+                return 0
+
+        try:
+            await until(red, 30)
+            for path in ("incoming", "fallback/en/911/2025550190"):
+                assert await status(f"/webhooks/twilio/voice/{path}") == 200
+            assert await status("/webhooks/twilio/voice/incoming/more") == 503
+        finally:
+            proxy.terminate()
+            await proxy.wait()
 
 
 def test_the_unit_is_one_that_systemd_takes(tmp_path: Path) -> None:
@@ -176,6 +220,11 @@ async def test_the_services_role_reads_and_writes_rows_and_can_do_no_more(clinic
             assert await connection.scalar(text("SELECT count(*) FROM patients")) == len(["Ana", "Ben", "Chi", "Dov", "Eva", "Fay", "Gus"])
             assert await connection.scalar(text("SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user")) is False
             await connection.execute(text("UPDATE patients SET status = 'active' WHERE id = :id"), {"id": clinic.ana.id})
+            await tenants.check(connection)
+        for organization_id, many in ((clinic.organization_id, 7), (uuid4(), 0)):
+            with tenants.on_behalf_of(organization_id):
+                async with database.for_pages().reading() as connection:
+                    assert await connection.scalar(text("SELECT count(*) FROM patients")) == many
         for forbidden in (
             "DROP TABLE patients",
             "ALTER TABLE patients DROP COLUMN name",
@@ -209,6 +258,7 @@ async def test_a_dump_restores_as_the_readme_says_and_the_service_works_on(clini
         assert await _patients(database) == before
         async with database.transaction() as connection:
             await connection.execute(text("UPDATE patients SET status = 'paused'"))
+            await tenants.check(connection)
     finally:
         await database.close()
 

@@ -20,7 +20,7 @@ DOCS = [README, ROOT / "deploy" / "README.md", ROOT / "flows" / "README.md"]
 SPAN = re.compile(r"`([^`\n]+)`")
 CODE = re.compile(r"^    (\S.*)$", re.MULTILINE)
 LINK = re.compile(r"\]\(([^)#:]+)(?:#([a-z-]+))?\)")
-ADDRESS = re.compile(r"^(?:(GET|POST) )?(?:https://[a-z.]+)?(/(?:sign-in|queue|items|webhooks|healthz|demo|welcome)[a-z/<>-]*)(?:#\S*)?$")
+ADDRESS = re.compile(r"^(?:(GET|POST) )?(?:https://[a-z.]+)?(/(?:sign-in|queue|items|webhooks|healthz|demo)[a-z/<>-]*)(?:#\S*)?$")
 
 
 @cache

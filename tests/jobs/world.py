@@ -47,6 +47,7 @@ class Recorder:
 
     name = "twilio"
     account = "AC1"
+    list_is_sure = True
 
     def __init__(self, clock: StoppedClock) -> None:
         self.clock = clock
@@ -90,7 +91,9 @@ class World:
         wording, self.flows = content().wording, content().flows
         # The jobs read no replies: a use of the vocabulary or the urgency table here would be a mistake, and fails.
         unread: Any = None
-        self.knowledge = Knowledge(unread, unread, wording, "http://localhost:8080", content().follow_through, content().opening)
+        self.knowledge = Knowledge(
+            unread, unread, wording, "http://localhost:8080", content().follow_through, content().opening, content().law
+        )
         self.provider = Recorder(clock)
         self.providers = {"twilio": self.provider}
         self.around = Surroundings(database, self.providers, self.knowledge, clock, "node-1")

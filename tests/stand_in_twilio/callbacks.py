@@ -77,9 +77,9 @@ class Caller:
         self, address: str, form: Mapping[str, str], sid: str, kind: str, overrides: Overrides, left: float, token: str
     ) -> tuple[WebhookTry, str]:
         # The library's signer, not ours: the two must agree.
-        signer = RequestValidator(self._options.auth_token)  # type: ignore[no-untyped-call]
+        signer = RequestValidator(self._options.signing_key or self._options.auth_token)  # type: ignore[no-untyped-call]
         headers = {
-            "X-Twilio-Signature": signer.compute_signature(address, form),  # type: ignore[no-untyped-call]
+            self._options.signature_header: signer.compute_signature(address, form),  # type: ignore[no-untyped-call]
             "I-Twilio-Idempotency-Token": token,
             "User-Agent": "TwilioProxy/1.1",
         }

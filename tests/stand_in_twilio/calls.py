@@ -9,7 +9,7 @@ await call.hang_up()
 
 from __future__ import annotations
 
-import uuid
+import asyncio
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ from urllib.parse import urldefrag
 
 from aiohttp import web
 
-from tests.stand_in_twilio import faults
+from tests.stand_in_twilio import as_signalwire, faults
 from tests.stand_in_twilio.options import Options
 from tests.stand_in_twilio.store import WebhookTry
 
@@ -60,7 +60,7 @@ class PlacedCall:
     options: Options
     caller: Delivers
     form: Mapping[str, str]
-    sid: str = field(default_factory=lambda: "CA" + uuid.uuid4().hex)
+    sid: str = ""
     status: str = "queued"
     created: datetime = field(default_factory=lambda: datetime.now(UTC))
     heard: Heard = field(default_factory=Heard)
@@ -70,12 +70,35 @@ class PlacedCall:
     after: list[ET.Element] = field(default_factory=list)
     """Verbs that follow the one that waits."""
 
+    def __post_init__(self) -> None:
+        self.sid = self.sid or self.options.new_id("CA")
+        self._moving: asyncio.Task[Heard] | None = None
+
     async def pick_up(self, by: str = "human") -> Heard:
-        """Somebody answers; with machine detection Twilio says who."""
+        """Somebody answers; with machine detection Twilio says who: at once, or a moment later (AsyncAmd)."""
         self.status = "in-progress"
         await self._tell("in-progress")
-        more = {"AnsweredBy": by, "MachineDetectionDuration": "2900"} if "MachineDetection" in self.form else {}
-        return await self._fetch(self.form["Url"], more)
+        if self.form.get("AsyncAmd") != "true":
+            more = {"AnsweredBy": by, "MachineDetectionDuration": "2900"} if "MachineDetection" in self.form else {}
+            return await self._fetch(self.form["Url"], more)
+        heard = await self._fetch(self.form["Url"], {})
+        return await self.detected(by) if by else heard
+
+    async def detected(self, by: str) -> Heard:
+        """The word on who has picked up comes by itself; what is heard after it, should the call be told to go on elsewhere."""
+        form = {"CallSid": self.sid, "AccountSid": self.options.account_sid, "AnsweredBy": by, "MachineDetectionDuration": "2900"}
+        await self.caller.call(self.form["AsyncAmdStatusCallback"], form, sid=self.sid, kind="machine")
+        await self.settled()
+        return self.heard
+
+    def move(self, url: str) -> None:
+        """The service has the live call go on at this address."""
+        self._moving = asyncio.create_task(self._fetch(url, {}))
+
+    async def settled(self) -> None:
+        """Waits until the call is where the service has sent it."""
+        if self._moving is not None:
+            await self._moving
 
     async def press(self, keys: str) -> Heard:
         """Types: the keys end with # or when the document's numDigits are there, else after its timeout."""
@@ -178,6 +201,10 @@ class PlacedCall:
         }
 
     def as_json(self) -> dict[str, Any]:
+        shown = self._as_twilio()
+        return as_signalwire.call(shown) if self.options.signalwire else shown
+
+    def _as_twilio(self) -> dict[str, Any]:
         return {
             "sid": self.sid,
             "account_sid": self.options.account_sid,
@@ -194,7 +221,7 @@ class PlacedCall:
             "duration": None,
             "price": None,
             "price_unit": "USD",
-            "uri": f"/2010-04-01/Accounts/{self.options.account_sid}/Calls/{self.sid}.json",
+            "uri": f"{self.options.prefix}/2010-04-01/Accounts/{self.options.account_sid}/Calls/{self.sid}.json",
             "subresource_uris": {},
         }
 
@@ -220,17 +247,40 @@ class Calls:
         posted = await request.post()
         form = {name: " ".join(str(value) for value in posted.getall(name)) for name in posted}
         if not {"To", "From", "Url"} <= form.keys() or form["From"] not in self.options.numbers:
-            return faults.error(21210 if "From" in form else 21205)
+            return self._refused(21210 if "From" in form else 21205)
         if "#" in form.get("FallbackUrl", "") or not urldefrag(form["Url"]).url.startswith("http"):
-            return faults.error(21205)
+            return self._refused(21205)
         call = PlacedCall(self.options, self._caller, form)
         self.placed.append(call)
-        return await faults.after(kind, request, call.as_json(), self.options.hold_seconds)
+        answer = await faults.after(kind, request, call.as_json(), self.options.hold_seconds)
+        if self.options.signalwire and answer.status == 201:
+            answer.set_status(200)
+        return answer
+
+    def _refused(self, code: int) -> web.Response:
+        return web.json_response(as_signalwire.several(code), status=400) if self.options.signalwire else faults.error(code)
+
+    async def update(self, request: web.Request) -> web.Response:
+        """A live call goes on at another address."""
+        call = next((call for call in self.placed if call.sid == request.match_info["sid"]), None)
+        if call is None:
+            return faults.error(20404, 404)
+        if call.status != "in-progress":
+            return web.json_response(as_signalwire.too_early_or_late(), status=422) if self.options.signalwire else faults.error(21220)
+        form = await request.post()
+        call.move(str(form["Url"]))
+        return web.json_response(call.as_json())
 
     async def list(self, request: web.Request) -> web.Response:
         found = [call.as_json() for call in reversed(self.placed) if request.query.get("To", call.form["To"]) == call.form["To"]]
-        page = {"calls": found, "page": 0, "page_size": 50, "start": 0, "end": len(found), "next_page_uri": None, "previous_page_uri": None}
-        return web.json_response(page | {"uri": str(request.rel_url), "first_page_uri": str(request.rel_url)})
+        if "StartTime>" in request.query:  # a call that has not begun has no such time
+            found = [call for call in found if call["start_time"]]
+        size, number = min(int(request.query.get("PageSize", "50")), 1000), int(request.query.get("Page", "0"))
+        start, end = number * size, (number + 1) * size
+        following = str(request.rel_url.update_query(Page=str(number + 1), PageToken=f"PA{number + 1}")) if len(found) > end else None
+        page = {"calls": found[start:end], "page": number, "page_size": size, "start": start, "end": end, "previous_page_uri": None}
+        page |= {"uri": str(request.rel_url), "first_page_uri": str(request.rel_url), "next_page_uri": following}
+        return web.json_response(as_signalwire.page(page) if self.options.signalwire else page)
 
     async def fetch(self, request: web.Request) -> web.Response:
         call = next((call for call in self.placed if call.sid == request.match_info["sid"]), None)

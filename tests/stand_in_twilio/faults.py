@@ -19,7 +19,7 @@ KINDS = {
     "foreign_after_accept": "accepted, answered with another number's message",
     "failed_after_accept": "accepted, answered as failed with 21610",
 }
-"""Besides these: `error:<code>` for a refusal with HTTP 400 and that code."""
+"""Besides these: `error:<code>` for a refusal with HTTP 400 and that code, `problem:<code>` for the same as RFC 9457 words it."""
 
 _HTML = "<html><body><h1>We're sorry, something went wrong</h1></body></html>"
 
@@ -31,7 +31,7 @@ class Faults:
         self._next: deque[str] = deque()
 
     def add(self, kind: str, count: int = 1) -> None:
-        if kind not in KINDS and not kind.startswith("error:"):
+        if kind not in KINDS and not kind.startswith(("error:", "problem:")):
             raise ValueError(kind)
         self._next.extend([kind] * count)
 
@@ -68,6 +68,10 @@ async def before(kind: str, request: web.Request) -> web.Response | None:
         return _reset(request)
     if kind.startswith("error:"):
         return error(int(kind.removeprefix("error:")))
+    if kind.startswith("problem:"):
+        code = int(kind.removeprefix("problem:"))
+        what = {"type": f"https://www.twilio.com/docs/errors/{code}", "title": "Bad Request", "status": 400, "code": code, "detail": "No"}
+        return web.json_response(what, status=400, content_type="application/problem+json")
     return None
 
 

@@ -10,15 +10,15 @@ from contextlib import asynccontextmanager
 from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from aiohttp import web
 
-from tests.stand_in_twilio import faults, rules
+from tests.stand_in_twilio import as_signalwire, faults, rules
 from tests.stand_in_twilio.callbacks import Caller
 from tests.stand_in_twilio.calls import Calls
 from tests.stand_in_twilio.options import Options
-from tests.stand_in_twilio.store import Message, Store, WebhookTry, new_sid, now
+from tests.stand_in_twilio.store import Message, Store, WebhookTry, now
 
 _ROOT = "/2010-04-01/Accounts/{account}"
 
@@ -40,13 +40,13 @@ class StandIn:
         self._tasks: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
-    async def running(self, port: int = 0) -> AsyncIterator[StandIn]:
+    async def running(self, port: int = 0) -> AsyncIterator[Self]:
         """Serves on loopback; `url` is its base address."""
         runner = web.AppRunner(self.app(), access_log=None, shutdown_timeout=0.1)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", port)
         await site.start()
-        self.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        self.url = f"http://127.0.0.1:{runner.addresses[0][1]}{self.options.prefix}"
         try:
             yield self
         finally:
@@ -57,15 +57,20 @@ class StandIn:
             await runner.cleanup()
 
     def app(self) -> web.Application:
-        app = web.Application()
+        app, root = web.Application(), self.options.prefix + _ROOT
         app.add_routes(
             [
-                web.post(f"{_ROOT}/Messages.json", self._create),
-                web.get(f"{_ROOT}/Messages.json", self._list),
-                web.get(_ROOT + "/Messages/{sid}.json", self._fetch),
-                web.post(f"{_ROOT}/Calls.json", self._of_calls),
-                web.get(f"{_ROOT}/Calls.json", self._of_calls),
-                web.get(_ROOT + "/Calls/{sid}.json", self._of_calls),
+                web.post(f"{root}/Messages.json", self._create),
+                web.get(f"{root}/Messages.json", self._list),
+                web.get(f"{root}/Messages", self._list),
+                web.get(root + "/Messages/{sid}.json", self._fetch),
+                web.post(root + "/Messages/{sid}.json", self._redact),
+                web.post(f"{root}/Calls.json", self._of_calls),
+                web.get(f"{root}/Calls.json", self._of_calls),
+                web.get(f"{root}/Calls", self._of_calls),
+                web.get(root + "/Calls/{sid}.json", self._of_calls),
+                web.post(root + "/Calls/{sid}.json", self._of_calls),
+                web.get("/v2/PhoneNumbers/{number}", self._look_up),
                 web.post("/control/faults", self._control_faults),
                 web.post("/control/options", self._control_options),
                 web.post("/control/outcomes", self._control_outcomes),
@@ -74,6 +79,20 @@ class StandIn:
             ]
         )
         return app
+
+    def settings(self) -> dict[str, str]:
+        """What `rounds serve` has to be told to work with this stand-in."""
+        account, token, number = self.options.account_sid, self.options.auth_token, self.options.numbers[0]
+        if not self.options.prefix:
+            return {"TWILIO_ACCOUNT_SID": account, "TWILIO_AUTH_TOKEN": token, "TWILIO_FROM": number, "TWILIO_API_BASE": self.url}
+        return {
+            "SIGNALWIRE_PROJECT_ID": account,
+            "SIGNALWIRE_SPACE": "example.signalwire.com",
+            "SIGNALWIRE_API_TOKEN": token,
+            "SIGNALWIRE_SIGNING_KEY": self.options.signing_key,
+            "SIGNALWIRE_FROM": number,
+            "SIGNALWIRE_API_BASE": self.url,
+        }
 
     async def settled(self) -> None:
         """Waits until every callback that is underway has been made."""
@@ -85,7 +104,9 @@ class StandIn:
         to = to or self.options.numbers[0]
         service = next((mg for mg, pool in self.options.services.items() if to in pool), None)
         message = self.store.messages.get(sid) or self.store.add(
-            Message(sid or new_sid(), to, sender, body, "inbound", "received", now(), sent=now(), service=service, media=media)
+            Message(
+                sid or self.options.new_id("SM"), to, sender, body, "inbound", "received", now(), sent=now(), service=service, media=media
+            )
         )
         keyword = self._obey(message)
         form = self._common(message) | {
@@ -104,6 +125,8 @@ class StandIn:
             form["OptOutType"] = keyword
         if not self.options.sms_url:
             return None
+        if self.options.signalwire:
+            form = as_signalwire.inbound(form)
         return await self._caller.call(self.options.sms_url, form, sid=message.sid, kind="sms", fallback=self.options.fallback_url)
 
     async def call_back(self, message: Message, status: str, error_code: int | None = None, sid: str = "") -> WebhookTry | None:
@@ -115,6 +138,8 @@ class StandIn:
             form |= {"MessageSid": sid, "SmsSid": sid}
         if error_code is not None:
             form["ErrorCode"] = str(error_code)
+        if self.options.signalwire:
+            form = as_signalwire.status(form, message.body)
         return await self._caller.call(message.status_callback, form, sid=message.sid, kind="status")
 
     def _common(self, message: Message) -> dict[str, str]:
@@ -143,7 +168,9 @@ class StandIn:
         return ""
 
     def _answer(self, message: Message, keyword: str, text: str) -> str:
-        self.store.add(Message(new_sid(), message.sender or "", message.to, text, "outbound-reply", "delivered", now(), sent=now()))
+        self.store.add(
+            Message(self.options.new_id("SM"), message.sender or "", message.to, text, "outbound-reply", "delivered", now(), sent=now())
+        )
         return keyword
 
     async def _create(self, request: web.Request) -> web.Response:
@@ -163,7 +190,7 @@ class StandIn:
         service = form.get("MessagingServiceSid")
         message = self.store.add(
             Message(
-                sid=new_sid(),
+                sid=self.options.new_id("SM"),
                 to=form["To"],
                 sender=form.get("From"),
                 body=form.get("Body", ""),
@@ -175,7 +202,7 @@ class StandIn:
                 validity_seconds=int(form["ValidityPeriod"]) if "ValidityPeriod" in form else None,
             )
         )
-        good = message.as_json(self.options.account_sid)
+        good = self._shown(message)
         journey = self._journey(message)
         if self.options.before_response and journey:
             await self._report(message, *journey.pop(0))
@@ -212,7 +239,34 @@ class StandIn:
         if not self._authorized(request):
             return faults.error(20003, 401)
         message = self.store.messages.get(request.match_info["sid"])
-        return web.json_response(message.as_json(self.options.account_sid)) if message else faults.error(20404, 404)
+        return web.json_response(self._shown(message)) if message else faults.error(20404, 404)
+
+    async def _redact(self, request: web.Request) -> web.Response:
+        if not self._authorized(request):
+            return faults.error(20003, 401)
+        message = self.store.messages.get(request.match_info["sid"])
+        if message is None:
+            return faults.error(20404, 404)
+        form = await request.post()
+        if dict(form) != {"Body": ""}:
+            return faults.error(30400)
+        finished = message.created if message.direction == "inbound" else message.final
+        if finished is None or now() - finished < self.options.redact_after_seconds:
+            return web.json_response(as_signalwire.too_early_or_late(), status=422) if self.options.signalwire else faults.error(20009)
+        self.store.redact(message)
+        return web.json_response(self._shown(message))
+
+    def _shown(self, message: Message) -> dict[str, Any]:
+        shown = message.as_json(self.options.account_sid, self.options.prefix)
+        return as_signalwire.message(shown, self.options.services) if self.options.signalwire else shown
+
+    async def _look_up(self, request: web.Request) -> web.Response:
+        if not self._authorized(request, with_account=False):
+            return faults.error(20003, 401)
+        number = request.match_info["number"]
+        line = {"type": self.options.lines.get(number, "mobile"), "error_code": None, "carrier_name": "Example"}
+        fields = line if request.query.get("Fields") == "line_type_intelligence" else None
+        return web.json_response({"phone_number": number, "valid": True, "validation_errors": [], "line_type_intelligence": fields})
 
     async def _list(self, request: web.Request) -> web.Response:
         if not self._authorized(request):
@@ -223,31 +277,33 @@ class StandIn:
         shown = found[page * size : (page + 1) * size]
         more = len(found) > (page + 1) * size
         following = request.rel_url.update_query(Page=str(page + 1), PageToken=f"PA{page + 1}") if more else None
-        return web.json_response(
-            {
-                "messages": [message.as_json(self.options.account_sid) for message in shown],
-                "page": page,
-                "page_size": size,
-                "start": page * size,
-                "end": page * size + max(len(shown) - 1, 0),
-                "uri": str(request.rel_url),
-                "first_page_uri": str(request.rel_url),
-                "next_page_uri": str(following) if following else None,
-                "previous_page_uri": None,
-            }
-        )
+        answer = {
+            "messages": [self._shown(message) for message in shown],
+            "page": page,
+            "page_size": size,
+            "start": page * size,
+            "end": page * size + max(len(shown) - 1, 0),
+            "uri": str(request.rel_url),
+            "first_page_uri": str(request.rel_url),
+            "next_page_uri": str(following) if following else None,
+            "previous_page_uri": None,
+        }
+        return web.json_response(as_signalwire.page(answer) if self.options.signalwire else answer)
 
     async def _of_calls(self, request: web.Request) -> web.Response:
         if not self._authorized(request):
             return faults.error(20003, 401)
         if request.method == "POST":
-            return await self.calls.create(request)
+            return await (self.calls.update(request) if "sid" in request.match_info else self.calls.create(request))
         return await (self.calls.fetch(request) if "sid" in request.match_info else self.calls.list(request))
 
-    def _authorized(self, request: web.Request) -> bool:
-        expected = base64.b64encode(f"{self.options.account_sid}:{self.options.auth_token}".encode()).decode()
+    def _authorized(self, request: web.Request, *, with_account: bool = True) -> bool:
+        known = {self.options.account_sid: self.options.auth_token} | self.options.api_keys
         given = request.headers.get("Authorization", "")
-        return hmac.compare_digest(given, f"Basic {expected}") and request.match_info["account"] == self.options.account_sid
+        expected = [f"Basic {base64.b64encode(f'{name}:{secret}'.encode()).decode()}" for name, secret in known.items()]
+        if not any(hmac.compare_digest(given, one) for one in expected):
+            return False
+        return not with_account or request.match_info["account"] == self.options.account_sid
 
     async def _control_faults(self, request: web.Request) -> web.Response:
         asked = await request.json()

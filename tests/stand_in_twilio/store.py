@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import uuid
 from collections import Counter
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -29,8 +28,9 @@ class Message:
     status_callback: str = ""
     validity_seconds: int | None = None
     media: int = 0
+    final: float | None = None
 
-    def as_json(self, account_sid: str) -> dict[str, Any]:
+    def as_json(self, account_sid: str, prefix: str = "") -> dict[str, Any]:
         """As the API shows it."""
         return {
             "sid": self.sid,
@@ -53,7 +53,7 @@ class Message:
             "date_created": _rfc2822(self.created),
             "date_updated": _rfc2822(self.created),
             "date_sent": _rfc2822(self.sent) if self.sent is not None else None,
-            "uri": f"/2010-04-01/Accounts/{account_sid}/Messages/{self.sid}.json",
+            "uri": f"{prefix}/2010-04-01/Accounts/{account_sid}/Messages/{self.sid}.json",
             "subresource_uris": {},
         }
 
@@ -98,9 +98,15 @@ class Store:
 
     def move(self, message: Message, status: str, error_code: int | None = None) -> None:
         message.status, message.error_code = status, error_code
+        if status in ("delivered", "undelivered", "failed"):
+            message.final = now()
         if status in ("sent", "delivered", "undelivered") and message.sent is None:
             message.sent = now()
-        self._write("status", sid=message.sid, status=status, error_code=error_code, sent=message.sent)
+        self._write("status", sid=message.sid, status=status, error_code=error_code, sent=message.sent, final=message.final)
+
+    def redact(self, message: Message) -> None:
+        message.body = ""
+        self._write("redacted", sid=message.sid)
 
     def block(self, pair: tuple[str, str], *, blocked: bool) -> None:
         (self.blocked.add if blocked else self.blocked.discard)(pair)
@@ -123,16 +129,15 @@ class Store:
                     self.messages[what["sid"]] = Message(**what)
                 case "status":
                     message = self.messages[what["sid"]]
-                    message.status, message.error_code, message.sent = what["status"], what["error_code"], what["sent"]
+                    message.status, message.error_code = what["status"], what["error_code"]
+                    message.sent, message.final = what["sent"], what["final"]
+                case "redacted":
+                    self.messages[what["sid"]].body = ""
                 case "block":
                     pair = (what["pair"][0], what["pair"][1])
                     (self.blocked.add if what["blocked"] else self.blocked.discard)(pair)
                 case "webhook":
                     self.tries.append(WebhookTry(**what))
-
-
-def new_sid() -> str:
-    return "SM" + uuid.uuid4().hex
 
 
 def now() -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID
@@ -14,13 +14,14 @@ from service.actions.add_team import add_team
 from service.actions.enroll_patient import Place, enroll_patient
 from service.actions.import_patients import import_patients
 from service.actions.publish_flow import approve_flow, publish_flow
-from service.content import load_cases, load_flows, load_lexicon, load_opening, load_tables, load_wording
+from service.content import load_cases
 from service.db.database import Database
 from service.db.schema import new_id
 from service.domain.coverage import Shift
 from service.domain.registration import NewConsent, NewMedication, NewPatient
 from service.domain.staff import Role, Staff
 from service.engine.cases import Ears
+from tests.actions.house import content
 
 ZONE = "America/New_York"
 SENDER = "+12025550190"
@@ -48,23 +49,25 @@ def invented(count: int) -> dict[str, str]:
     return {f"Patient {n}": f"+1{_AREA_CODES[n // 70]}55501{n % 70:02d}" for n in range(count)}
 
 
-async def set_up(database: Database, people: dict[str, str] = CAST) -> SetUp:
-    """A clinic that is staffed at this hour, keeps no quiet hours, and has Nora on its one team; nobody is enrolled yet."""
+async def set_up(database: Database, people: dict[str, str] = CAST, *, provider: str = "twilio", by_call: Collection[str] = ()) -> SetUp:
+    """A clinic that is staffed at this hour, keeps no quiet hours, and has Nora on its one team; nobody is enrolled yet.
+
+    The names in `by_call` are of people who have agreed to calls alone.
+    """
     now = datetime.now(UTC)
     midnight = time(0)
     organization = NewOrganization(
         "Riverside Clinic", ZONE, "+12025550198", after_hours_number="+12025550199", quiet_start=midnight, quiet_end=midnight
     )
-    organization_id = await add_organization(database, organization, provider="twilio", sender=SENDER, now=now)
+    organization_id = await add_organization(database, organization, provider=provider, sender=SENDER, now=now)
     every_day = [Shift(day, midnight, midnight) for day in range(7)]
     await add_team(database, organization_id, name="Team A", on_call_phone=ON_CALL, hours=every_day, now=now)
     await add_staff(
         database, organization_id, email=NORA, name="Nora Novak", role=Role.NURSE, team_names=["Team A"], password=PASSWORD, now=now
     )
-    lines = [(2 + place, _patient(f"R{place}", name, number)) for place, (name, number) in enumerate(people.items())]
-    await import_patients(database, organization_id, lines, zone=ZONE, now=now)
-    wording = load_wording()
-    flow, ears = load_flows(wording=wording)[FLOW], Ears(load_lexicon(), load_tables(), wording)
+    lines = [(2 + place, _patient(f"R{place}", name, number, calls=name in by_call)) for place, (name, number) in enumerate(people.items())]
+    await import_patients(database, organization_id, lines, content().law, zone=ZONE, now=now)
+    flow, ears = content().flows[FLOW], Ears(content().lexicon, content().tables, content().wording)
     await publish_flow(database, organization_id, flow, now)
     clinician = Staff(new_id(now), organization_id, "Dr. Sample", Role.CLINICIAN, ())
     await approve_flow(
@@ -77,15 +80,18 @@ async def enroll(
     database: Database, clinic: SetUp, record_numbers: Sequence[str], *, first_in: timedelta, spread: timedelta = timedelta()
 ) -> None:
     """Enrols these patients; their check-ins are due from `first_in` from now on, evenly over `spread`."""
-    wording = load_wording()
+    made = content()
     for place, record_number in enumerate(record_numbers):
         now = datetime.now(UTC)
         at = now + first_in + spread * (place / len(record_numbers))
         wall_time = at.astimezone(ZoneInfo(ZONE)).time()
-        await enroll_patient(database, wording, load_opening(), clinic.organization_id, record_number, Place(FLOW, wall_time), now)
+        await enroll_patient(
+            database, made.wording, made.opening, made.law, clinic.organization_id, record_number, Place(FLOW, wall_time), now
+        )
 
 
-def _patient(record_number: str, name: str, number: str) -> NewPatient:
+def _patient(record_number: str, name: str, number: str, *, calls: bool) -> NewPatient:
+    agreed = NewConsent(date(2026, 1, 5), detail=True, per_day=10, source="paper form", wording_version="1")
     return NewPatient(
         name=name,
         birth_date=date(1950, 3, 1),
@@ -94,5 +100,6 @@ def _patient(record_number: str, name: str, number: str) -> NewPatient:
         number_confirmed_on=date(2026, 1, 5),
         conditions=("heart_failure",),
         medications=(NewMedication("Furosemide 40 mg", "water_pill", high_alert=False),),
-        consent=NewConsent(date(2026, 1, 5), detail=True, per_day=10, source="paper form", wording_version="1"),
+        consent=None if calls else agreed,
+        call_consent=agreed if calls else None,
     )

@@ -1,4 +1,4 @@
-"""`rounds serve` as a process of its own: started, stopped, killed and started again on the same port."""
+"""`rounds serve` as a process of its own: started (warm, see `tests.story.warm`), stopped, killed and started again on the same port."""
 
 from __future__ import annotations
 
@@ -7,15 +7,14 @@ import base64
 import os
 import signal
 import socket
-import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 from service.db.encryption import Keyring
 from tests.stand_in_twilio import StandIn
+from tests.story import warm
 
-ROUNDS = Path(sys.executable).with_name("rounds")
 KEYS = {"ENCRYPTION_KEYS": "story:" + base64.b64encode(b"s" * 32).decode(), "BLIND_INDEX_KEY": base64.b64encode(b"b" * 32).decode()}
 KEYRING = Keyring.parse(KEYS["ENCRYPTION_KEYS"], KEYS["BLIND_INDEX_KEY"])
 START_SECONDS = 60
@@ -33,14 +32,9 @@ def free_port() -> int:
 def environment(database_url: str, port: int, twilio: StandIn | None = None, **more: str) -> dict[str, str]:
     """Everything that `rounds` is told, and of this process's own environment only what a program needs to run at all."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR", "LANG", "PYTHONPATH") if name in os.environ}
-    told = {"DATABASE_URL": database_url, "PUBLIC_BASE_URL": f"http://127.0.0.1:{port}", "PORT": str(port), **KEYS}
+    told = {"DATABASE_URL": database_url, "PUBLIC_BASE_URL": f"http://127.0.0.1:{port}", "PORT": str(port), "MFA": "optional", **KEYS}
     if twilio is not None:
-        told |= {
-            "TWILIO_ACCOUNT_SID": twilio.options.account_sid,
-            "TWILIO_AUTH_TOKEN": twilio.options.auth_token,
-            "TWILIO_FROM": twilio.options.numbers[0],
-            "TWILIO_API_BASE": twilio.url,
-        }
+        told |= twilio.settings()
     return kept | told | more
 
 
@@ -50,33 +44,25 @@ class Served:
     def __init__(self, database_url: str, twilio: StandIn, folder: Path, *, send_rate: int = 100, name: str = "node") -> None:
         self.port = free_port()
         self.base = f"http://127.0.0.1:{self.port}"
+        self.provider = twilio.options.name
         self.log = folder / f"{name}.log"
         self.environment = environment(database_url, self.port, twilio, SEND_RATE=str(send_rate), LOG_LEVEL="warning")
         self._folder = folder
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: warm.Process | None = None
 
     @property
     def sms_url(self) -> str:
         """The webhook for inbound texts, without overrides."""
-        return f"{self.base}/webhooks/twilio/sms"
+        return f"{self.base}/webhooks/{self.provider}/sms"
 
     async def spawn(self) -> None:
         """Starts the process and returns at once."""
         with self.log.open("ab") as log:
-            self._process = await asyncio.create_subprocess_exec(
-                ROUNDS,
-                "serve",
-                cwd=self._folder,
-                env=self.environment,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=log,
-            )
+            self._process = await warm.start("service", "serve", environment=self.environment, folder=self._folder, log=log)
 
     async def ready(self) -> None:
         """Waits until the process answers requests; AssertionError with its log when it ends instead."""
         assert self._process is not None
-        assert self._process.stdout is not None
         async with asyncio.timeout(START_SECONDS):
             greeting = await self._process.stdout.readline()
         assert greeting.startswith(b"Rounds serves"), self.log.read_text()[-3000:]
@@ -105,23 +91,19 @@ class Served:
     async def kill(self) -> None:
         """kill -9: nothing in the process gets a chance to end in order."""
         assert self._process is not None
-        if self.alive:
-            self._process.kill()
+        self._process.send_signal(signal.SIGKILL)
         await self._end()
 
     async def stop(self) -> int:
         """SIGTERM, as a service manager does; the exit code."""
         assert self._process is not None
-        if self.alive:
-            self._process.terminate()
+        self._process.send_signal(signal.SIGTERM)
         return await self._end()
 
     async def _end(self) -> int:
         assert self._process is not None
         async with asyncio.timeout(STOP_SECONDS):
-            await self._process.communicate()
-        assert self._process.returncode is not None
-        return self._process.returncode
+            return await self._process.wait()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Served]:
@@ -136,21 +118,10 @@ class Served:
 
 async def rounds(*arguments: str, environment: Mapping[str, str], folder: Path) -> tuple[int, str, str]:
     """Runs one command to its end: exit code, standard output, standard error."""
-    process = await asyncio.create_subprocess_exec(
-        ROUNDS,
-        *arguments,
-        cwd=folder,
-        env=dict(environment),
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
+    process = await warm.start("service", *arguments, environment=environment, folder=folder)
     try:
         async with asyncio.timeout(START_SECONDS):
             out, err = await process.communicate()
     finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    assert process.returncode is not None
-    return process.returncode, out.decode(), err.decode()
+        process.send_signal(signal.SIGKILL)
+    return await process.wait(), out.decode(), err.decode()

@@ -61,9 +61,10 @@ def _answered(house: House, number: str) -> bool:
 
 
 async def _paged(house: House) -> bool:
-    """True when every emergency's page has been delivered to the number on call."""
-    written = await rows(house.database, pages)
-    return len(written) == 4 == len(house.texts_to(ON_CALL)) and {page.status for page in written} == {"delivered"}
+    """True when every emergency's first page by text has been delivered to the number on call."""
+    first = await rows(house.database, pages, pages.c.rung == 0, pages.c.channel == "text")
+    linked = " ".join(house.texts_to(ON_CALL))
+    return len(first) == 4 and {page.status for page in first} == {"delivered"} and all(str(page.escalation_id) in linked for page in first)
 
 
 async def _says(nora: Nurse, name: str, sentence: str) -> bool:

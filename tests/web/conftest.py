@@ -19,8 +19,19 @@ from aiohttp.test_utils import TestServer
 from argon2 import PasswordHasher
 
 from service import web
+from service.actions.enroll_patient import enroll_own_patient
 from service.actions.passwords import Passwords
-from service.content import content_root, load_cases, load_flows, load_lexicon, load_tables, load_wording
+from service.content import (
+    content_root,
+    load_cases,
+    load_contact_law,
+    load_flows,
+    load_lexicon,
+    load_opening,
+    load_ready_answers,
+    load_tables,
+    load_wording,
+)
 from service.db.database import Database
 from service.engine.cases import Ears
 from service.evaluation import judge_text
@@ -30,6 +41,9 @@ from tests.seed import KEYRING, PASSWORD, Clinic, Member, seed_clinic
 
 NOW = datetime(2026, 11, 16, 15, 0, tzinfo=UTC)  # a Monday, 10 in the morning in New York
 LEXICON, TABLES = load_lexicon(), load_tables()
+LAW = load_contact_law()
+ANSWERS = load_ready_answers()
+WORDING, OPENING = load_wording(), load_opening()
 JUDGE_REPLY = partial(judge_text, LEXICON, TABLES)
 TEMPLATES = Path(__file__).parents[2] / "templates"
 
@@ -110,7 +124,13 @@ async def clinic(database: Database, clock: HandClock) -> Clinic:
 
 
 def make_app(
-    database: Database, clock: Any, *, public_base_url: str = "http://127.0.0.1", extra: Any = (), shelf: Shelf | None = None
+    database: Database,
+    clock: Any,
+    *,
+    public_base_url: str = "http://127.0.0.1",
+    extra: Any = (),
+    shelf: Shelf | None = None,
+    second_factor_required: bool = False,
 ) -> aiohttp_web.Application:
     """The application as the composition root makes it, with passwords that take little work."""
     app = aiohttp_web.Application()
@@ -121,8 +141,12 @@ def make_app(
         templates=TEMPLATES,
         public_base_url=public_base_url,
         judge_reply=JUDGE_REPLY,
+        law=LAW,
+        answers=ANSWERS,
         shelf=shelf or shelf_of("weekly"),
         extra=extra,
+        enroll=partial(enroll_own_patient, WORDING, OPENING),
+        second_factor_required=second_factor_required,
     )
 
     async def quick(app: aiohttp_web.Application) -> AsyncIterator[None]:

@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from service.actions.knowledge import Knowledge
 from service.actions.publish_flow import publish_flow
-from service.content import load_follow_through, load_opening
+from service.content import load_contact_law, load_follow_through, load_opening
 from service.db.audit import audit_events
 from service.db.database import Database
 from service.engine import Flow
@@ -51,7 +51,13 @@ def stricter(flow: Flow, amount: str = "1 lb") -> Flow:
 async def two_days(database: Database, clinic: Clinic, shelf: Shelf, begin: datetime) -> None:
     """Chi of team A and Eva of team B have gained 2 lb in a day, and had pain in the chest; on the version of the file."""
     knowledge = Knowledge(
-        shelf.ears.lexicon, shelf.ears.tables, shelf.ears.wording, "http://127.0.0.1", load_follow_through(), load_opening()
+        shelf.ears.lexicon,
+        shelf.ears.tables,
+        shelf.ears.wording,
+        "http://127.0.0.1",
+        load_follow_through(),
+        load_opening(),
+        load_contact_law(),
     )
     house = House(database, clinic, knowledge, StoppedClock(begin))
     for weight in ("180", "182"):
@@ -81,13 +87,14 @@ async def test_each_sees_the_patients_of_their_teams_and_an_administrator_only_c
         visitor = await browse(member)
         status, text, _ = await visitor.get(PAGE)
         assert status == 200
-        assert f"{check_ins} check-ins of {len(initials)} patient" in text
+        assert f"{check_ins} check-ins since" in text
+        assert f"patients: {len(initials)}." in text
         assert set(re.findall(r"<span>([A-Z]\.[A-Z]\.)</span>", text)) == initials
         assert "Weight 182 lb, up 2 lb within a day" in text
         assert not re.search("Chi|Chen|Eva|Estrada", text)
     ada = await browse(clinic.ada)
     _, text, _ = await ada.get(PAGE)
-    assert "4 check-ins of 2 patients" in text
+    assert "4 check-ins since" in text
     assert "Weight: gained in a day" in text
     assert "Weight 182 lb" not in text
     assert "E.E." not in text
@@ -139,13 +146,13 @@ async def test_a_page_replays_so_many_and_says_how_many_it_left_out(
     monkeypatch.setattr(flow_history_pages, "MOST", 1)
     sol = await browse(clinic.sol)
     _, text, _ = await sol.get(PAGE)
-    assert "1 check-in of 1 patient" in text
+    assert "1 check-in since" in text
     assert "3 more check-ins lie in this time and were left out" in text
     monkeypatch.setattr(flow_history_pages, "MOST", 300)
     monkeypatch.setattr(flow_history_pages, "BATCH", 2)
     monkeypatch.setattr(flow_history_pages, "LONGEST_SECONDS", 0)
     _, text, _ = await sol.get(PAGE)
-    assert "2 check-ins of" in text
+    assert "2 check-ins since" in text
     assert "Weight 182 lb" in text, "the newest come first"
 
 

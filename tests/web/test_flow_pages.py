@@ -292,10 +292,10 @@ async def test_a_new_draft_stands_beside_the_version_that_runs(
     nora = await browse(clinic.nora)
     _, text, _ = await nora.get(PAGE)
     assert "2 parts differ" in text
-    assert "<del>An older title</del>" in text
-    assert f"<ins>{flow.title}</ins>" in text
-    assert "<del>¿Se siente &lt;b&gt;bien&lt;/b&gt;?</del>" in text
-    assert f"<ins>{first['es']['plain']}</ins>" in text
-    assert "approved by Dr. Sample" in text
+    assert '<del lang="en">An older title</del>' in text
+    assert f'<ins lang="en">{flow.title}</ins>' in text
+    assert '<del lang="es">¿Se siente &lt;b&gt;bien&lt;/b&gt;?</del>' in text
+    assert f'<ins lang="es">{first["es"]["plain"]}</ins>' in text
+    assert "Approved by Dr. Sample" in text
     _, listed, _ = await nora.get("/flows")
     assert "An earlier version runs" in listed

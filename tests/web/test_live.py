@@ -4,30 +4,38 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 
+import aiohttp
 import pytest
+from aiohttp import web
 from aiohttp.test_utils import TestServer
 from sqlalchemy import delete, insert, select
+from structlog.testing import capture_logs
 
 from service.actions.claim_escalation import claim_escalation
+from service.db import queue_state
+from service.db.audit import audit_events
 from service.db.communication import communications
 from service.db.database import Database, notify
 from service.db.schema import new_id
-from service.db.staff import web_sessions
+from service.db.sessions import web_sessions
 from service.domain.staff import Role, Staff
-from service.web import live
+from service.web import feed, live
 from service.web.keys import STREAMS
 from service.web.streams import MOST_STREAMS_EACH
 from tests.seed import Clinic, seed_item
-from tests.web.conftest import NOW, Browser, NewBrowser
+from tests.web.conftest import NOW, Browser, HandClock, NewBrowser, make_app
 
 
 @pytest.fixture
 def no_poll(monkeypatch: pytest.MonkeyPatch) -> None:
     """Only a wake-up can bring news."""
     monkeypatch.setattr(live, "POLL_SECONDS", 600.0)
+    monkeypatch.setattr(feed, "POLL_SECONDS", 600.0)
 
 
 @contextlib.asynccontextmanager
@@ -66,17 +74,35 @@ async def wake(database: Database, clinic: Clinic) -> None:
 
 
 @pytest.mark.usefixtures("no_poll")
-async def test_a_change_is_told_at_once_and_without_a_word_of_it(browse: NewBrowser, clinic: Clinic, database: Database) -> None:
+async def test_a_new_item_is_told_at_once_with_its_row_and_audited(browse: NewBrowser, clinic: Clinic, database: Database) -> None:
     nora = await browse(clinic.nora)
     async with stream(nora, "/queue/live") as events:
-        name, mark = await next_of(events)
+        name, _ = await next_of(events)
         assert name == "hello"
-        await seed_item(database, clinic.chi, NOW)
+        item_id = await seed_item(database, clinic.chi, NOW)
         await wake(database, clinic)
         name, changed = await next_of(events)
         assert name == "changed"
-        assert changed != mark
-        assert "Chi" not in changed
+        assert f'id="item-{item_id}"' in json.loads(changed)["html"]
+    async with database.reading() as connection:
+        shown = (audit_events.c.action == "listed_in_queue") & (audit_events.c.staff_id == clinic.nora.id)
+        assert list(await connection.scalars(select(audit_events.c.object_id).where(shown))) == [item_id]
+
+
+@pytest.mark.usefixtures("no_poll")
+@pytest.mark.parametrize("query", ["tab=mine", "tab=snoozed", "tab=unclaimed&narrowed=1"])
+async def test_a_page_that_shows_a_part_only_is_told_without_a_word_of_whom(
+    browse: NewBrowser, clinic: Clinic, database: Database, query: str
+) -> None:
+    nora = await browse(clinic.nora)
+    async with stream(nora, f"/queue/live?{query}") as events:
+        await next_of(events)
+        await seed_item(database, clinic.chi, NOW)
+        await wake(database, clinic)
+        name, changed = await next_of(events)
+        assert (name, json.loads(changed)["html"]) == ("changed", "")
+    async with database.reading() as connection:
+        assert not list(await connection.scalars(select(audit_events.c.id).where(audit_events.c.action == "listed_in_queue")))
 
 
 async def test_another_team_s_change_is_not_told(browse: NewBrowser, clinic: Clinic, database: Database) -> None:
@@ -121,7 +147,9 @@ async def test_an_item_s_stream_tells_of_a_new_message_and_of_nothing_else(brows
         async with database.transaction() as connection:
             mine = communications.c.patient_id == clinic.chi.id
             old = dict((await connection.execute(select(communications).where(mine))).mappings().one())
-            await connection.execute(insert(communications).values(old | {"id": new_id(NOW), "body": "worse"}))
+            await connection.execute(
+                insert(communications).values(old | {"id": new_id(NOW), "body": "worse", "created_at": NOW + timedelta(seconds=1)})
+            )
             await notify(connection, f"queue:{clinic.organization_id}")
         assert (await next_of(events))[0] == "changed"
 
@@ -166,7 +194,7 @@ async def test_a_stream_asked_for_while_the_server_stops_does_not_hold_it_up(
     browse: NewBrowser, clinic: Clinic, server: TestServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stopping, asked = asyncio.Event(), asyncio.Event()
-    real = live.queue_mark
+    real = queue_state.queue_mark
 
     async def slow(*arguments: Any) -> str | None:
         asked.set()
@@ -188,3 +216,32 @@ async def test_a_stream_asked_for_while_the_server_stops_does_not_hold_it_up(
         closing = asyncio.create_task(server.close())
         await asyncio.wait_for(closing, 10)
         assert (await next_of(events))[0] in ("hello", "closed")
+
+
+async def test_a_browser_that_has_left_before_its_stream_begins_is_no_failed_page(
+    clinic: Clinic, database: Database, clock: HandClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began, left = asyncio.Event(), asyncio.Event()
+
+    async def slow(*_args: object) -> str:
+        began.set()
+        await left.wait()
+        return "0.0.0"
+
+    runner = web.AppRunner(make_app(database, clock), access_log=None, shutdown_timeout=10)  # as in the service, nothing is cut off
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as session:
+        nora = Browser(session, f"http://127.0.0.1:{runner.addresses[0][1]}")
+        assert await nora.sign_in(clinic.nora) == 303
+        monkeypatch.setattr(live, "queue_mark", slow)
+        asked = asyncio.create_task(nora.get("/queue/live"))
+        await asyncio.wait_for(began.wait(), 5)
+        asked.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asked
+    await asyncio.sleep(0.2)  # the server notices
+    with capture_logs() as entries:
+        left.set()
+        await runner.cleanup()  # waits for the stream's handler
+    assert [entry for entry in entries if entry["event"] == "page_failed"] == []

@@ -107,3 +107,58 @@ async def test_odd_addresses_are_not_found_and_lead_nowhere(browse: NewBrowser, 
     async with visitor.session.get(URL(visitor.base + path, encoded=True), allow_redirects=False) as answer:
         assert answer.status in (303, 404)
         assert answer.headers.get("Location", "/sign-in").startswith("/sign-in")
+
+
+ODD_VALUES = (
+    "\0",
+    "a\0b",
+    NUMBER,
+    "9" * 5000,
+    "-62135596800000000",
+    "0001-01-01",
+    "9999-12-31",
+    "0001-01-01T00:00",
+    "9999-12-31T23:59",
+    "0001-01-01T00:00:00+14:00_" + str(UUID(int=1)),
+    "9999-12-31T23:59:59-12:00_" + str(UUID(int=1)),
+    "253402300799999999_" + "0" * 32,
+    "-62135596800000000." + "0" * 32,
+    "0.-62135596800000000.253402300799999999." + "0" * 32,
+    "\N{RIGHT-TO-LEFT OVERRIDE}",
+    "\u0663",
+)
+ASKED = {
+    "/queue": ("tab", "urgency", "programme", "kind", "waiting", "holder", "who", "after"),
+    "/patients": ("programme", "status", "team", "before"),
+    "/patients/{chi}": ("type", "before", "merged"),
+    "/patients/{chi}/charts": ("days",),
+    "/patients/{chi}/doses": ("month",),
+    "/oncall/promises": ("state", "team", "before"),
+    "/rota": ("team", "week"),
+    "/who": ("team", "at", "urgency"),
+    "/supervisor/report": ("week", "team"),
+    "/access": ("before",),
+    "/audit": ("who", "whom", "action", "since", "until", "after"),
+}
+
+
+async def test_odd_values_in_addresses_are_not_found_or_not_heeded(browse: NewBrowser, clinic: Clinic) -> None:
+    sol, abe = await browse(clinic.sol), await browse(clinic.abe)
+    failed: list[tuple[str, str]] = []
+    for page, names in ASKED.items():
+        reader = abe if page == "/audit" else sol
+        for name in names:
+            for value in ODD_VALUES:
+                path = f"{page.format(chi=clinic.chi.id)}?{urlencode({name: value})}"
+                async with reader.session.get(URL(reader.base + path, encoded=True), allow_redirects=False) as answer:
+                    if answer.status >= 500:
+                        failed.append((f"{page}?{name}", value[:60]))
+    assert failed == []
+
+
+@pytest.mark.parametrize("seen", ["0.0.-62135596800000000", "0.0.253402300799999999", "0.0." + NUMBER, "\u0663"])
+async def test_a_page_that_has_seen_nonsense_last_is_told_where_it_stands(browse: NewBrowser, clinic: Clinic, seen: str) -> None:
+    nora = await browse(clinic.nora)
+    async with nora.session.get(nora.base + "/queue/live", headers={"Last-Event-ID": seen}) as answer:
+        assert answer.status == 200
+        assert (await answer.content.readline()).startswith(b"id: 0.0.0")

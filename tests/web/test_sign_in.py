@@ -15,7 +15,8 @@ from sqlalchemy import select, update
 from service.actions.passwords import AT_ONCE, MOST_WAITING, Passwords, TooBusy, hash_password, why_not_acceptable
 from service.db.audit import audit_events
 from service.db.database import Database
-from service.db.staff import sign_in_failures, staff, staff_teams, web_sessions
+from service.db.sessions import sign_in_failures, web_sessions
+from service.db.staff import staff, staff_teams
 from service.web.sessions import BACKGROUND
 from service.web.sign_in_pages import local_path
 from tests.seed import PASSWORD, Clinic
@@ -30,6 +31,28 @@ async def all_of(database: Database, table: Any) -> Sequence[Any]:
 async def signed_in(browser: Browser) -> bool:
     status, _, _ = await browser.get("/queue", headers={BACKGROUND: "1"})
     return status == 200
+
+
+@pytest.mark.parametrize(
+    ("who", "start", "leads_to"),
+    [
+        ("nora", "/queue", {"/open-record"}),
+        ("cora", "/queue", set()),
+        ("sol", "/queue", {"/open-record", "/access"}),
+        ("cleo", "/flows", set()),
+        ("ada", "/admin", set()),
+        ("abe", "/audit", {"/access"}),
+    ],
+)
+async def test_everybody_begins_where_they_work_and_finds_what_they_may_open(
+    browse: NewBrowser, clinic: Clinic, who: str, start: str, leads_to: set[str]
+) -> None:
+    browser = await browse(getattr(clinic, who))
+    status, _, response = await browser.get("/")
+    assert (status, response.headers["Location"]) == (303, start)
+    status, text, _ = await browser.get(start)
+    assert status == 200
+    assert {path for path in ("/open-record", "/access") if f'<a href="{path}">' in text.split("<main")[0]} == leads_to
 
 
 async def test_the_database_holds_no_cookie_value(browse: NewBrowser, clinic: Clinic, database: Database) -> None:
@@ -207,7 +230,7 @@ async def test_saying_that_one_is_there_keeps_it_alive(browse: NewBrowser, clini
     nora = await browse(clinic.nora)
     for _ in range(3):
         clock.advance(minutes=10)
-        status, _, _ = await nora.post("/stay", page="/welcome")
+        status, _, _ = await nora.post("/stay", page="/me")
         assert status == 204
     assert await signed_in(nora)
 
@@ -216,9 +239,9 @@ async def test_after_twelve_hours_even_a_busy_session_ends(browse: NewBrowser, c
     nora = await browse(clinic.nora)
     for _ in range(71):
         clock.advance(minutes=10)
-        assert (await nora.get("/welcome"))[0] == 200
+        assert (await nora.get("/me"))[0] == 200
     clock.advance(minutes=10)
-    assert (await nora.get("/welcome"))[0] == 303
+    assert (await nora.get("/me"))[0] == 303
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markupsafe import escape
 
-from service.web.words import age, clock_time, day_of, duration, in_words, limit_word, marked, programme_word, time_left, waiting
+from service.web.times import age, clock_time, day_of, duration, time_left, waiting
+from service.web.words import in_words, limit_word, marked, programme_word
 
 NOW = datetime(2026, 11, 16, 15, 4, tzinfo=UTC)
 NEW_YORK = "America/New_York"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -24,14 +25,19 @@ from service.db.audit import audit_events
 from service.db.communication import communication_statuses, communications
 from service.db.database import Database
 from service.db.escalation import concerns, escalation_events, escalations, notes
-from service.db.patient import consents, phones
+from service.db.follow_ups import follow_ups
+from service.db.patient import consents, patients, phones
 from service.db.schema import new_id
 from service.db.staff import staff, staff_teams
-from service.domain.escalation import LEASE, Disposition, SpokeTo
+from service.db.time_log import time_entries
+from service.domain.encounter import Encounter
+from service.domain.escalation import LEASE, Disposition
+from service.domain.follow_up import Plan, What
 from service.domain.staff import Role, Staff
-from service.domain.urgency import Urgency
+from service.domain.urgency import Urgency, by_rank
+from tests.encounters import complete_encounter
 from tests.seed import Clinic, Member, password_hash, seed_item
-from tests.web.conftest import NOW
+from tests.web.conftest import LAW, NOW
 
 LATER = NOW + timedelta(minutes=1)
 NIGHT = NOW + timedelta(hours=12)  # 10 in the evening in New York
@@ -80,6 +86,9 @@ async def closing(database: Database, item_id: UUID, **more: Any) -> Closing:
         "note": "Spoke with the patient, swelling is going down.",
         "answered": [concern.id for concern in found],
     }
+    urgency = by_rank(row.urgency_rank)
+    if urgency in (Urgency.EMERGENCY, Urgency.URGENT):
+        values["encounter"] = complete_encounter(urgency)
     return Closing(**(values | more))
 
 
@@ -137,7 +146,7 @@ async def test_whatever_the_holder_logs_extends_the_claim(database: Database, cl
     await claim_escalation(database, nora, item_id, NOW)
     await write_note(database, nora, item_id, "Called, no answer.", NOW + timedelta(minutes=5))
     assert (await row_of(database, item_id)).claimed_until == NOW + timedelta(minutes=15)
-    await reply_to_patient(database, nora, item_id, text="Please call us.", phone_id=None, reason="", now=NOW + timedelta(minutes=8))
+    await reply_to_patient(database, LAW, nora, item_id, text="Please call us.", phone_id=None, reason="", now=NOW + timedelta(minutes=8))
     assert (await row_of(database, item_id)).claimed_until == NOW + timedelta(minutes=18)
 
 
@@ -179,7 +188,9 @@ async def test_a_reply_is_due_at_once_with_its_history_and_wakes_the_outbox(data
     item_id = await seed_item(database, clinic.chi, NOW)
     await claim_escalation(database, nora, item_id, NOW)
     with database.wakeups.listen("outbox:routine") as woken:
-        reply_id = await reply_to_patient(database, nora, item_id, text=" How is your breathing? ", phone_id=None, reason="", now=LATER)
+        reply_id = await reply_to_patient(
+            database, LAW, nora, item_id, text=" How is your breathing? ", phone_id=None, reason="", now=LATER
+        )
         await asyncio.wait_for(woken.wait(), 2)
     (row,) = await all_of(database, communications, communications.c.id == reply_id)
     assert (row.body, row.direction, row.purpose, row.status, row.lane) == ("How is your breathing?", "out", "nurse", "due", "routine")
@@ -193,7 +204,7 @@ async def test_a_reply_is_due_at_once_with_its_history_and_wakes_the_outbox(data
 async def test_a_reply_on_an_emergency_goes_in_the_emergency_lane(database: Database, clinic: Clinic, nora: Staff) -> None:
     item_id = await seed_item(database, clinic.chi, NOW, urgency=Urgency.EMERGENCY)
     await claim_escalation(database, nora, item_id, NOW)
-    reply_id = await reply_to_patient(database, nora, item_id, text="Call 911 now.", phone_id=None, reason="", now=LATER)
+    reply_id = await reply_to_patient(database, LAW, nora, item_id, text="Call 911 now.", phone_id=None, reason="", now=LATER)
     (row,) = await all_of(database, communications, communications.c.id == reply_id)
     assert row.lane == "emergency"
 
@@ -216,7 +227,7 @@ async def test_a_reply_that_may_not_go_is_refused_and_leaves_no_row(
             await connection.execute(delete(consents))
     text = {"long": "word " * 80, "empty": "  "}.get(why, "Please call us.")
     with pytest.raises(Refused):
-        await reply_to_patient(database, nora, item_id, text=text, phone_id=None, reason="", now=LATER)
+        await reply_to_patient(database, LAW, nora, item_id, text=text, phone_id=None, reason="", now=LATER)
     assert not await all_of(database, communications, communications.c.direction == "out")
 
 
@@ -226,32 +237,40 @@ async def test_in_quiet_hours_a_reply_needs_a_reason_unless_it_answers_within_th
     item_id = await seed_item(database, clinic.chi, NIGHT)
     await claim_escalation(database, nora, item_id, NIGHT)
     soon, late = NIGHT + timedelta(minutes=59), NIGHT + timedelta(minutes=61)
-    await reply_to_patient(database, nora, item_id, text="Hello", phone_id=None, reason="", now=soon)
+    await reply_to_patient(database, LAW, nora, item_id, text="Hello", phone_id=None, reason="", now=soon)
     with pytest.raises(Refused, match="quiet hours"):
-        await reply_to_patient(database, nora, item_id, text="Hello", phone_id=None, reason="  ", now=late)
-    reply_id = await reply_to_patient(database, nora, item_id, text="Hello", phone_id=None, reason="breathing is worse", now=late)
+        await reply_to_patient(database, LAW, nora, item_id, text="Hello", phone_id=None, reason="  ", now=late)
+    reply_id = await reply_to_patient(database, LAW, nora, item_id, text="Hello", phone_id=None, reason="breathing is worse", now=late)
     (row,) = await all_of(database, communications, communications.c.id == reply_id)
     assert row.reason == "breathing is worse"
+    async with database.transaction() as connection:  # half past six: not quiet at the clinic, but by the law of this state
+        await connection.execute(update(patients).where(patients.c.id == clinic.chi.id).values(state="RI"))
+    evening = NIGHT.replace(hour=23, minute=30) + timedelta(days=1)
+    with pytest.raises(Refused, match="quiet hours"):
+        await reply_to_patient(database, LAW, nora, item_id, text="Hello", phone_id=None, reason="", now=evening)
 
 
 async def test_a_reply_to_a_number_that_is_not_the_patient_s_is_refused(database: Database, clinic: Clinic, nora: Staff) -> None:
     item_id = await seed_item(database, clinic.chi, NOW)
     await claim_escalation(database, nora, item_id, NOW)
     with pytest.raises(Refused):
-        await reply_to_patient(database, nora, item_id, text="Hello", phone_id=clinic.ana.phone_id, reason="", now=LATER)
+        await reply_to_patient(database, LAW, nora, item_id, text="Hello", phone_id=clinic.ana.phone_id, reason="", now=LATER)
+
+
+WHOLE = complete_encounter(Urgency.EMERGENCY)
 
 
 @pytest.mark.parametrize(
     "more",
     [
-        {"disposition": ""},
-        {"disposition": "made_up"},
-        {"note": " \n"},
-        {"spoke_to": ""},
-        {"spoke_to": "made_up"},
+        {"encounter": None},
+        {"encounter": Encounter()},
+        {"encounter": replace(WHOLE, disposition="")},
+        {"encounter": replace(WHOLE, spoke_to="")},
+        {"encounter": replace(WHOLE, teach_back="")},
+        {"encounter": replace(WHOLE, disposition="advice_given")},
         {"answered": []},
         {"version": 1},
-        {"note": "x" * 5000},
     ],
     ids=str,
 )
@@ -260,15 +279,25 @@ async def test_an_emergency_is_not_closed_while_something_is_missing(
 ) -> None:
     item_id = await seed_item(database, clinic.chi, NOW, urgency=Urgency.EMERGENCY)
     await claim_escalation(database, nora, item_id, NOW)
-    complete = await closing(database, item_id, spoke_to=SpokeTo.PATIENT)
+    complete = await closing(database, item_id)
     before = await row_of(database, item_id)
     with pytest.raises(Refused):
-        await resolve_escalation(database, nora, item_id, await closing(database, item_id, **({"spoke_to": SpokeTo.PATIENT} | more)), LATER)
+        await resolve_escalation(database, nora, item_id, await closing(database, item_id, **more), LATER)
     assert await row_of(database, item_id) == before
     assert not await all_of(database, notes)
     await resolve_escalation(database, nora, item_id, complete, LATER)
     row = await row_of(database, item_id)
-    assert (row.state, row.resolved_by, row.disposition, row.spoke_to) == ("resolved", nora.id, "advice_given", "patient")
+    assert (row.state, row.resolved_by, row.disposition, row.spoke_to) == ("resolved", nora.id, "emergency_services", "patient")
+
+
+@pytest.mark.parametrize("more", [{"disposition": ""}, {"disposition": "made_up"}, {"note": " \n"}, {"note": "x" * 5000}], ids=str)
+async def test_a_routine_item_needs_a_decision_and_a_note(database: Database, clinic: Clinic, nora: Staff, more: dict[str, Any]) -> None:
+    item_id = await seed_item(database, clinic.chi, NOW, urgency=Urgency.ROUTINE)
+    await claim_escalation(database, nora, item_id, NOW)
+    with pytest.raises(Refused):
+        await resolve_escalation(database, nora, item_id, await closing(database, item_id, **more), LATER)
+    await resolve_escalation(database, nora, item_id, await closing(database, item_id), LATER)
+    assert (await row_of(database, item_id)).state == "resolved"
 
 
 async def test_a_concern_that_came_in_meanwhile_keeps_the_item_open(database: Database, clinic: Clinic, nora: Staff) -> None:
@@ -289,19 +318,24 @@ async def test_a_concern_that_came_in_meanwhile_keeps_the_item_open(database: Da
 async def test_closing_answers_every_concern_and_keeps_note_and_follow_up(database: Database, clinic: Clinic, nora: Staff) -> None:
     item_id = await seed_item(database, clinic.chi, NOW)
     await claim_escalation(database, nora, item_id, NOW)
-    await resolve_escalation(database, nora, item_id, await closing(database, item_id, follow_up="Call on Wednesday"), LATER)
+    plan = Plan(What.CALL, LATER + timedelta(days=1), "Ask about her ankles.", mine=True)
+    await resolve_escalation(database, nora, item_id, await closing(database, item_id, follow_up=plan), LATER)
     (concern,) = await all_of(database, concerns)
     assert concern.answered_at == LATER
-    assert {row.body for row in await all_of(database, notes)} == {
-        "Spoke with the patient, swelling is going down.",
-        "Follow-up: Call on Wednesday",
-    }
+    (note,) = await all_of(database, notes)
+    assert (note.kind, note.signed_at) == ("encounter", LATER)
+    assert Encounter.from_json(note.form) == complete_encounter()
+    assert "Teach-back: Said it back correctly" in note.body
+    (planned,) = await all_of(database, follow_ups)
+    assert (planned.words, planned.due_at, planned.for_staff_id, planned.state) == (plan.words, plan.due_at, nora.id, "planned")
+    (entry,) = await all_of(database, time_entries)
+    assert (entry.seconds, entry.source, entry.staff_id) == (8 * 60, "manual", nora.id)
     assert {row.author_id for row in await all_of(database, notes)} == {nora.id}
     for again in (
         lambda: resolve_escalation(database, nora, item_id, Closing(1, "advice_given", "x"), LATER),
         lambda: acknowledge_page(database, nora, item_id, LATER),
         lambda: release_escalation(database, nora, item_id, LATER),
-        lambda: reply_to_patient(database, nora, item_id, text="x", phone_id=None, reason="x", now=LATER),
+        lambda: reply_to_patient(database, LAW, nora, item_id, text="x", phone_id=None, reason="x", now=LATER),
     ):
         with pytest.raises(Refused):
             await again()
@@ -331,7 +365,7 @@ async def test_no_other_action_of_a_nurse_closes_an_item_or_lowers_its_urgency(d
     await acknowledge_page(database, nora, item_id, NOW)
     await claim_escalation(database, nora, item_id, NOW)
     await write_note(database, nora, item_id, "x", NOW)
-    await reply_to_patient(database, nora, item_id, text="x", phone_id=None, reason="", now=NOW)
+    await reply_to_patient(database, LAW, nora, item_id, text="x", phone_id=None, reason="", now=NOW)
     await release_escalation(database, nora, item_id, NOW)
     row = await row_of(database, item_id)
     assert (row.state, row.urgency_rank, row.resolved_at) == ("open", Urgency.EMERGENCY.rank, None)
@@ -346,8 +380,8 @@ async def test_every_step_of_an_item_is_kept_with_who_and_when(database: Databas
     await release_escalation(database, nora, item_id, at[3])
     await claim_escalation(database, nora, item_id, at[4])
     await write_note(database, nora, item_id, "x", at[5])
-    await reply_to_patient(database, nora, item_id, text="x", phone_id=None, reason="", now=at[6])
-    await resolve_escalation(database, nora, item_id, await closing(database, item_id, spoke_to="patient"), at[7])
+    await reply_to_patient(database, LAW, nora, item_id, text="x", phone_id=None, reason="", now=at[6])
+    await resolve_escalation(database, nora, item_id, await closing(database, item_id), at[7])
     rows = await all_of(database, escalation_events, escalation_events.c.escalation_id == item_id)
     assert [(row.what, row.staff_id, row.at) for row in sorted(rows, key=lambda row: row.at)] == [
         ("opened", None, at[0]),
@@ -369,10 +403,10 @@ async def test_every_action_on_an_item_is_audited_with_who_and_whose_and_without
     await acknowledge_page(database, nora, item_id, NOW)
     await claim_escalation(database, nora, item_id, NOW)
     await write_note(database, nora, item_id, "swollen ankles", NOW)
-    await reply_to_patient(database, nora, item_id, text="swollen ankles", phone_id=None, reason="", now=NOW)
+    await reply_to_patient(database, LAW, nora, item_id, text="swollen ankles", phone_id=None, reason="", now=NOW)
     await release_escalation(database, nora, item_id, NOW)
     await claim_escalation(database, nora, item_id, NOW)
-    await resolve_escalation(database, nora, item_id, await closing(database, item_id, spoke_to="patient", note="swollen ankles"), NOW)
+    await resolve_escalation(database, nora, item_id, await closing(database, item_id), NOW)
     rows = await all_of(database, audit_events)
     assert Counter(row.action for row in rows) == {
         "page_acknowledged": 1,
@@ -394,7 +428,7 @@ async def test_nothing_of_another_team_s_item_can_be_done(database: Database, cl
         lambda: release_escalation(database, omar, item_id, NOW),
         lambda: acknowledge_page(database, omar, item_id, NOW),
         lambda: write_note(database, omar, item_id, "x", NOW),
-        lambda: reply_to_patient(database, omar, item_id, text="x", phone_id=None, reason="", now=NOW),
+        lambda: reply_to_patient(database, LAW, omar, item_id, text="x", phone_id=None, reason="", now=NOW),
         lambda: resolve_escalation(database, omar, item_id, complete, NOW),
     ):
         with pytest.raises(NotFound):

@@ -14,6 +14,7 @@ from aiohttp import ClientResponse, web
 from aiohttp.test_utils import TestClient, unused_port
 from structlog.testing import capture_logs
 
+from service.actions.keep_unreadable import Unread
 from service.domain.communication import Status
 from service.telephony.twilio import TwilioProvider
 from service.telephony.twilio.signature import sign
@@ -207,9 +208,22 @@ async def test_a_signed_message_without_a_field_is_a_calm_400(client: Client, ac
         answer = await post(client, SMS, form)
     assert answer.status == 400
     assert actions.messages == []
+    assert actions.kept == [("twilio", Unread.WORDS, urlencode(form))]
     assert [log["event"] for log in logs] == ["webhook incomplete"]
     assert "chest" not in str(logs)
     assert ANA not in str(logs)
+
+
+@pytest.mark.law(2)
+async def test_what_is_signed_and_cannot_be_read_is_kept_before_it_is_answered(client: Client, actions: Actions) -> None:
+    form = {"AccountSid": ACCOUNT, "Words": "I have chest\0pain"}
+    actions.fail_on = "*"
+    assert (await post(client, SMS, form)).status == 503, "nothing is kept: come again"
+    actions.fail_on = ""
+    assert [(await post(client, path, form)).status for path in (SMS, STATUS)] == [400, 400]
+    assert [kind for _, kind, _ in actions.kept] == [Unread.WORDS, Unread.STATUS]
+    assert (await post(client, SMS, form, token="somebody-else")).status == 403
+    assert len(actions.kept) == 2, "of what nobody has signed no trace is left"
 
 
 async def test_an_empty_post_is_refused_and_a_signed_empty_one_is_a_calm_400(client: Client) -> None:

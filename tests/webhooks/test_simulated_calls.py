@@ -13,10 +13,12 @@ from aiohttp import ClientSession, web
 from aiohttp.test_utils import TestServer, unused_port
 
 from service import webhooks
+from service.actions.answer_called_number import CallIn
 from service.content import load_script
 from service.domain.call import AnsweredBy, CallInput, CallStatus, CallUpdate
 from service.domain.prompt import Connect, Gather, HangUp, Prompt, Say
-from service.telephony.port import Author, CallLine, HandsetState, OutgoingCall, PhoneCall, Telephone, TransientFailure, VoiceReceiver
+from service.telephony.handsets import Author, CallLine, HandsetState, PhoneCall
+from service.telephony.port import Incomplete, OutgoingCall, Payload, Telephone, TransientFailure, VoiceReceiver
 from service.telephony.simulator import Simulator, build
 from service.telephony.simulator import telephone as telephone_module
 from service.webhooks import Calls, Turn
@@ -48,8 +50,8 @@ class Service:
     async def status(self, update: CallUpdate) -> None:
         self.updates.append(update)
 
-    async def answer_called(self, provider: str, number: str) -> Prompt:
-        self.called.append(number)
+    async def answer_called(self, call: CallIn) -> Prompt:
+        self.called.append(call.number)
         return BYE
 
     def words(self) -> list[CallStatus | None]:
@@ -91,7 +93,7 @@ async def line(actions: Actions) -> AsyncIterator[Line]:
     simulator = build(public_base_url=base, sender="+12025550100", now=lambda: datetime.now(UTC), ring_seconds=60)
     service = Service()
     app = web.Application()
-    webhooks.setup(app, {"simulator": simulator.receiver}, base, actions.receive_replies, actions.receive_delivery_statuses)
+    webhooks.setup(app, {"simulator": simulator.receiver}, base, actions.receive_replies, actions.receive_delivery_statuses, actions.keep)
     receivers: dict[str, VoiceReceiver] = {"simulator": simulator.voice}
     webhooks.setup_calls(app, Calls(receivers, base, load_script(), step=service.step, status=service.status, called=service.answer_called))
     async with TestServer(app, port=port):
@@ -303,15 +305,13 @@ async def test_a_step_that_the_simulator_has_not_signed_is_refused(line: Line) -
     assert not line.service.updates
 
 
-def test_forms_without_their_fields_are_none(line: Line) -> None:
+def test_forms_without_their_fields_are_incomplete(line: Line) -> None:
     voice, id = line.simulator.voice, uuid4()
-    assert voice.parse_call({"pressed": "1"}, id, 0) is None
-    assert voice.parse_call({"id": "a", "pressed": "1x"}, id, 0) is None
-    assert voice.parse_call_status({"id": "a"}, id) is None
-    assert voice.parse_call_status({"status": "completed"}, id) is None
-    unknown = voice.parse_call_status({"id": "a", "status": "melted"}, id)
-    assert unknown is not None
-    assert unknown.status is None
-    odd = voice.parse_call({"id": "a", "spoken": "hi", "confidence": "1e999"}, id, 0)
-    assert odd is not None
-    assert odd.confidence is None
+    for form in ({"pressed": "1"}, {"id": "a", "pressed": "1x"}):
+        with pytest.raises(Incomplete):
+            voice.parse_call(Payload(form), id, 0)
+    for form in ({"id": "a"}, {"status": "completed"}):
+        with pytest.raises(Incomplete):
+            voice.parse_call_status(Payload(form), id)
+    assert voice.parse_call_status(Payload({"id": "a", "status": "melted"}), id).status is None
+    assert voice.parse_call(Payload({"id": "a", "spoken": "hi", "confidence": "1e999"}), id, 0).confidence is None

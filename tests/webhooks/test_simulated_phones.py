@@ -13,7 +13,7 @@ from aiohttp.test_utils import TestServer, unused_port
 from service import webhooks
 from service.domain.communication import Status
 from service.telephony import simulator
-from service.telephony.port import ReplyLost
+from service.telephony.handsets import ReplyLost
 from tests.unit.telephony.conftest import ANA, BEN, a_text
 from tests.webhooks.conftest import Actions
 
@@ -29,7 +29,7 @@ async def test_a_conversation_on_a_simulated_phone_takes_the_real_way(actions: A
     base = f"http://127.0.0.1:{port}"
     phones = simulator.build(public_base_url=base, sender="+12025550190", now=lambda: datetime.now(UTC), step_seconds=0.01)
     app = web.Application()
-    webhooks.setup(app, {"simulator": phones.receiver}, base, actions.receive_replies, actions.receive_delivery_statuses)
+    webhooks.setup(app, {"simulator": phones.receiver}, base, actions.receive_replies, actions.receive_delivery_statuses, actions.keep)
     with pytest.raises(ReplyLost):
         await phones.phones.reply(BEN, "is anybody there?")
     async with TestServer(app, port=port), ClientSession() as stranger:

@@ -10,6 +10,7 @@ from service.domain.event import (
     CadenceQuickened,
     EducationGiven,
     FollowUpPlanned,
+    KnownFindingTold,
     ObservationRecorded,
     PauseAgreed,
     RedFlagFound,
@@ -45,6 +46,8 @@ def turn_lines(talk: Talk, decision: Decision | None = None, safety: str = "") -
                 yield f"  {MARK[event.fired.urgency]}  {event.fired.reason}  ({name}; {event.fired.source})"
             case ObservationRecorded():
                 yield f"  noted    {finding_words(event.finding)}"
+            case KnownFindingTold():
+                yield f"  known    {event.fired.reason}: accepted by a nurse, nothing is raised"
             case AnswerKept():
                 yield f"  kept     {event.name.replace('_', ' ')}: {finding_words(event.finding)}"
             case EducationGiven():

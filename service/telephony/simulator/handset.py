@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from service.domain.prompt import Connect, Gather, HangUp, Prompt, Say
-from service.telephony.port import Author, CallLine, HandsetState, OutgoingCall, PhoneCall
+from service.telephony.handsets import Author, CallLine, HandsetState, PhoneCall
+from service.telephony.port import OutgoingCall
 
 LINES = 200
 MOST_KEYS = 32

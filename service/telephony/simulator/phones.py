@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
-from service.telephony.port import Conversation, PhoneCall, PhoneText
+from service.telephony.handsets import Conversation, PhoneCall, PhoneText
 
 PHONES = 500
 TEXTS_A_PHONE = 200

@@ -12,7 +12,8 @@ from datetime import datetime
 import structlog
 
 from service.domain.communication import Status
-from service.telephony.port import Accepted, Author, OutgoingText, PermanentFailure, PhoneText, RemoteText, ReplyLost, TransientFailure
+from service.telephony.handsets import Author, PhoneText, ReplyLost
+from service.telephony.port import Accepted, OutgoingText, PermanentFailure, RemoteText, TransientFailure
 from service.telephony.simulator.line import Line, NotTaken
 from service.telephony.simulator.phones import SimulatedPhones
 from service.telephony.simulator.receiver import ACCOUNT, NAME, SWITCHED_OFF
@@ -38,6 +39,7 @@ class SimulatorProvider:
     """The port's Provider. After STOP it blocks as a carrier does, until START; a phone that is off gives undelivered."""
 
     name = NAME
+    list_is_sure = True
 
     def __init__(self, *, line: Line, sender: str, now: Callable[[], datetime], step_seconds: float = STEP_SECONDS) -> None:
         """`sender`: the service's own number on the simulated phones; `now` gives aware UTC."""

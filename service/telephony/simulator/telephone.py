@@ -10,11 +10,13 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import UUID
 
 import structlog
 
 from service.domain.prompt import Prompt
-from service.telephony.port import Author, CallLine, HandsetState, OutgoingCall, RemoteCall, TransientFailure
+from service.telephony.handsets import Author, CallLine, HandsetState
+from service.telephony.port import NotOffered, OutgoingCall, RemoteCall, TransientFailure, Webhooks
 from service.telephony.simulator.handset import Handset
 from service.telephony.simulator.line import ROOT, Line, NotTaken
 from service.telephony.simulator.phones import SimulatedPhones
@@ -37,6 +39,7 @@ class SimulatorTelephone:
     """The port's Telephone, and what a visitor does with a phone in hand. What does not fit how the call stands does nothing."""
 
     name = NAME
+    list_is_sure = True
     account = ACCOUNT
 
     def __init__(
@@ -57,7 +60,7 @@ class SimulatorTelephone:
         """Rings the phone; one that is in a call is engaged, one that is off has its voicemail. See the port."""
         if len(self._live) >= UNDERWAY:
             raise TransientFailure("simulator_busy", "too many simulated calls underway", 1.0)
-        handset = Handset(_new_id(), call.to, self._now(), call, path=f"voice/{call.call_id}/0")
+        handset = Handset(_new_id(), call.to, self._now(), call, path=f"{call.webhooks}/{call.call_id}/0")
         if call.to in self._live:
             self._remember(handset)
             self._end(handset, "engaged", "busy")
@@ -66,14 +69,21 @@ class SimulatorTelephone:
             self._take(handset)
         return _remote(handset)
 
-    async def list_calls(self, *, to: str, since: datetime, limit: int = 50) -> Sequence[RemoteCall]:
-        """Calls placed to this number since then, newest first; a restart forgets those that are over."""
+    async def list_calls(self, *, to: str, since: datetime, inbound: bool = False, limit: int = 50) -> Sequence[RemoteCall]:
+        """Calls placed to this number since then, newest first; a restart forgets those that are over. None to our own number:
+        such a call lives in the process that it calls."""
+        if inbound:
+            return []
         found = [one for one in reversed(self._known.values()) if one.placed is not None and one.number == to and one.at >= since]
         return [_remote(one) for one in found[:limit]]
 
     async def fetch_call(self, provider_id: str) -> RemoteCall | None:
         """One call, None when it is forgotten."""
         return _remote(self._known[provider_id]) if provider_id in self._known else None
+
+    async def go_on(self, provider_id: str, call_id: UUID, turn: int, webhooks: Webhooks = Webhooks.VOICE) -> bool:
+        """A simulated phone says who has picked up before it asks for anything: nothing need be interrupted."""
+        raise NotOffered("simulated calls are not interrupted")
 
     @property
     def underway(self) -> int:
@@ -91,10 +101,10 @@ class SimulatorTelephone:
         self, call: OutgoingCall, provider_id: str, at: datetime, lines: Sequence[CallLine], prompt: Prompt | None, turn: int
     ) -> None:
         """A call that was live when the process ended goes on: it rings again, or its open `prompt` (number `turn`) waits."""
-        handset = Handset(provider_id, call.to, at, call, path=f"voice/{call.call_id}/0")
+        handset = Handset(provider_id, call.to, at, call, path=f"{call.webhooks}/{call.call_id}/0")
         if prompt is not None:
             handset.state, handset.word = HandsetState.TALKING, "in-progress"
-            handset.walk(prompt, f"voice/{call.call_id}/{turn}")
+            handset.walk(prompt, f"{call.webhooks}/{call.call_id}/{turn}")
             handset.lines.clear()
             handset.lines.extend(lines)
             handset.changed.set()
@@ -265,7 +275,7 @@ class SimulatorTelephone:
 
     def _tell(self, handset: Handset, **form: str) -> None:
         if handset.placed is not None:
-            path = f"voice/{handset.placed.call_id}/status"
+            path = f"{handset.placed.webhooks}/{handset.placed.call_id}/status"
             self._start(self._report(path, {"id": handset.id, "status": handset.word, **form}))
 
     async def _report(self, path: str, form: dict[str, str]) -> None:

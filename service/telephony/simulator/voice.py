@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
 from uuid import UUID
 
 from service.domain.call import AnsweredBy, CallInput, CallStatus, CallUpdate
 from service.domain.prompt import Prompt
+from service.telephony.port import Answer, Incomplete, Payload
 from service.telephony.simulator.receiver import ACCOUNT, NAME
 
 MOST_WORDS = 1_600
@@ -28,11 +28,12 @@ class SimulatorVoice:
 
     name = NAME
 
-    def parse_call(self, form: Mapping[str, str], call_id: UUID, turn: int) -> CallInput | None:
-        """The step, None when the call's id is missing or the keys are none. `confidence` is "" or a number from 0 to 1."""
+    def parse_call(self, payload: Payload, call_id: UUID, turn: int) -> CallInput:
+        """The step. `confidence` is "" or a number from 0 to 1. Incomplete when the call's id is missing or the keys are none."""
+        form = payload.form
         pressed = form.get("pressed", "")
         if not form.get("id") or not _KEYS.fullmatch(pressed):
-            return None
+            raise Incomplete
         connected = form.get("connected", "")
         return CallInput(
             provider=self.name,
@@ -48,10 +49,11 @@ class SimulatorVoice:
             raw=form,
         )
 
-    def parse_call_status(self, form: Mapping[str, str], call_id: UUID) -> CallUpdate | None:
-        """The update, None when a required field is missing."""
+    def parse_call_status(self, payload: Payload, call_id: UUID) -> CallUpdate:
+        """The update. Raises Incomplete."""
+        form = payload.form
         if not form.get("id") or not form.get("status"):
-            return None
+            raise Incomplete
         return CallUpdate(
             provider=self.name,
             account=ACCOUNT,
@@ -62,13 +64,13 @@ class SimulatorVoice:
             answered_by=_ANSWERED_BY.get(form.get("answered_by", "")),
         )
 
-    def called_number(self, form: Mapping[str, str]) -> str:
+    def called_number(self, payload: Payload) -> str:
         """The number that is called, "" when the form names none."""
-        return form.get("to", "")
+        return payload.form.get("to", "")
 
-    def render(self, prompt: Prompt, next_url: str) -> tuple[str, str]:
+    def render(self, prompt: Prompt, next_url: str) -> Answer:
         """The prompt as JSON; `read_document` reads it."""
-        return "application/json", json.dumps({"prompt": prompt.to_json(), "next": next_url})
+        return Answer("application/json", json.dumps({"prompt": prompt.to_json(), "next": next_url}))
 
 
 CLEAR, MUMBLED = "0.95", "0.3"

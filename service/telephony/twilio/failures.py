@@ -9,9 +9,9 @@ from typing import TypeVar
 import aiohttp
 from twilio.base.exceptions import TwilioException, TwilioRestException, TwilioServiceException
 
+from service.telephony.exchange import AnswerTooLarge, NotConnected, TooManyRequests
 from service.telephony.port import PermanentFailure, ProviderError, TransientFailure, UnknownOutcome
-from service.telephony.twilio import codes
-from service.telephony.twilio.transport import AnswerTooLarge, NotConnected, TooManyRequests
+from service.telephony.twilio.dialect import Dialect
 
 _Found = TypeVar("_Found")
 
@@ -20,12 +20,12 @@ _MISREAD = (ValueError, TypeError, AttributeError, KeyError, AnswerTooLarge)
 
 
 @contextmanager
-def creating() -> Iterator[None]:
+def creating(dialect: Dialect) -> Iterator[None]:
     """Around one request that makes a text or a call: whatever does not say for certain that nothing was made is an unknown outcome."""
     try:
         yield
     except TooManyRequests as busy:
-        raise codes.failure(429, 429, busy.retry_after_seconds) from None
+        raise dialect.failure(429, 429, busy.retry_after_seconds) from None
     except NotConnected:
         raise TransientFailure("not_connected", "no connection to the provider, nothing was sent") from None
     except TimeoutError:
@@ -33,25 +33,25 @@ def creating() -> Iterator[None]:
     except (aiohttp.ClientError, OSError):
         raise UnknownOutcome("connection_lost", "the connection broke during the request") from None
     except (TwilioRestException, TwilioServiceException) as error:
-        raise codes.failure(error.code, error.status) from None
+        raise dialect.failure(error.code, error.status) from None
     except (TwilioException, *_MISREAD):
         raise UnknownOutcome("unreadable_answer", "the provider's answer was not understood") from None
 
 
 @contextmanager
-def reading() -> Iterator[None]:
+def reading(dialect: Dialect) -> Iterator[None]:
     """Around requests that only read: nothing can be lost by them, so all but a refusal is transient."""
     try:
         yield
     except (TooManyRequests, NotConnected, TimeoutError, aiohttp.ClientError, OSError, TwilioException) as error:
-        raise _unread(error) from None
+        raise _unread(dialect, error) from None
     except _MISREAD:
         raise TransientFailure("unreadable_answer", "the provider's answer was not understood") from None
 
 
-async def fetched(request: Awaitable[_Found]) -> _Found | None:
-    """What was asked for by its id, None when Twilio knows no such thing; raises as `reading` does."""
-    with reading():
+async def fetched(dialect: Dialect, request: Awaitable[_Found]) -> _Found | None:
+    """What was asked for by its id, None when the provider knows no such thing; raises as `reading` does."""
+    with reading(dialect):
         try:
             return await request
         except (TwilioRestException, TwilioServiceException) as error:
@@ -60,14 +60,14 @@ async def fetched(request: Awaitable[_Found]) -> _Found | None:
             raise
 
 
-def _unread(error: Exception) -> ProviderError:
+def _unread(dialect: Dialect, error: Exception) -> ProviderError:
     if isinstance(error, TooManyRequests):
-        return codes.failure(429, 429, error.retry_after_seconds)
+        return dialect.failure(429, 429, error.retry_after_seconds)
     if isinstance(error, TwilioRestException | TwilioServiceException):
-        failure = codes.failure(error.code, error.status)
+        failure = dialect.failure(error.code, error.status)
     elif isinstance(error, TwilioException) and len(error.args) > 1:
         status = getattr(error.args[1], "status_code", 500)  # a page: the library hands over the answer itself
-        failure = codes.failure(status, status)
+        failure = dialect.failure(status, status)
     else:
         return TransientFailure("not_connected", "no answer from the provider")
     if isinstance(failure, PermanentFailure):

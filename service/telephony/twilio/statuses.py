@@ -11,6 +11,7 @@ STATUSES: dict[str, Status | None] = {
     "scheduled": Status.ACCEPTED,
     "queued": Status.ACCEPTED,
     "sending": Status.ACCEPTED,
+    "initiated": Status.ACCEPTED,  # SignalWire: on its way to the carrier
     "sent": Status.SENT,  # may stay the last word forever
     "delivered": Status.DELIVERED,
     "read": Status.DELIVERED,

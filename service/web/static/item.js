@@ -1,7 +1,8 @@
 // One item: what is read changes by itself, what is being written stays as it is.
 "use strict";
 (() => {
-  const PARTS = ["item-head", "warnings", "why", "conversation", "patient", "notes", "pauses", "history"];
+  const PARTS = ["item-head", "beside", "warnings", "why", "conversation", "calls-state", "patient", "follow-ups", "pauses"];
+  const IDLE_MS = 2 * 60000, BEAT_MS = 30000;
   const byId = (id) => document.getElementById(id);
   const heard = (page) => page.querySelectorAll(".said-in").length;
 
@@ -9,13 +10,18 @@
 
   function apply(page) {
     const talk = byId("talk"), atEnd = !talk || talk.scrollHeight - talk.scrollTop - talk.clientHeight < 80;
-    const more = heard(page) - heard(document);
+    const more = heard(page) - heard(document), status = byId("say-status").dataset;
     for (const id of PARTS) {
       const old = byId(id), fresh = page.getElementById(id);
-      if (old && fresh) Idiomorph.morph(old, fresh);
+      if (old && fresh && !writing(old)) Idiomorph.morph(old, fresh);
     }
-    if (more > 0) byId("say-status").textContent = more === 1 ? "New message from the patient" : `${more} new messages from the patient`;
+    if (more > 0) byId("say-status").textContent = more === 1 ? status.one : status.more;
     if (atEnd) toEnd();
+  }
+
+  // An addendum that is being written stands in the thread: it is not swept away by what comes in.
+  function writing(part) {
+    return [...part.querySelectorAll("textarea")].some((area) => area.value !== "" || area === document.activeElement);
   }
 
   // How many texts the message takes, as the server counts them.
@@ -29,6 +35,46 @@
       if (answer?.ok && !answer.redirected) byId("text-count").textContent = text.value ? await answer.text() : "";
     }, 300);
   });
+
+  // A ready answer goes into the box, where it can be read and changed before it leaves.
+  for (const button of document.querySelectorAll("[data-ready]")) {
+    button.hidden = false;
+    button.addEventListener("click", () => {
+      text.value = button.dataset.ready;
+      text.dispatchEvent(new Event("input"));
+      text.focus();
+    });
+  }
+
+  // Time counts while somebody works on the page; after two minutes without a touch it stands still. The server counts, not the page.
+  const clock = byId("timer");
+  if (clock) {
+    let touched = Date.now(), since = Date.now(), counted = Number(byId("timer-minutes").textContent) * 60;
+    const minutes = byId("minutes");
+    let own = false;
+    minutes?.addEventListener("input", () => { own = true; });
+    for (const kind of ["pointerdown", "keydown", "wheel", "touchmove"]) {
+      addEventListener(kind, () => {
+        if (Date.now() - touched > IDLE_MS) since = Date.now();
+        touched = Date.now();
+      }, { passive: true, capture: true });
+    }
+    async function beat() {
+      const now = Date.now(), until = Math.min(now, touched + IDLE_MS);
+      byId("timer-state").textContent = now > touched + IDLE_MS ? clock.dataset.paused : "";
+      const seconds = (until - since) / 1000;
+      if (seconds < 1) return;
+      since = now;
+      const body = new URLSearchParams({ seconds: String(seconds), form_token: clock.dataset.token });
+      const answer = await fetch(clock.dataset.beat, { method: "POST", body, keepalive: true }).catch(() => null);
+      if (!answer?.ok || answer.redirected) return;
+      counted += Number(await answer.text()) || 0;
+      byId("timer-minutes").textContent = String(Math.floor(counted / 60));
+      if (minutes && !own) minutes.value = String(Math.max(1, Math.round(counted / 60)));
+    }
+    setInterval(beat, BEAT_MS);
+    addEventListener("pagehide", beat);
+  }
 
   toEnd();
   window.rounds.follow("item-head", 0, apply);

@@ -51,6 +51,7 @@ def test_round_the_clock_never_has_a_gap() -> None:
     now = at(date(2026, 10, 30), 0)
     for hours in range(24 * 5):
         assert ROUND_THE_CLOCK.staffed(now + timedelta(hours=hours))
+    assert ROUND_THE_CLOCK.closes(now) is None
 
 
 def test_a_night_shift_reaches_into_the_next_day() -> None:
@@ -63,6 +64,8 @@ def test_a_night_shift_reaches_into_the_next_day() -> None:
 def test_the_end_of_the_staffed_period_is_known() -> None:
     assert OFFICE.staffed_until(at(MONDAY, 10)) == at(MONDAY, 18)
     assert OFFICE.staffed_until(at(MONDAY, 20)) is None
+    assert OFFICE.closes(at(MONDAY, 10)) == at(MONDAY, 18)
+    assert OFFICE.closes(at(MONDAY, 20)) is None
 
 
 @pytest.mark.parametrize(
@@ -181,3 +184,35 @@ def test_coverage_that_means_nothing_is_refused(data: dict[str, object]) -> None
 def test_answers_are_due_in_utc() -> None:
     for urgency in Urgency:
         assert OFFICE.answer_due(at(MONDAY, 9), urgency).tzinfo is UTC
+
+
+@pytest.mark.parametrize(
+    ("now", "urgency", "words", "until"),
+    [
+        (at(MONDAY, 9), Urgency.EMERGENCY, "within 15 minutes", at(MONDAY, 9, 15)),
+        (at(MONDAY, 9), Urgency.URGENT, "within 1 hour", at(MONDAY, 10)),
+        (at(MONDAY, 17, 20), Urgency.URGENT, "by 6 pm today", at(MONDAY, 18)),
+        (at(MONDAY, 20), Urgency.URGENT, "tomorrow morning", at(date(2026, 11, 24), 12)),
+        (at(MONDAY, 9, 10), Urgency.SAME_DAY, "by 1:30 pm today", at(MONDAY, 13, 30)),
+        (at(SATURDAY, 12), Urgency.URGENT, "Monday morning", at(date(2026, 11, 30), 12)),
+    ],
+)
+def test_a_promise_holds_until_the_last_moment_of_its_words(now: datetime, urgency: Urgency, words: str, until: datetime) -> None:
+    assert OFFICE.promise(now, urgency, "en") == words
+    assert OFFICE.promise_holds_until(now, urgency) == until
+
+
+def test_no_promise_ends_before_the_time_that_it_names() -> None:
+    for hours in range(24 * 8):
+        now = at(MONDAY, 0) + timedelta(hours=hours, minutes=7)
+        for urgency in Urgency:
+            for zone in ("", "America/Phoenix"):
+                until = OFFICE.promise_holds_until(now, urgency, zone)
+                assert now < until
+                if urgency in (Urgency.SAME_DAY, Urgency.ROUTINE):
+                    assert until >= OFFICE.answer_due(now, urgency)
+
+
+def test_a_promise_without_a_time_is_held_to_a_day() -> None:
+    closed = Coverage(ZONE, OFFICE.hours, frozenset(date(2026, 11, 1) + timedelta(days=n) for n in range(100)))
+    assert closed.promise_holds_until(at(MONDAY, 9), Urgency.URGENT) == at(MONDAY, 9) + timedelta(hours=24)

@@ -73,7 +73,7 @@ def test_while_check_ins_rest_only_what_is_scheduled_is_held(purpose: Purpose) -
         unsafe_to_contact=False,
         opted_out_at=None,
         patient_stopped=False,
-        quiet_until=None,
+        closed=None,
         paused=True,
     )
     ruling = may_send(facts, NOW)

@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from service.domain.schedule import DateRule, Every, occurrences, parse_date_rule, quiet, quiet_ends, to_local, to_utc
+from service.domain.contact_hours import ContactHours
+from service.domain.schedule import QUIET_FROM, QUIET_UNTIL, DateRule, Every, occurrences, parse_date_rule, to_local, to_utc
 
 ZONES = (
     "America/New_York",
@@ -119,6 +120,15 @@ def test_a_naive_instant_is_refused() -> None:
 
 
 NEW_YORK = "America/New_York"
+
+
+def quiet(now: datetime, zone: str, start: time = QUIET_FROM, end: time = QUIET_UNTIL) -> bool:
+    return ContactHours(zone, start, end).closed(now, scheduled=False) is not None
+
+
+def quiet_ends(now: datetime, zone: str, start: time = QUIET_FROM, end: time = QUIET_UNTIL) -> datetime:
+    closed = ContactHours(zone, start, end).closed(now, scheduled=False)
+    return now if closed is None else closed.until
 
 
 @pytest.mark.parametrize(("hour", "minute", "expected"), [(8, 59, True), (9, 0, False), (19, 59, False), (20, 0, True), (0, 0, True)])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from service.domain.segments import Encoding, count_segments, letters_outside_gsm_7
+from service.domain.segments import Encoding, count_segments, introduced, letters_outside_gsm_7
 
 
 @pytest.mark.parametrize(
@@ -48,3 +48,11 @@ def test_letters_of_gsm_7_stay_in_it(letter: str) -> None:
 
 def test_the_letters_that_cost_a_segment_are_named_once() -> None:
     assert letters_outside_gsm_7("más información, ¿sí? más") == "áóí"
+
+
+def test_the_clinics_name_stands_in_front_as_far_as_two_segments_hold_it() -> None:
+    assert introduced("Call 911", "Riverside Clinic") == "Riverside Clinic: Call 911"
+    assert introduced("Riverside Clinic: call 911", "Riverside Clinic") == "Riverside Clinic: call 911"
+    assert introduced("x" * 290, "Riverside Clinic") == "Riverside: " + "x" * 290
+    assert introduced("x" * 300, "Riverside Clinic") == "x" * 300
+    assert introduced("Call 911", "") == "Call 911"

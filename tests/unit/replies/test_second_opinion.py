@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import shutil
 from dataclasses import replace
 from math import inf
@@ -38,6 +39,8 @@ SURE = replace(
     LEXICON, opinion=replace(OPEN, sure=np.array([inf if name == "opt_out" else -inf for name in LEXICON.opinion.told], np.float32))
 )
 DOUBTING = replace(LEXICON, opinion=replace(OPEN, unlikely=np.full(ANSWERS, inf, np.float32)))
+PHRASES = replace(LEXICON, opinion=None)
+LABELLED = cases("labelled")
 FILE = PACKAGE / "replies" / "lexicon" / OPINION
 NONE = 99
 
@@ -48,37 +51,49 @@ def rank(findings: tuple[Finding, ...], question: Question) -> int:
     return NONE if urgency is None else urgency.rank
 
 
+@functools.cache
+def asked(place: int) -> tuple[str, Question, Reply]:
+    """The labelled reply at this place: its id, what was asked, what was said."""
+    case = LABELLED[place]
+    question = Question(Expects(case["expects"]), language=case["lang"], text=case["question"])
+    return case["id"], question, Reply(case["reply"], case["lang"])
+
+
+@functools.cache
+def by_phrases(place: int) -> tuple[Finding, ...]:
+    """What is read there without a second opinion."""
+    _, question, reply = asked(place)
+    return read(PHRASES, reply, question).findings
+
+
 @pytest.mark.law(8)  # software raises by itself; here: whatever it thinks, it never lowers
 def test_the_worst_opinion_lowers_no_reply_and_changes_no_other_finding() -> None:
-    for case in cases("labelled")[::7]:
-        question = Question(Expects(case["expects"]), language=case["lang"], text=case["question"])
-        reply = Reply(case["reply"], case["lang"])
+    for place in range(0, len(LABELLED), 7):
+        id, question, reply = asked(place)
         alarmed = read(ALARMED, reply, question).findings
         own = (FindingKind.SECOND_OPINION, "unread", "unread_word")
         without = tuple(finding for finding in alarmed if finding.kind not in own and finding.name not in own)
-        assert rank(alarmed, question) <= rank(without, question), case["id"]
-        assert read(replace(LEXICON, opinion=None), reply, question).findings == without
+        assert rank(alarmed, question) <= rank(without, question), id
+        assert by_phrases(place) == without
 
 
 @pytest.mark.law(8)
 @pytest.mark.parametrize("lexicon", [SURE, DOUBTING], ids=["sure of all troubles", "doubts everything"])
 def test_what_it_names_or_doubts_lowers_no_reply(lexicon: Lexicon) -> None:
-    for case in cases("labelled")[::7]:
-        question = Question(Expects(case["expects"]), language=case["lang"], text=case["question"])
-        reply = Reply(case["reply"], case["lang"])
+    for place in range(0, len(LABELLED), 7):
+        id, question, reply = asked(place)
         findings = read(lexicon, reply, question).findings
-        assert rank(findings, question) <= rank(read(replace(LEXICON, opinion=None), reply, question).findings, question), case["id"]
+        assert rank(findings, question) <= rank(by_phrases(place), question), id
 
 
 @pytest.mark.law(8)
 def test_a_plain_reply_settles_words_that_no_list_explains_and_nothing_else() -> None:
     settled = 0
-    for case in cases("labelled")[::3]:
-        question = Question(Expects(case["expects"]), language=case["lang"], text=case["question"])
-        reply = Reply(case["reply"], case["lang"])
-        phrases = decide(TABLES, read(replace(LEXICON, opinion=None), reply, question).findings, Facts(), NOWHEN, question)
+    for place in range(0, len(LABELLED), 3):
+        id, question, reply = asked(place)
+        phrases = decide(TABLES, by_phrases(place), Facts(), NOWHEN, question)
         calm = decide(TABLES, read(CALM, reply, question).findings, Facts(), NOWHEN, question)
-        assert {rule.rule for rule in phrases.fired} - {rule.rule for rule in calm.fired} <= {"unexplained"}, case["id"]
+        assert {rule.rule for rule in phrases.fired} - {rule.rule for rule in calm.fired} <= {"unexplained"}, id
         settled += phrases.urgency is not None and calm.urgency is None
     assert settled > 10
 
@@ -100,7 +115,7 @@ def test_it_alone_ends_the_messages_only_of_a_reply_that_does_not_worry_it(worri
     levels = dict.fromkeys(LEVELS, -inf if worried else inf)
     lexicon = replace(LEXICON, opinion=replace(OPEN, sure=sure, thresholds={**levels, "plain": -inf}))
     text = "blue curtains went up over the kitchen shelf"
-    assert not read(replace(LEXICON, opinion=None), Reply(text), None).has(FindingKind.OPT_OUT)
+    assert not read(PHRASES, Reply(text), None).has(FindingKind.OPT_OUT)
     found = read(lexicon, Reply(text), None)
     assert found.has(FindingKind.OPT_OUT) is ends
     assert found.has(FindingKind.SIGN, "perhaps_opt_out") is not ends

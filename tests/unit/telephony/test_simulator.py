@@ -12,16 +12,15 @@ import pytest
 from aiohttp import web
 
 from service.domain.communication import Status
+from service.telephony.handsets import Author, Phones, PhoneText, ReplyLost
 from service.telephony.port import (
-    Author,
     DeliveryUpdate,
     InboundMessage,
+    Incomplete,
+    Payload,
     PermanentFailure,
-    Phones,
-    PhoneText,
     Provider,
     Receiver,
-    ReplyLost,
     SignatureRefused,
 )
 from service.telephony.simulator import Simulator, build
@@ -45,25 +44,24 @@ class Service:
         self.arrived = asyncio.Event()
 
     async def sms(self, request: web.Request) -> web.Response:
-        message = self._receiver().parse_message(await self._form(request))
-        assert message is not None
+        [message] = self._receiver().parse(await self._payload(request), None)
+        assert isinstance(message, InboundMessage)
         if self.answer == 200:
             self.messages.append(message)
         self.arrived.set()
         return web.Response(status=self.answer)
 
     async def status(self, request: web.Request) -> web.Response:
-        update = self._receiver().parse_status(await self._form(request), UUID(request.match_info["attempt_id"]))
-        assert update is not None
+        [update] = self._receiver().parse(await self._payload(request), UUID(request.match_info["attempt_id"]))
+        assert isinstance(update, DeliveryUpdate)
         if self.answer == 200:
             self.updates.append(update)
         self.arrived.set()
         return web.Response(status=204 if self.answer == 200 else self.answer)
 
-    async def _form(self, request: web.Request) -> dict[str, str]:
-        return dict(
-            self._receiver().verify(url="https://rounds.example" + request.raw_path, headers=request.headers, body=await request.read())
-        )
+    async def _payload(self, request: web.Request) -> Payload:
+        url = "https://rounds.example" + request.raw_path
+        return self._receiver().verify(url=url, headers=request.headers, body=await request.read())
 
     def _receiver(self) -> Receiver:
         assert self.receiver is not None
@@ -244,7 +242,7 @@ def test_a_wrong_missing_or_moved_signature_is_refused() -> None:
     receiver = SimulatorReceiver("secret")
     url, body = "https://rounds.example/webhooks/simulator/sms", b"id=1&from=%2B12025550101&to=%2B12025550190&body=hi"
     good = sign("secret", url, body)
-    assert receiver.verify(url=url, headers={HEADER: good}, body=body)["body"] == "hi"
+    assert receiver.verify(url=url, headers={HEADER: good}, body=body).form["body"] == "hi"
     for given_url, headers, given_body in [
         (url, {}, body),
         (url, {HEADER: ""}, body),
@@ -257,11 +255,11 @@ def test_a_wrong_missing_or_moved_signature_is_refused() -> None:
             receiver.verify(url=given_url, headers=headers, body=given_body)
 
 
-def test_a_form_without_its_fields_is_none() -> None:
+def test_a_form_without_its_fields_is_incomplete() -> None:
     receiver = SimulatorReceiver("secret")
     whole = {"id": "1", "from": ANA, "to": SERVICE, "body": ""}
-    assert receiver.parse_message(whole) is not None
-    for missing in whole:
-        assert receiver.parse_message({name: value for name, value in whole.items() if name != missing}) is None
-    assert receiver.parse_status({"id": "1"}, None) is None
-    assert receiver.parse_status({"status": "sent"}, None) is None
+    assert len(receiver.parse(Payload(whole), None)) == 1
+    lacking = [{name: value for name, value in whole.items() if name != missing} for missing in whole]
+    for form in [*lacking, {"id": "1", "status": ""}, {"status": "sent"}]:
+        with pytest.raises(Incomplete):
+            receiver.parse(Payload(form), None)

@@ -96,6 +96,45 @@ async def test_stop_at_the_provider_blocks_and_start_lifts_it(twilio: StandIn, p
     assert [message.to for message in twilio.store.accepted] == [BEN, ANA]
 
 
+async def test_an_api_key_asks_in_the_accounts_name(twilio: StandIn) -> None:
+    key, secret = "SK" + "5" * 32, "secret-of-the-key"
+    provider = TwilioProvider(
+        account_sid=twilio.options.account_sid,
+        auth_token=secret,
+        key_id=key,
+        sender=twilio.options.numbers[0],
+        public_base_url=PUBLIC,
+        api_base=twilio.url,
+    )
+    with pytest.raises(PermanentFailure) as refused:
+        await provider.send_text(a_text(ANA))
+    assert refused.value.effect == "configuration"
+    twilio.options.api_keys = {key: secret}
+    await provider.send_text(a_text(ANA))
+    [sent] = twilio.store.accepted
+    assert sent.status_callback.startswith(f"{PUBLIC}/webhooks/twilio/status/")
+    await provider.close()
+
+
+async def test_an_error_as_rfc_9457_words_it_means_the_same(twilio: StandIn, provider: TwilioProvider) -> None:
+    twilio.faults.add("problem:21610")
+    with pytest.raises(PermanentFailure) as refused:
+        await provider.send_text(a_text(ANA))
+    assert (refused.value.code, refused.value.effect) == ("21610", "opted_out")
+    twilio.faults.add("problem:99999")
+    with pytest.raises(PermanentFailure):
+        await provider.send_text(a_text(ANA))
+    assert twilio.store.accepted == []
+
+
+async def test_an_answer_of_another_account_is_not_believed(twilio: StandIn, provider: TwilioProvider) -> None:
+    twilio.store.messages.clear()
+    provider.account = "AC" + "9" * 32
+    with pytest.raises(UnknownOutcome) as foreign:
+        await provider.send_text(a_text(ANA))
+    assert foreign.value.code == "foreign_answer"
+
+
 async def test_a_429_is_transient_and_carries_the_pause(twilio: StandIn, provider: TwilioProvider) -> None:
     twilio.faults.add("429")
     with pytest.raises(TransientFailure) as caught:

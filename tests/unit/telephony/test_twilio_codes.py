@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
+from service.telephony.meaning import Kind, pause, shown
 from service.telephony.port import PermanentFailure, TransientFailure, UnknownOutcome
-from service.telephony.twilio import codes
-from service.telephony.twilio.codes import CODES, Kind
+from service.telephony.twilio.codes import CODES
+from service.telephony.twilio.dialect import TWILIO
 
-EFFECTS = {"", "opted_out", "invalid_number", "not_mobile", "recycled", "filtered", "configuration", "content"}
+EFFECTS = {"", "opted_out", "invalid_number", "not_mobile", "recycled", "filtered", "configuration", "content", "validity_over"}
 
 
 @pytest.mark.parametrize("code", sorted(CODES))
@@ -32,36 +33,36 @@ def test_every_code_has_a_known_effect_and_plain_words(code: int) -> None:
     ],
 )
 def test_a_permanent_code_says_what_follows(code: int, effect: str) -> None:
-    failure = codes.failure(code, 400)
+    failure = TWILIO.failure(code, 400)
     assert isinstance(failure, PermanentFailure)
     assert (failure.code, failure.effect) == (str(code), effect)
 
 
 @pytest.mark.parametrize("code", [20429, 21611, 30001, 30017, 30022, 30410, 63018, 63010, 63012])
 def test_a_code_that_was_not_processed_may_be_tried_again(code: int) -> None:
-    assert isinstance(codes.failure(code, 400), TransientFailure)
+    assert isinstance(TWILIO.failure(code, 400), TransientFailure)
 
 
 def test_a_daily_limit_waits_for_the_next_day_and_a_dark_handset_for_hours() -> None:
-    assert codes.pause(codes.classify(30023)) == 24 * 3600
-    assert codes.pause(codes.classify("30003")) == 2 * 3600
-    assert codes.pause(codes.classify(30001)) == 60
-    assert codes.pause(codes.classify(21610)) is None
+    assert pause(TWILIO.meaning(30023)) == 24 * 3600
+    assert pause(TWILIO.meaning("30003")) == 2 * 3600
+    assert pause(TWILIO.meaning(30001)) == 60
+    assert pause(TWILIO.meaning(21610)) is None
 
 
 @pytest.mark.parametrize(("code", "status"), [(20500, 500), (20503, 503), (500, 500), (21610, 502), (99999, 503), (20500, 400), (408, 408)])
 def test_an_http_5xx_is_an_unknown_outcome_whatever_code_it_names(code: int, status: int) -> None:
-    assert isinstance(codes.failure(code, status), UnknownOutcome)
+    assert isinstance(TWILIO.failure(code, status), UnknownOutcome)
 
 
 def test_a_redirect_is_an_unknown_outcome() -> None:
-    assert isinstance(codes.failure(302, 302), UnknownOutcome)
+    assert isinstance(TWILIO.failure(302, 302), UnknownOutcome)
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 405, 407])
 def test_a_refusal_without_a_code_is_about_our_set_up(status: int) -> None:
     with capture_logs() as logs:
-        failure = codes.failure(status, status)
+        failure = TWILIO.failure(status, status)
     assert isinstance(failure, PermanentFailure)
     assert failure.effect == "configuration"
     assert logs == []
@@ -70,7 +71,7 @@ def test_a_refusal_without_a_code_is_about_our_set_up(status: int) -> None:
 @pytest.mark.parametrize(("code", "status"), [(64999, 400), (64999, None), ("64999", None), (400, 400), (64999, 401)])
 def test_an_unknown_code_is_permanent_and_loud(code: int | str, status: int | None) -> None:
     with capture_logs() as logs:
-        failure = codes.failure(code, status)
+        failure = TWILIO.failure(code, status)
     assert isinstance(failure, PermanentFailure)
     assert failure.effect == ""
     assert [(log["event"], log["code"], log["log_level"]) for log in logs] == [("unknown provider code", str(code), "error")]
@@ -80,7 +81,7 @@ def test_an_unknown_code_is_permanent_and_loud(code: int | str, status: int | No
 @pytest.mark.parametrize("code", ["+12025550101", "12025550101", "Ana", "30003; drop", "٣٠٠٠٣"])
 def test_what_is_not_a_code_never_reaches_a_log_or_an_exception(code: str) -> None:
     with capture_logs() as logs:
-        failure = codes.failure(code)
+        failure = TWILIO.failure(code)
     assert code not in str(failure)
     assert code not in str(logs)
     assert failure.code == "unreadable"
@@ -88,7 +89,7 @@ def test_what_is_not_a_code_never_reaches_a_log_or_an_exception(code: str) -> No
 
 @pytest.mark.parametrize("code", [None, "", 0, "0"])
 def test_no_code_shows_as_nothing(code: int | str | None) -> None:
-    assert codes.shown(code) == ""
+    assert shown(code) == ""
 
 
 def test_the_stand_in_refuses_only_with_codes_that_we_know() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from service.domain.call import AnsweredBy, CallStatus
 from service.domain.prompt import Connect, Gather, HangUp, Prompt, Say
+from service.telephony.port import Incomplete, Payload
 from service.telephony.twilio import TwilioVoice
 
 ACCOUNT = "AC" + "0" * 32
@@ -19,9 +20,9 @@ FORM = {"AccountSid": ACCOUNT, "CallSid": "CA" + "a" * 32, "CallStatus": "in-pro
 
 
 def twiml(prompt: Prompt) -> ET.Element:
-    content_type, body = VOICE.render(prompt, NEXT)
-    assert content_type == "text/xml"
-    return ET.fromstring(body)
+    answer = VOICE.render(prompt, NEXT)
+    assert (answer.content_type, answer.status) == ("text/xml", 200)
+    return ET.fromstring(answer.body)
 
 
 def test_a_question_gathers_keys_and_speech_and_silence_asks_the_same_address() -> None:
@@ -64,15 +65,13 @@ def test_a_prompt_survives_its_json() -> None:
 
 
 def test_keys_win_over_words_that_come_with_them() -> None:
-    step = VOICE.parse_call({**FORM, "Digits": "182", "SpeechResult": "one eighty", "Confidence": "0.9"}, CALL, 3)
-    assert step is not None
+    step = VOICE.parse_call(Payload({**FORM, "Digits": "182", "SpeechResult": "one eighty", "Confidence": "0.9"}), CALL, 3)
     assert (step.pressed, step.spoken, step.turn, step.call_id) == ("182", "", 3, CALL)
 
 
 @pytest.mark.parametrize(("confidence", "read"), [("0.0", 0.0), ("0.91", 0.91), ("", None), ("much", None), ("7", None), ("nan", None)])
 def test_a_confidence_that_is_none_makes_words_unsure(confidence: str, read: float | None) -> None:
-    step = VOICE.parse_call({**FORM, "SpeechResult": "yes", "Confidence": confidence}, CALL, 1)
-    assert step is not None
+    step = VOICE.parse_call(Payload({**FORM, "SpeechResult": "yes", "Confidence": confidence}), CALL, 1)
     assert step.confidence == read
 
 
@@ -80,8 +79,9 @@ def test_a_confidence_that_is_none_makes_words_unsure(confidence: str, read: flo
     "wrong",
     [{"CallSid": ""}, {"CallSid": "CA123"}, {"AccountSid": "AC" + "f" * 32}, {"Digits": "12x"}, {"Digits": "1" * 40}],
 )
-def test_a_form_without_what_it_must_have_is_none(wrong: dict[str, str]) -> None:
-    assert VOICE.parse_call(FORM | wrong, CALL, 1) is None
+def test_a_form_without_what_it_must_have_is_incomplete(wrong: dict[str, str]) -> None:
+    with pytest.raises(Incomplete):
+        VOICE.parse_call(Payload(FORM | wrong), CALL, 1)
 
 
 @pytest.mark.parametrize(
@@ -90,8 +90,7 @@ def test_a_form_without_what_it_must_have_is_none(wrong: dict[str, str]) -> None
      ("unknown", AnsweredBy.UNSURE), ("something new", None)],
 )  # fmt: skip
 def test_who_picked_up(said: str, by: AnsweredBy | None) -> None:
-    step = VOICE.parse_call({**FORM, "AnsweredBy": said}, CALL, 0)
-    assert step is not None
+    step = VOICE.parse_call(Payload({**FORM, "AnsweredBy": said}), CALL, 0)
     assert step.answered_by is by
 
 
@@ -102,6 +101,14 @@ def test_who_picked_up(said: str, by: AnsweredBy | None) -> None:
      ("asleep", None)],
 )  # fmt: skip
 def test_statuses_in_our_words(word: str, status: CallStatus | None) -> None:
-    update = VOICE.parse_call_status({**FORM, "CallStatus": word, "CallDuration": "42"}, CALL)
-    assert update is not None
+    update = VOICE.parse_call_status(Payload({**FORM, "CallStatus": word, "CallDuration": "42"}), CALL)
     assert (update.status, update.seconds) == (status, 42)
+
+
+def test_who_picked_up_may_come_by_itself() -> None:
+    form = {name: value for name, value in FORM.items() if name != "CallStatus"}
+    update = VOICE.parse_call_status(Payload(form | {"AnsweredBy": "machine_end_beep", "MachineDetectionDuration": "5200"}), CALL)
+    assert (update.status, update.provider_status, update.answered_by) == (None, "", AnsweredBy.MACHINE)
+    for said in ("", "something new"):
+        with pytest.raises(Incomplete):
+            VOICE.parse_call_status(Payload(form | {"AnsweredBy": said}), CALL)

@@ -13,7 +13,7 @@ from service.domain.facts import Facts, PastAnswer, PersonalLimit
 from service.domain.reading import Finding, FindingKind, Quantity
 from service.domain.urgency import Urgency
 from service.triage import ConditionError, Told, build_condition, build_rule, judged
-from tests.unit.triage.test_over_time import NOW, value, verdict
+from tests.unit.triage.verdicts import NOW, value, verdict
 
 DAY = timedelta(days=1)
 ASKED = ["phq_1", "phq_2"]

@@ -1,0 +1,418 @@
+"""The ladder with people on it: who is paged when, who stands in, what a change of the rota does; on both databases."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import date, time, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy import select, update
+
+from service.actions.acknowledge_page import acknowledge_page
+from service.actions.change_rota import change_rota
+from service.actions.claim_escalation import claim_escalation
+from service.actions.do_due_work import do_due_work
+from service.actions.follow_up_safety_texts import follow_up_safety_texts
+from service.actions.notice_rota_gaps import notice_rota_gaps
+from service.actions.refusal import NotFound, Refused
+from service.actions.release_escalation import release_escalation
+from service.actions.release_leases import release_leases
+from service.actions.send_pages import send_pages
+from service.actions.set_ladder import set_ladder
+from service.actions.set_staff_paging import set_staff_paging
+from service.actions.settle_communications import Word
+from service.actions.settle_pages import settle_pages
+from service.db import items
+from service.db.changes import Changes
+from service.db.communication import communications
+from service.db.escalation import concerns, escalation_events, escalations, pages
+from service.db.organization import teams
+from service.db.rota import rota_shifts
+from service.db.staff import staff
+from service.domain.communication import Lane, Purpose, Status
+from service.domain.escalation import Reached, State
+from service.domain.ladder import Ladder, Rung, Whom
+from service.domain.rota import MOST_SHIFTS, Override, OverrideKind, RotaRole, RotaShift
+from service.domain.staff import Role
+from service.domain.urgency import Urgency
+from service.jobs.work import handlers
+from tests.actions.crew import NORA, OMAR, SOL, member, put_on_call
+from tests.jobs.world import MONDAY, World
+from tests.seed import seed_item
+
+TEAM = "+12025550191"
+
+
+@pytest.fixture
+async def world(database_url: str) -> AsyncIterator[World]:
+    world = await World.open(database_url)
+    await put_on_call(world)
+    yield world
+    await world.database.close()
+
+
+async def item(world: World, urgency: Urgency = Urgency.EMERGENCY, *, known: bool = True) -> UUID:
+    item_id = await seed_item(world.database, world.clinic.chi, world.now, urgency=urgency, known=known)
+    await ask(world, item_id, "start", urgency)
+    return item_id
+
+
+async def ask(world: World, item_id: UUID, why: str, urgency: Urgency) -> None:
+    changes = Changes(world.now)
+    items.plan_paging(changes, world.clinic.organization_id, item_id, why, urgency)
+    async with world.database.transaction() as connection:
+        await changes.write(connection)
+
+
+async def work(world: World) -> None:
+    for lane in (Lane.EMERGENCY, Lane.ROUTINE):
+        await do_due_work(world.database, handlers(world.around), lane, world.clock, "node-1")
+    await send_pages(world.database, world.providers, world.knowledge, world.clock, "node-1")
+
+
+async def paged(world: World) -> list[tuple[int, str, str]]:
+    """(rung, number, channel) of every page so far."""
+    return [(page.rung, page.phone, page.channel) for page in await world.rows(pages)]
+
+
+async def outcome(world: World, channel: str, status: Status, code: str) -> None:
+    """What became of the newest page by this channel."""
+    page = (await world.rows(pages, pages.c.channel == channel))[-1]
+    if page.status == "due":
+        await world.set(pages, page.id, status="claimed")
+    async with world.database.transaction() as connection:
+        await settle_pages(connection, world.knowledge, [Word(page.id, status, "webhook", error_code=code)], world.now)
+
+
+async def problems(world: World, rule: str) -> list[Any]:
+    async with world.database.reading() as connection:
+        joined = select(escalations).join(concerns, concerns.c.escalation_id == escalations.c.id)
+        return list((await connection.execute(joined.where(concerns.c.rule == rule))).all())
+
+
+def both(rung: int, phone: str) -> list[tuple[int, str, str]]:
+    return [(rung, phone, "text"), (rung, phone, "call")]
+
+
+async def test_an_unacknowledged_emergency_climbs_every_five_minutes_to_somebody_else_then_to_the_lead(world: World) -> None:
+    await item(world)
+    for minute in range(16):
+        await work(world)
+        if minute == 4:
+            assert await paged(world) == both(0, NORA)
+        world.clock.forward(minutes=1)
+    assert await paged(world) == [*both(0, NORA), *both(1, OMAR), *both(2, SOL), *both(3, NORA)]
+    assert [text.to for text in world.provider.calls] == [NORA, OMAR, SOL, NORA]
+
+
+async def test_an_urgent_item_is_paged_by_text_then_called_then_passed_on(world: World) -> None:
+    await item(world, Urgency.URGENT)
+    for _ in range(46):
+        await work(world)
+        world.clock.forward(minutes=1)
+    assert await paged(world) == [(0, NORA, "text"), (1, NORA, "call"), *both(2, OMAR), *both(3, SOL)]
+
+
+async def test_a_same_day_item_pages_the_lead_half_an_hour_before_it_is_due_and_no_earlier(world: World) -> None:
+    item_id = await item(world, Urgency.SAME_DAY)
+    await world.set(escalations, item_id, due_at=world.now + timedelta(hours=3))
+    await work(world)
+    world.clock.forward(minutes=149)
+    await work(world)
+    assert await paged(world) == []
+    world.clock.forward(minutes=1)
+    await work(world)
+    assert await paged(world) == [(0, SOL, "text")]
+
+
+@pytest.mark.law(2)
+@pytest.mark.parametrize("how", ["given back", "lapsed", "woken"])
+@pytest.mark.parametrize(("minutes", "begun"), [(60, False), (160, True)])
+async def test_a_same_day_item_that_comes_back_to_the_pool_is_unseen_and_its_ladder_goes_on_in_its_time(
+    world: World, how: str, minutes: int, begun: bool
+) -> None:
+    item_id = await item(world, Urgency.SAME_DAY)
+    await world.set(escalations, item_id, due_at=world.now + timedelta(hours=3))
+    await work(world)
+    nora = member(world.clinic, world.clinic.nora, Role.NURSE)
+    assert (await claim_escalation(world.database, nora, item_id, world.now)).won
+    back = world.now + timedelta(minutes=minutes)
+    asleep = {"state": State.SNOOZED, "snoozed_until": back} if how == "woken" else {"claimed_until": back}
+    await world.set(escalations, item_id, **asleep)
+    for _ in range(minutes):
+        world.clock.forward(minutes=1)
+        await work(world)
+    assert await paged(world) == [], "its holder has it"
+    if how == "given back":
+        await release_escalation(world.database, nora, item_id, world.now)
+    else:
+        await release_leases(world.database, world.knowledge, world.now)
+    await work(world)
+    [row] = await world.rows(escalations, escalations.c.id == item_id)
+    assert (row.state, row.acknowledged_at) == (State.OPEN, None)
+    assert await paged(world) == ([(0, SOL, "text")] if begun else []), "no page before its time"
+    world.clock.forward(minutes=max(0, 150 - minutes))
+    await work(world)
+    assert await paged(world) == [(0, SOL, "text")]
+
+
+async def test_a_page_says_no_name_and_nothing_of_health(world: World) -> None:
+    item_id = await item(world)
+    await work(world)
+    [text] = world.provider.calls
+    assert text.body == f"Rounds: EMERGENCY item, C.C., answer by 11:00 am. Open: http://localhost:8080/items/{item_id}"
+
+
+async def test_a_page_about_nobody_who_is_known_says_so(world: World) -> None:
+    item_id = await item(world, known=False)
+    await work(world)
+    [text] = world.provider.calls
+    assert text.body == f"Rounds: EMERGENCY item, no known patient, answer by 11:00 am. Open: http://localhost:8080/items/{item_id}"
+
+
+async def test_whoever_is_on_call_at_the_instant_of_the_page_gets_it(world: World) -> None:
+    swap = Override(
+        OverrideKind.SWAP, world.now + timedelta(minutes=3), world.now + timedelta(hours=8), world.clinic.nora.id, world.clinic.omar.id
+    )
+    await change_rota(world.database, world.clinic.team_a, [swap], world.now, by=member(world.clinic, world.clinic.sol, Role.SUPERVISOR))
+    await item(world)
+    await work(world)
+    world.clock.forward(minutes=5)
+    await work(world)
+    assert await paged(world) == [*both(0, NORA), *both(1, NORA)], "the back-up is Nora since the swap began"
+
+
+async def test_a_change_of_the_ladder_is_for_later_items(world: World) -> None:
+    await item(world)
+    await work(world)
+    await set_ladder(world.database, world.clinic.team_a, Urgency.EMERGENCY, Ladder((Rung(0, Whom.SUPERVISOR),), 5), world.now)
+    world.clock.forward(minutes=5)
+    await work(world)
+    assert await paged(world) == [*both(0, NORA), *both(1, OMAR)]
+
+
+async def test_worse_news_begins_the_more_urgent_ladder_at_once(world: World) -> None:
+    item_id = await item(world, Urgency.URGENT)
+    await work(world)
+    await world.set(escalations, item_id, urgency_rank=Urgency.EMERGENCY.rank, acknowledged_at=None)
+    await ask(world, item_id, "start", Urgency.EMERGENCY)
+    await work(world)
+    assert await paged(world) == [(0, NORA, "text"), *both(1, NORA)]
+    for _ in range(3):
+        world.clock.forward(minutes=5)
+        await work(world)
+    assert (await paged(world))[3:] == [*both(2, OMAR), *both(3, SOL), *both(4, NORA)], "the urgent ladder's own steps page nobody any more"
+
+
+async def test_new_words_page_the_same_people_again_and_put_no_step_off(world: World) -> None:
+    item_id = await item(world)
+    await work(world)
+    for _ in range(2):
+        world.clock.forward(minutes=2)
+        await ask(world, item_id, "again", Urgency.EMERGENCY)
+        await work(world)
+    assert [rung for rung, _, channel in await paged(world) if channel == "text"] == [0, 0, 0]
+    world.clock.forward(minutes=1)
+    await work(world)
+    assert (await paged(world))[-2:] == both(1, OMAR)
+    for _ in range(4):
+        world.clock.forward(minutes=1)
+        await work(world)
+    assert (await paged(world))[-2:] == both(1, OMAR), "what was planned with the repeated pages pages nobody twice"
+
+
+async def test_new_words_are_paged_also_when_a_rung_that_was_paged_before_comes_due_with_them(world: World) -> None:
+    item_id = await item(world)
+    await work(world)
+    world.clock.forward(minutes=2)
+    await outcome(world, "call", Status.UNDELIVERED, "no_answer")
+    await work(world)
+    assert await paged(world) == [*both(0, NORA), *both(1, OMAR)], "before its time: it is due all the same after five minutes"
+    world.clock.forward(minutes=3)
+    await ask(world, item_id, "again", Urgency.EMERGENCY)
+    await work(world)
+    assert (await paged(world))[4:] == both(1, OMAR)
+
+
+async def test_to_acknowledge_stops_the_ladder_and_not_to_claim_lets_it_go_on_to_the_next_person(world: World) -> None:
+    item_id = await item(world)
+    await work(world)
+    nora = member(world.clinic, world.clinic.nora, Role.NURSE)
+    await acknowledge_page(world.database, nora, item_id, world.now)
+    for _ in range(14):
+        world.clock.forward(minutes=1)
+        await work(world)
+        await release_leases(world.database, world.knowledge, world.now)
+    assert await paged(world) == both(0, NORA)
+    world.clock.forward(minutes=1)
+    await release_leases(world.database, world.knowledge, world.now)
+    assert (await paged(world))[2:] == both(1, OMAR)
+
+
+@pytest.mark.parametrize("code", ["no_answer", "busy", "declined", "pin_refused"])
+async def test_who_cannot_be_reached_by_call_or_passes_it_on_is_followed_at_once(world: World, code: str) -> None:
+    await item(world)
+    await work(world)
+    await outcome(world, "call", Status.UNDELIVERED, code)
+    assert await paged(world) == [*both(0, NORA), *both(1, OMAR)]
+
+
+async def test_a_text_that_fails_leaves_it_to_the_call_and_both_together_to_the_next_person(world: World) -> None:
+    await item(world)
+    await work(world)
+    await outcome(world, "text", Status.UNDELIVERED, "30003")
+    assert await paged(world) == both(0, NORA)
+    await outcome(world, "call", Status.FAILED, "no_telephone")
+    assert await paged(world) == [*both(0, NORA), *both(1, OMAR)]
+
+
+async def test_that_the_service_cannot_call_is_nobodys_absence(world: World) -> None:
+    await item(world)
+    await work(world)
+    await outcome(world, "call", Status.FAILED, "no_telephone")
+    assert await paged(world) == both(0, NORA), "the text is on its way"
+
+
+async def test_fault_20_with_nobody_on_call_the_supervisor_is_paged_at_once_and_an_alarm_stands(world: World) -> None:
+    sick = Override(OverrideKind.SICK, world.now, world.now + timedelta(hours=8), world.clinic.nora.id)
+    await change_rota(world.database, world.clinic.team_a, [sick], world.now)
+    item_id = await item(world)
+    await work(world)
+    assert await paged(world) == both(0, SOL)
+    [text] = world.provider.calls
+    assert (text.to, str(item_id) in text.body) == (SOL, True)
+    [alarm] = await problems(world, "nobody_on_call")
+    assert (alarm.urgency_rank, alarm.state) == (Urgency.EMERGENCY.rank, "open")
+    assert "gap" in alarm.summary
+    assert "nobody_on_call" in [event.what for event in await world.rows(escalation_events)]
+
+
+async def test_fault_20_with_nobody_at_all_an_alarm_stands_and_the_ladder_keeps_looking(world: World) -> None:
+    for one, role in ((world.clinic.nora, Role.NURSE), (world.clinic.omar, Role.NURSE)):
+        await set_staff_paging(world.database, member(world.clinic, one, role), phone=None, paged_by="both", pin=None, now=world.now)
+    sol = member(world.clinic, world.clinic.sol, Role.SUPERVISOR)
+    await set_staff_paging(world.database, sol, phone=None, paged_by="both", pin=None, now=world.now)
+    await world.set(teams, world.clinic.team_a, on_call_phone="")  # as a hand in the database might
+    await item(world)
+    await work(world)
+    assert await paged(world) == []
+    [alarm] = await problems(world, "ladder_empty")
+    assert alarm.urgency_rank == Urgency.EMERGENCY.rank
+    await world.set(teams, world.clinic.team_a, on_call_phone=TEAM)
+    world.clock.forward(minutes=5)
+    await work(world)
+    assert [(phone, channel) for _, phone, channel in await paged(world)] == [(TEAM, "text"), (TEAM, "call")]
+
+
+async def test_a_number_that_is_taken_away_may_not_leave_a_team_without_an_end(world: World) -> None:
+    await world.set(teams, world.clinic.team_a, on_call_phone="")
+    sol = member(world.clinic, world.clinic.sol, Role.SUPERVISOR)
+    with pytest.raises(Refused, match="could end with nobody: set the team's on-call number"):
+        await set_staff_paging(world.database, sol, phone=None, paged_by="both", pin=None, now=world.now)
+    await set_staff_paging(world.database, sol, phone=SOL, paged_by="text", pin=None, now=world.now)
+
+
+@pytest.mark.parametrize(
+    ("pin", "why"), [("12", "4 to 8 digits"), ("abcd", "4 to 8"), ("1111", "guessed"), ("3456", "guessed"), ("9876", "guessed")]
+)
+async def test_a_pin_that_is_short_or_easily_guessed_is_refused(world: World, pin: str, why: str) -> None:
+    nora = member(world.clinic, world.clinic.nora, Role.NURSE)
+    with pytest.raises(Refused, match=why):
+        await set_staff_paging(world.database, nora, phone=NORA, paged_by="both", pin=pin, now=world.now)
+
+
+async def test_a_ladder_to_somebody_without_a_number_is_refused(world: World) -> None:
+    with pytest.raises(Refused, match="not in the team or has no telephone"):
+        await set_ladder(
+            world.database, world.clinic.team_a, Urgency.EMERGENCY, Ladder((Rung(0, Whom.STAFF, id=world.clinic.ada.id),), 5), world.now
+        )
+
+
+async def test_only_a_teams_supervisor_or_an_administrator_changes_its_rota(world: World) -> None:
+    clinic = world.clinic
+    takes = Override(OverrideKind.COVER, world.now, world.now + timedelta(hours=1), None, clinic.omar.id, RotaRole.ON_CALL)
+    with pytest.raises(NotFound):
+        await change_rota(world.database, clinic.team_a, [takes], world.now, by=member(clinic, clinic.nora, Role.NURSE))
+    await change_rota(world.database, clinic.team_a, [takes], world.now, by=member(clinic, clinic.ada, Role.ADMINISTRATOR))
+    await item(world)
+    await work(world)
+    assert [phone for _, phone, channel in await paged(world) if channel == "text"] == [OMAR, NORA], "who takes the role is paged first"
+
+
+async def test_a_pattern_of_too_many_duties_is_refused_however_many_are_added_at_once(world: World) -> None:
+    before = len(await world.rows(rota_shifts))
+    one = RotaShift(RotaRole.BACKUP, world.clinic.omar.id, 0, time(9), time(10), date(2026, 1, 1))
+    with pytest.raises(Refused, match="400 duties at most"):
+        await change_rota(world.database, world.clinic.team_a, [one] * (MOST_SHIFTS - before + 1), world.now)
+    assert len(await world.rows(rota_shifts)) == before
+
+
+@pytest.mark.parametrize(("hours", "urgency"), [(30, Urgency.SAME_DAY), (5, Urgency.URGENT)])
+async def test_a_gap_within_a_week_is_an_item_that_closes_once_it_is_filled(world: World, hours: int, urgency: Urgency) -> None:
+    assert await notice_rota_gaps(world.database, world.now) == 0
+    start = world.now + timedelta(hours=hours)
+    sick = Override(OverrideKind.SICK, start, start + timedelta(hours=8), world.clinic.nora.id)
+    await change_rota(world.database, world.clinic.team_a, [sick], world.now)
+    for _ in range(2):
+        assert await notice_rota_gaps(world.database, world.now) == 1
+    [gap] = await problems(world, "coverage_gap")
+    assert (gap.urgency_rank, gap.state) == (urgency.rank, "open")
+    assert "Team A, on call:" in gap.summary
+    await work(world)
+    assert len(world.provider.calls) == (1 if urgency is Urgency.URGENT else 0), "somebody is paged to fill what begins within a day"
+    covers = Override(OverrideKind.COVER, start, start + timedelta(hours=8), None, world.clinic.sol.id, RotaRole.ON_CALL)
+    await change_rota(world.database, world.clinic.team_a, [covers], world.now)
+    assert await notice_rota_gaps(world.database, world.now) == 0
+    [gap] = await problems(world, "coverage_gap")
+    assert gap.state == "resolved"
+
+
+@pytest.mark.parametrize("change", [{"disabled_at": MONDAY}, {"phone": None}])
+async def test_somebody_who_cannot_be_paged_fills_no_gap(world: World, change: dict[str, Any]) -> None:
+    await world.set(staff, world.clinic.nora.id, **change)
+    assert await notice_rota_gaps(world.database, world.now) == 1
+    [gap] = await problems(world, "coverage_gap")
+    assert gap.urgency_rank == Urgency.URGENT.rank
+    assert "nobody who can be paged for: Team A, on call:" in gap.summary
+
+
+async def test_a_gap_beyond_a_week_is_told_later(world: World) -> None:
+    start = world.now + timedelta(days=8)
+    await change_rota(
+        world.database,
+        world.clinic.team_a,
+        [Override(OverrideKind.SICK, start, start + timedelta(hours=1), world.clinic.nora.id)],
+        world.now,
+    )
+    assert await notice_rota_gaps(world.database, world.now) == 0
+    world.clock.forward(days=1, minutes=1)
+    assert await notice_rota_gaps(world.database, world.now) == 1
+
+
+async def test_a_pattern_that_has_run_out_is_a_gap_and_not_a_team_without_a_rota(world: World) -> None:
+    await item(world)
+    world.clock.forward(days=40)
+    async with world.database.transaction() as connection:
+        await connection.execute(update(rota_shifts).values(valid_until=(world.now - timedelta(days=30)).date()))
+    second = await seed_item(world.database, world.clinic.ben, world.now, urgency=Urgency.EMERGENCY)
+    await ask(world, second, "start", Urgency.EMERGENCY)
+    await work(world)
+    assert [page.phone for page in await world.rows(pages, pages.c.escalation_id == second)] == [SOL, SOL]
+    assert len(await problems(world, "nobody_on_call")) == 1
+
+
+async def test_a_patient_whom_the_safety_text_has_not_reached_is_followed_up_while_the_ladder_climbs(world: World) -> None:
+    item_id = await item(world)
+    await world.set(escalations, item_id, reached=Reached.ON_ITS_WAY)
+    text_id = await world.text(world.clinic.chi, "Call 911", Purpose.SAFETY, escalation_id=item_id)
+    await world.set(communications, text_id, status=Status.UNDELIVERED)
+    for minute in range(6):
+        await work(world)
+        followed = await follow_up_safety_texts(world.database, world.knowledge.follow_through, world.now)
+        assert followed == (1 if minute == 2 else 0)
+        world.clock.forward(minutes=1)
+    [found] = await world.rows(escalations, escalations.c.id == item_id)
+    assert found.reached == Reached.NOT_REACHED, "the item says that the patient has had no answer"
+    assert await paged(world) == [*both(0, NORA), *both(1, OMAR)]
