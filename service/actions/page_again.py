@@ -19,8 +19,8 @@ from service.db import due_work, items, organization, pages, rota
 from service.db.changes import Changes
 from service.db.pages import Standing
 from service.db.problems import Problem, report
-from service.domain.communication import Lane
-from service.domain.ladder import Crew, Ladder, reach
+from service.domain.communication import Lane, Status
+from service.domain.ladder import Crew, Ladder, PageChannel, reach
 from service.domain.patient import NO_PATIENT
 from service.domain.schedule import to_local
 from service.domain.urgency import Urgency
@@ -87,7 +87,7 @@ class _Climb:
             case Why.START:  # a ladder that has begun already is not begun twice
                 return 0
             case Why.NEXT:
-                return self._next(standing, standing.ladder)
+                return self._next(standing, standing.ladder, self._somebody_else(standing, standing.ladder))
             case Why.AGAIN:
                 return self._fire(standing, standing.ladder, max(standing.rung, standing.base))
             case Why.RUNG if ask.rung > standing.rung:
@@ -100,15 +100,31 @@ class _Climb:
         if ladder is None:
             return 0
         pages.keep_ladder(self.changes, standing, ladder)
-        return self._next(standing, ladder)
+        return self._next(standing, ladder, standing.rung + 1)
 
-    def _next(self, standing: Standing, ladder: Ladder) -> int:
-        """The next rung at once; the first one of a same-day item in its time."""
+    def _somebody_else(self, standing: Standing, ladder: Ladder) -> int:
+        """The next rung that reaches anybody beyond those whom the last one tried; the very next when there is none.
+
+        Whoever did not take a call is not reached by a text either: one person may stand on several rungs.
+        """
+        not_taken = {page.phone for page in standing.last if page.channel is PageChannel.CALL and page.status is Status.UNDELIVERED}
+        tried = {(page.phone, page.channel) for page in standing.last} | {(phone, PageChannel.TEXT) for phone in not_taken}
+        for number in range(standing.rung + 1, standing.rung + 1 + len(ladder.rungs)):
+            rung = ladder.rung(number - standing.base)
+            if rung is None:
+                break
+            targets = reach(rung, standing.urgency, self.crew, self.changes.now).targets
+            if any((target.phone, channel) not in tried for target in targets for channel in target.by):
+                return number
+        return standing.rung + 1
+
+    def _next(self, standing: Standing, ladder: Ladder, number: int) -> int:
+        """This rung at once; the first one of a same-day item in its time."""
         begins_at = ladder.begins_at(standing.opened_at, standing.due_at)
         if standing.rung < standing.base and begins_at > self.changes.now:
             self._plan(standing, standing.base, begins_at)
             return 0
-        return self._fire(standing, ladder, standing.rung + 1)
+        return self._fire(standing, ladder, number)
 
     def _fire(self, standing: Standing, ladder: Ladder, number: int) -> int:
         """Pages this rung; when it reaches nobody, the one after it."""

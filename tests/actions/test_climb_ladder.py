@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import date, time, timedelta
+from itertools import product
 from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
 from service.actions.acknowledge_page import acknowledge_page
 from service.actions.change_rota import change_rota
@@ -24,7 +25,7 @@ from service.actions.set_ladder import set_ladder
 from service.actions.set_staff_paging import set_staff_paging
 from service.actions.settle_communications import Word
 from service.actions.settle_pages import settle_pages
-from service.db import items
+from service.db import items, rota
 from service.db.changes import Changes
 from service.db.communication import communications
 from service.db.escalation import concerns, escalation_events, escalations, pages
@@ -40,7 +41,7 @@ from service.domain.urgency import Urgency
 from service.jobs.work import handlers
 from tests.actions.crew import NORA, OMAR, SOL, member, put_on_call
 from tests.jobs.world import MONDAY, World
-from tests.seed import seed_item
+from tests.seed import Member, seed_item
 
 TEAM = "+12025550191"
 
@@ -257,6 +258,47 @@ async def test_who_cannot_be_reached_by_call_or_passes_it_on_is_followed_at_once
     await work(world)
     await outcome(world, "call", Status.UNDELIVERED, code)
     assert await paged(world) == [*both(0, NORA), *both(1, OMAR)]
+
+
+async def on_every_duty(world: World, one: Member) -> None:
+    """From now on this person is the only one on every duty of team A, as in a small team's nights."""
+    changes = Changes(world.now)
+    async with world.database.transaction() as connection:
+        await connection.execute(delete(rota_shifts))
+        crew = (await rota.crews(connection, [world.clinic.team_a], world.now))[world.clinic.team_a]
+        for role, day in product((RotaRole.ON_CALL, RotaRole.BACKUP, RotaRole.SUPERVISOR), range(7)):
+            rota.add_shift(changes, crew, RotaShift(role, one.id, day, time(), time(), date(2026, 1, 1)))
+        await changes.write(connection)
+
+
+async def test_passing_it_on_rings_somebody_else_though_the_next_rungs_name_the_same_person(world: World) -> None:
+    await on_every_duty(world, world.clinic.nora)
+    rungs = Ladder((Rung(0, Whom.ON_CALL), Rung(5, Whom.BACKUP), Rung(10, Whom.STAFF, id=world.clinic.omar.id)), 5)
+    await set_ladder(world.database, world.clinic.team_a, Urgency.EMERGENCY, rungs, world.now)
+    await item(world)
+    await work(world)
+    await outcome(world, "call", Status.UNDELIVERED, "declined")
+    assert await paged(world) == [*both(0, NORA), *both(2, OMAR)]
+    await outcome(world, "call", Status.UNDELIVERED, "declined")
+    assert await paged(world) == [*both(0, NORA), *both(2, OMAR), *both(3, NORA)], "and round again"
+    world.clock.forward(minutes=5)
+    await work(world)
+    assert (await paged(world))[6:] == both(4, NORA), "by the clock every rung comes, whoever stands on it"
+
+
+async def test_passing_it_on_with_nobody_else_on_the_ladder_goes_to_the_next_rung_all_the_same(world: World) -> None:
+    await on_every_duty(world, world.clinic.nora)
+    await item(world)
+    await work(world)
+    await outcome(world, "call", Status.UNDELIVERED, "declined")
+    assert await paged(world) == [*both(0, NORA), *both(1, NORA)]
+
+
+async def test_whose_text_has_failed_is_still_called_by_the_next_rung(world: World) -> None:
+    await item(world, Urgency.URGENT)
+    await work(world)
+    await outcome(world, "text", Status.UNDELIVERED, "30003")
+    assert await paged(world) == [(0, NORA, "text"), (1, NORA, "call")]
 
 
 async def test_a_text_that_fails_leaves_it_to_the_call_and_both_together_to_the_next_person(world: World) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from service.demo.cast import STAFF_NUMBERS, STAFF_PIN
+from service.demo.cast import ANSWERING_SERVICE, STAFF_NUMBERS, STAFF_PIN
 from service.demo.run import Demo
 from service.telephony.handsets import HandsetState
 from tests.demo.running import running_demo, until
@@ -32,8 +32,8 @@ async def visitor(demo: Demo) -> AsyncIterator[aiohttp.ClientSession]:
 
 
 def ringing(demo: Demo) -> str:
-    """The number of the staff telephone that rings, "" for none."""
-    for number in STAFF_NUMBERS.values():
+    """The number of the telephone that rings for staff, "" for none."""
+    for number in (*STAFF_NUMBERS.values(), ANSWERING_SERVICE):
         calls = demo.simulator.phones.conversation(number).calls
         if calls and calls[-1].state is HandsetState.RINGING:
             return number
