@@ -14,7 +14,7 @@ from service.actions.refusal import Refused
 from service.actions.write_note import LONGEST_NOTE
 from service.db import break_glass, escalation_claims, follow_ups, item_notes, nurse_calls, time_log
 from service.db.database import Database
-from service.domain.encounter import Encounter, missing
+from service.domain.encounter import Encounter, missing, perhaps_missing
 from service.domain.encounter_words import as_text
 from service.domain.escalation import Disposition, Escalation, Kind, SpokeTo, why_not_resolvable
 from service.domain.follow_up import LONGEST, Plan
@@ -38,15 +38,19 @@ class Closing:
     follow_up: Plan | None = None
     useless: bool = False
     """The concerns were of no use: the yield of their rules counts it."""
+    undated: bool = False
+    """A follow-up is wanted, and its time is not said or is none."""
 
 
 class Incomplete(Refused):
-    """Fields of the encounter note that stand empty and must not, as `fields`."""
+    """Fields of an encounter note and of what is sent with it that stand empty: all that must not as `fields`, all that other answers may
+    ask for as `perhaps`.
+    """
 
-    def __init__(self, fields: Collection[str]) -> None:
-        """`fields`: names of `Encounter`."""
+    def __init__(self, fields: Collection[str], perhaps: Collection[str] = ()) -> None:
+        """Names of `Encounter`; in `fields` also "answered" (a concern is not ticked) and "follow_up_when"."""
         super().__init__("The note is not complete: fill in what is marked, then close the item.")
-        self.fields = tuple(fields)
+        self.fields, self.perhaps = tuple(dict.fromkeys(fields)), tuple(perhaps)
 
 
 def needs_encounter(item: Escalation) -> bool:
@@ -72,17 +76,21 @@ async def resolve_escalation(database: Database, staff: Staff, item_id: UUID, cl
         encounter = closing.encounter
         if encounter is None and needs_encounter(item):
             encounter = Encounter()
+        open_concerns = await escalation_claims.unanswered(connection, item)
+        unticked = bool(set(open_concerns) - set(closing.answered))
         if encounter is not None:
             called = bool(await nurse_calls.counts(connection, [item.id]))
-            if lacks := list(missing(encounter, item.urgency, called=called)):
-                raise Incomplete(lacks)
+            lacks = [*(["answered"] if unticked else []), *missing(encounter, item.urgency, called=called)]
+            if lacks := [*lacks, *(["follow_up_when"] if closing.undated else [])]:
+                raise Incomplete(lacks, perhaps_missing(encounter, item.urgency, called=called))
+        if closing.undated:
+            raise Refused("Say when the follow-up is due: a time from the list, or a date that is to come.")
         disposition = encounter.disposition if encounter is not None else closing.disposition
         spoke_to = encounter.spoke_to if encounter is not None else closing.spoke_to
         body = as_text(encounter) if encounter is not None else closing.note.strip()
         if lacking := why_not_resolvable(item.urgency, disposition, body, spoke_to):
             raise Refused(lacking)
-        open_concerns = await escalation_claims.unanswered(connection, item)
-        if set(open_concerns) - set(closing.answered):
+        if unticked:
             raise Refused("Tick every concern that you have answered: an item closes when none is left.")
         await escalation_claims.answer_concerns(connection, item, open_concerns, now)
         if closing.useless:

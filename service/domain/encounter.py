@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from enum import StrEnum
+from itertools import product
 from typing import Any
 
 from service.domain.escalation import Disposition, SpokeTo
@@ -218,8 +219,10 @@ def missing(note: Encounter, urgency: Urgency, *, called: bool = True) -> Iterat
     if note.spoken:
         if len(note.identifiers) < 2:
             yield "identifiers"
-        if not note.place or (note.place == Place.OTHER and not note.place_words):
+        if not note.place:
             yield "place"
+        if note.place == Place.OTHER and not note.place_words:
+            yield "place_words"
         if not note.interpreter:
             yield "interpreter"
     if not note.situation:
@@ -243,6 +246,24 @@ def missing(note: Encounter, urgency: Urgency, *, called: bool = True) -> Iterat
         yield "notified"
     if note.minutes < 1:
         yield "minutes"
+
+
+def perhaps_missing(note: Encounter, urgency: Urgency, *, called: bool = True) -> list[str]:
+    """The fields that the answer to a missing one may ask for and that could not be signed as they are, in the order of the form.
+
+    So that all is told at once: who was spoken to, where the patient is and what was decided each ask for more.
+    """
+    lacks = {
+        *missing(note, urgency, called=called),
+        "notified",
+    }  # whoever was told is an answer, also where the decision may ask for another
+    answers = product(*((getattr(note, name),) if getattr(note, name) else ("", *CHOICES[name]) for name in _ASK_FOR_MORE))
+    possible = (replace(note, **dict(zip(_ASK_FOR_MORE, each, strict=True))) for each in answers)
+    may_lack = {name for one in possible for name in missing(one, urgency, called=called)} - lacks
+    return [field.name for field in fields(Encounter) if field.name in may_lack]
+
+
+_ASK_FOR_MORE = ("spoke_to", "place", "disposition")
 
 
 def needs_override(disposition: str, urgency: Urgency, *, called: bool = True) -> bool:

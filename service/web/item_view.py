@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -18,7 +19,7 @@ from service.actions.view_item import view_item
 from service.db.item import ItemPage
 from service.db.thread import Key
 from service.domain.attempts import NextCall, next_call
-from service.domain.encounter import Encounter, Interpreter, Notified
+from service.domain.encounter import Encounter, Interpreter
 from service.domain.escalation import Concern, Disposition, SpokeTo, State, by_words
 from service.domain.patient import Phone, Team
 from service.domain.pause import PauseKind
@@ -54,9 +55,12 @@ async def item_page(
     filled: Mapping[str, Any] | None = None,
     written: Encounter | None = None,
     lacks: Collection[str] = (),
+    perhaps: Collection[str] = (),
     status: int = 200,
 ) -> web.Response:
-    """The page; `filled` and `written` are what was sent and not taken, `lacks` the fields of the note that stand empty."""
+    """The page; `filled` and `written` are what was sent and not taken, `lacks` the fields of the note that stand
+    empty, `perhaps` those that the answers to these may ask for.
+    """
     staff, now = request[WEB_SESSION].staff, request.app[CLOCK].now()
     found = await view_item(request.app[DATABASE], staff, id_of(request), now, Key.parse(request.query.get("before", "")))
     item, groups, hours = found.item, by_words(found.concerns), found.place.hours(request.app[LAW].states)
@@ -75,13 +79,14 @@ async def item_page(
         "refusal": _refusal(found, now),
         "ready": _ready(found, staff, request.app[ANSWERS], now),
         "next_call": _next_call(found),
-        "note": written or found.draft or _begun(found, groups),
+        "note": written or found.draft or _taken_over(_begun(found, groups), filled or {}),
         "lower": [one for one in Urgency if one.rank > item.urgency.rank],
         "dispositions": list(Disposition),
         "spoke_to": list(SpokeTo),
         "pause_kinds": list(PauseKind),
         "item_words": item_words,
-        "lacks": tuple(dict.fromkeys(lacks)),
+        "lacks": lacks,
+        "perhaps": perhaps,
         "beside": await beside_item(request.app[DATABASE], staff, item, now),
         "snooze_choices": [(choice, _(words)) for choice, words in SNOOZE.items()],
         "snooze_reasons": [_(words) for words in REASONS],
@@ -149,9 +154,17 @@ def _begun(found: ItemPage, groups: Sequence[Sequence[Concern]]) -> Encounter:
         situation="\n".join((*situation, *words[:3]))[:2000],
         background=_background(found),
         interpreter=Interpreter.NOT_NEEDED if found.place.language == "en" else "",
-        notified=Notified.NOBODY_NEEDED,
         minutes=max(1, round(found.seconds / 60)),
     )
+
+
+def _taken_over(begun: Encounter, filled: Mapping[str, Any]) -> Encounter:
+    """What was written for an item that a plain note closed, when it has become urgent meanwhile: it leads the note that it now needs."""
+    if filled.get("quick") or not filled.get("closing_note"):
+        return begun
+    chosen = Encounter.of({"disposition": filled["disposition"], "spoke_to": filled["spoke_to"]})
+    situation = f"{filled['closing_note'].strip()}\n{begun.situation}"
+    return replace(begun, situation=situation, disposition=chosen.disposition, spoke_to=chosen.spoke_to)
 
 
 def _background(found: ItemPage) -> str:

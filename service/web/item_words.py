@@ -115,6 +115,7 @@ FIELDS = later(
         "who": "Who it was, and the relation",
         "identifiers": "Identity verified by (two)",
         "place": "Where the patient is now",
+        "place_words": "Address or place",
         "interpreter": "Interpreter",
         "situation": "Situation",
         "background": "Background",
@@ -129,8 +130,20 @@ FIELDS = later(
         "agreement": "The patient",
         "notified": "Who else was told",
         "minutes": "Minutes",
+        "answered": "Concerns you have answered",
+        "follow_up_when": "When the follow-up is due",
     }
 )
+_IF = later(
+    {
+        "who": "Fill this in if a caregiver was spoken to",
+        "spoken": "Fill this in if the patient or a caregiver was spoken to",
+        "place_words": "Fill this in if the patient is elsewhere",
+        "override": "Fill this in if less is decided than the urgency suggests",
+    }
+)
+PERHAPS = {**_IF, **dict.fromkeys(("identifiers", "place", "interpreter", "advice", "teach_back", "agreement"), _IF["spoken"])}
+"""What stands at a field that the answer to a missing one may ask for."""
 _SIDES = later(
     {
         "at_least": "limit {threshold} {unit} or more",
@@ -202,4 +215,5 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "activity_word": name_of(ACTIVITY),
     "time_code": name_of(CODE),
     "note_field": name_of(FIELDS),
+    "perhaps_word": name_of(PERHAPS),
 }

@@ -61,12 +61,10 @@ async def resolve(request: web.Request) -> web.Response:
     closing = await _closing(request, filled)
     written = closing.encounter
     try:
-        if closing.follow_up is None and any(filled[name] for name in FOLLOW_UP):
-            raise Refused("Say when the follow-up is due: a time from the list, or a date that is to come.")
         await resolve_escalation(request.app[DATABASE], request[WEB_SESSION].staff, item_id, closing, request.app[CLOCK].now())
     except Refused as refused:
-        lacks = refused.fields if isinstance(refused, Incomplete) else ()
-        return await item_page(request, error=told(refused), filled=filled, written=written, lacks=lacks, status=422)
+        lacks, perhaps = (refused.fields, refused.perhaps) if isinstance(refused, Incomplete) else ((), ())
+        return await item_page(request, error=told(refused), filled=filled, written=written, lacks=lacks, perhaps=perhaps, status=422)
     await say(request, _("Closed. The next item is on top of the list."))
     raise web.HTTPSeeOther("/queue")
 
@@ -93,6 +91,7 @@ async def _filled(request: web.Request) -> dict[str, Any]:
 async def _closing(request: web.Request, filled: Mapping[str, Any]) -> Closing:
     """A form that has the fields of an encounter note is one."""
     session, now = request[WEB_SESSION], request.app[CLOCK].now()
+    plan = _plan(filled, now, session.zone)
     return Closing(
         filled["version"],
         filled["disposition"],
@@ -100,8 +99,9 @@ async def _closing(request: web.Request, filled: Mapping[str, Any]) -> Closing:
         filled["spoke_to"],
         filled["answered"],
         await encounter(request) if "situation" in await request.post() else None,
-        _plan(filled, now, session.zone),
+        plan,
         bool(filled["useless"]),
+        undated=plan is None and any(filled[name] for name in FOLLOW_UP),
     )
 
 

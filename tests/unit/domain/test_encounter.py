@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from service.domain.encounter import CHOICES, MANY, Encounter, missing, needs_override
+from service.domain.encounter import CHOICES, MANY, Encounter, missing, needs_override, perhaps_missing
 from service.domain.encounter_words import PHRASES, as_text
 from service.domain.escalation import Disposition
 from service.domain.urgency import Urgency
@@ -27,7 +27,7 @@ def test_a_whole_note_lacks_nothing_at_any_urgency() -> None:
         ({"spoke_to": "caregiver"}, ["who"]),
         ({"identifiers": ("name",)}, ["identifiers"]),
         ({"place": ""}, ["place"]),
-        ({"place": "other"}, ["place"]),
+        ({"place": "other"}, ["place_words"]),
         ({"interpreter": ""}, ["interpreter"]),
         ({"situation": ""}, ["situation"]),
         ({"finding": "", "assessment": ""}, ["finding"]),
@@ -53,6 +53,27 @@ def test_where_nobody_was_spoken_to_only_what_can_be_known_is_asked_for() -> Non
     assert list(missing(note, Urgency.URGENT)) == []
     assert list(missing(note, Urgency.URGENT, called=False)) == ["override"]
     assert list(missing(replace(note, override_words="He has no telephone."), Urgency.EMERGENCY, called=False)) == []
+
+
+SPOKEN = ("identifiers", "place", "interpreter", "advice", "teach_back", "agreement")
+
+
+@pytest.mark.parametrize(
+    ("note", "may_lack"),
+    [
+        (WHOLE, set()),
+        (Encounter(), {"who", *SPOKEN, "place_words", "override"}),
+        (replace(WHOLE, spoke_to=""), {"who"}),
+        (replace(WHOLE, spoke_to="", teach_back="not_done", identifiers=("name",)), {"who", "teach_back", "identifiers"}),
+        (replace(WHOLE, disposition="", notified="emergency_contact"), {"override"}),
+        (replace(WHOLE, place=""), {"place_words"}),
+        (Encounter(spoke_to="nobody", disposition="seen_today"), set()),
+    ],
+)
+def test_what_the_answer_to_a_missing_field_may_ask_for_is_known_beforehand(note: Encounter, may_lack: set[str]) -> None:
+    assert set(perhaps_missing(note, Urgency.URGENT)) == may_lack
+    routine = set(perhaps_missing(note, Urgency.ROUTINE))
+    assert routine == may_lack - {"override"}
 
 
 def test_less_than_the_urgency_suggests_asks_why_and_routine_items_suggest_nothing() -> None:
