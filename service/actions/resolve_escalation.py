@@ -19,6 +19,7 @@ from service.domain.encounter_words import as_text
 from service.domain.escalation import Disposition, Escalation, Kind, SpokeTo, why_not_resolvable
 from service.domain.follow_up import LONGEST, Plan
 from service.domain.staff import Permission, Staff
+from service.domain.time_log import beyond
 from service.domain.urgency import Urgency
 
 
@@ -112,9 +113,9 @@ async def resolve_escalation(database: Database, staff: Staff, item_id: UUID, cl
 
 
 async def _count_minutes(connection: AsyncConnection, item: Escalation, staff: Staff, encounter: Encounter | None, now: datetime) -> None:
-    """The minutes that the note names, as far as the page's timer has not counted them already."""
+    """The time that the note says beyond what the page's timer has counted already."""
     if encounter is None or item.patient_id is None:
         return
-    left = encounter.minutes * 60 - await time_log.seconds_on_item(connection, staff, item.id)
-    if left >= 60:
+    left = beyond(encounter.minutes, await time_log.seconds_on_item(connection, staff, item.id))
+    if left:
         await time_log.add(connection, staff, item.patient_id, item.id, source="manual", seconds=left, started_at=now, now=now)

@@ -119,6 +119,22 @@ def total(entries: Iterable[Entry]) -> Total:
     return Total(sum(seconds.values()) // 60, {code: amount // 60 for code, amount in sorted(seconds.items())})
 
 
+def proposed_minutes(measured_seconds: int) -> int:
+    """What a note proposes for its minutes: the whole ones that were measured, at least one; 0, which is no proposal, when nothing was."""
+    return max(1, measured_seconds // 60) if measured_seconds > 0 else 0
+
+
+def beyond(stated_minutes: int, measured_seconds: int) -> int:
+    """The seconds that a note's minutes add to what was measured.
+
+    A note that says no more than was proposed adds none: what was measured stands to the second, and part minutes add up over the month.
+    One that says more is a person's own statement, and all of it counts.
+    """
+    if stated_minutes <= proposed_minutes(measured_seconds):
+        return 0
+    return max(0, stated_minutes * 60 - measured_seconds)
+
+
 def counted(asked_seconds: float, last_at: datetime | None, now: datetime) -> int:
     """How many seconds of a timer's beat count: no more than have passed since this member's last beat on any patient, and than IDLE.
 

@@ -26,6 +26,7 @@ from service.domain.pause import PauseKind
 from service.domain.reading import Span
 from service.domain.ready_answer import ReadyAnswer
 from service.domain.staff import Permission, Staff
+from service.domain.time_log import proposed_minutes
 from service.domain.urgency import Urgency
 from service.web import item_words
 from service.web.item_forms import id_of
@@ -154,7 +155,7 @@ def _begun(found: ItemPage, groups: Sequence[Sequence[Concern]]) -> Encounter:
         situation="\n".join((*situation, *words[:3]))[:2000],
         background=_background(found),
         interpreter=Interpreter.NOT_NEEDED if found.place.language == "en" else "",
-        minutes=max(1, round(found.seconds / 60)),
+        minutes=proposed_minutes(found.seconds),
     )
 
 

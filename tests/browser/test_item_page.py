@@ -135,6 +135,26 @@ async def test_the_timer_counts_while_somebody_works_and_stands_still_when_nobod
     await page.goto("about:blank")  # else the page asks on while the server ends
 
 
+async def test_the_minutes_of_a_note_follow_the_timer_and_those_that_were_typed_stay(
+    open_page: OpenPage, base: str, clinic: Clinic, database: Database
+) -> None:
+    item_id = await seed_item(database, clinic.chi, datetime.now(UTC))
+    page = await open_page(expect=r"status of 422")
+    await page.clock.install()
+    await sign_in(page, base, clinic.nora)
+    await page.goto(f"{base}/items/{item_id}")
+    await page.get_by_role("button", name="Claim", exact=True).click()
+    minutes = page.locator("#minutes")
+    await expect(minutes).to_have_value("1")
+    await minutes.fill("12")
+    await page.get_by_role("button", name="Sign and close").click()
+    await expect(page.get_by_role("alert")).to_contain_text("The note is not complete")
+    async with page.expect_response("**/time"):
+        await page.clock.run_for(31_000)
+    await expect(minutes).to_have_value("12")
+    await page.goto("about:blank")  # else the page asks on while the server ends
+
+
 async def arrives_text(database: Database, clinic: Clinic, words: str) -> None:
     now = datetime.now(UTC)
     row = {"id": new_id(now), "organization_id": clinic.organization_id, "patient_id": clinic.chi.id, "phone_id": clinic.chi.phone_id}

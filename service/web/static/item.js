@@ -49,10 +49,14 @@
   // Time counts while somebody works on the page; after two minutes without a touch it stands still. The server counts, not the page.
   const clock = byId("timer");
   if (clock) {
-    let touched = Date.now(), since = Date.now(), counted = Number(byId("timer-minutes").textContent) * 60;
+    let touched = Date.now(), since = Date.now(), counted = Number(clock.dataset.seconds);
+    // The note's minutes follow the timer until somebody has written their own, also on a page that came back with them.
     const minutes = byId("minutes");
-    let own = false;
+    const proposed = () => String(Math.max(1, Math.floor(counted / 60)));
+    let own = Boolean(minutes?.value) && minutes.value !== proposed();
+    function propose() { if (minutes && !own) minutes.value = proposed(); }
     minutes?.addEventListener("input", () => { own = true; });
+    propose();
     for (const kind of ["pointerdown", "keydown", "wheel", "touchmove"]) {
       addEventListener(kind, () => {
         if (Date.now() - touched > IDLE_MS) since = Date.now();
@@ -70,9 +74,10 @@
       if (!answer?.ok || answer.redirected) return;
       counted += Number(await answer.text()) || 0;
       byId("timer-minutes").textContent = String(Math.floor(counted / 60));
-      if (minutes && !own) minutes.value = String(Math.max(1, Math.round(counted / 60)));
+      propose();
     }
     setInterval(beat, BEAT_MS);
+    addEventListener("submit", beat); // so that what was measured is there when a note is signed
     addEventListener("pagehide", beat);
   }
 
