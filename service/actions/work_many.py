@@ -87,7 +87,7 @@ def _whole(staff: Staff, wanted: Wanted, chosen: Mapping[UUID, int]) -> None:
     if len(chosen) > MOST_AT_ONCE:
         raise Refused("Select {most} items at most.", most=MOST_AT_ONCE)
     if wanted.what is What.SNOOZE and not wanted.reason.strip():
-        raise Refused("Say why they are put off: whoever finds them meanwhile has to know.")
+        raise Refused("Say why they are snoozed: whoever finds them meanwhile has to know.")
     if wanted.what is not What.RESOLVE:
         return
     if not staff.may(Permission.ASSESS):

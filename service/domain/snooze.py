@@ -31,23 +31,23 @@ def longest_snooze(urgency: Urgency, due_at: datetime, coverage: Coverage | None
     """
     match urgency:
         case Urgency.EMERGENCY:
-            return Longest(None, "An emergency cannot be put off: work on it, or give it back so that somebody else does.")
+            return Longest(None, "An emergency cannot be snoozed: work on it, or give it back so that somebody else does.")
         case Urgency.URGENT:
             until = min(now + URGENT_AT_MOST, due_at)
             if until - now < SHORTEST:
-                return Longest(None, "This urgent item should have been answered by now: it cannot be put off any more.")
+                return Longest(None, "This urgent item should have been answered by now: it cannot be snoozed any more.")
             return Longest(
-                until, "An urgent item can be put off for 15 minutes at most, and not beyond the time by which it must be answered."
+                until, "An urgent item can be snoozed for 15 minutes at most, and not beyond the time by which it must be answered."
             )
         case Urgency.SAME_DAY:
-            why = "A same-day item can be put off to the end of the staffed day at most."
+            why = "A same-day item can be snoozed to the end of the staffed day at most."
             if coverage is None:
                 return Longest(now + SAME_DAY_STAFFED, why)
             if (ends := coverage.staffed_until(now)) is not None:
                 return Longest(min(ends, now + SAME_DAY_AT_MOST), why)
             return Longest(coverage.next_staffed(now) or now + SAME_DAY_STAFFED, why)
         case Urgency.ROUTINE:
-            return Longest(now + ROUTINE_AT_MOST, "A routine item can be put off for seven days at most.")
+            return Longest(now + ROUTINE_AT_MOST, "A routine item can be snoozed for seven days at most.")
 
 
 def why_not_snoozable(longest: Longest, until: datetime, reason: str, now: datetime) -> str:
@@ -55,7 +55,7 @@ def why_not_snoozable(longest: Longest, until: datetime, reason: str, now: datet
     if longest.until is None:
         return longest.why
     if not reason.strip():
-        return "Say why it is put off: whoever finds it meanwhile has to know."
+        return "Say why it is snoozed: whoever finds it meanwhile has to know."
     if len(reason) > LONGEST_REASON:
         return "The reason is longer than 200 characters: shorten it."
     if until - now < SHORTEST:

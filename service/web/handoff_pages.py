@@ -187,7 +187,7 @@ def _line(key: str, item: HeldItem, zone: str, now: datetime, filled: Mapping[st
     )
     actions = _("Answer them by {due}.", due=clock_time(item.due_at, zone, now))
     if item.wakes_at is not None:
-        actions = _("Put off until {wakes}: look at it then.", wakes=clock_time(item.wakes_at, zone, now))
+        actions = _("Snoozed until {wakes}: look at it then.", wakes=clock_time(item.wakes_at, zone, now))
     proposed = (summary, actions, _(CONTINGENCY[item.urgency]))
     about = {"item": item, "patient_id": item.patient_id, "name": item.patient, "urgency": item.urgency, "offered_to": item.offered_to}
     return _filled(key, proposed, filled) | about

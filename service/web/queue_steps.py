@@ -20,11 +20,6 @@ from service.web.queue_view import snooze_until
 from service.web.render import say
 
 Form = MultiDictProxy[str | bytes | bytearray | FileField]
-DONE = {
-    What.CLAIM: ("{num} item is yours now.", "{num} items are yours now."),
-    What.SNOOZE: ("{num} item is put off.", "{num} items are put off."),
-    What.RESOLVE: ("{num} item is closed.", "{num} items are closed."),
-}
 MOST_TYPED = 400
 
 
@@ -41,7 +36,7 @@ async def snooze(request: web.Request) -> web.Response:
     except Refused as refused:
         await say(request, told(refused), kind="warning")
         raise web.HTTPSeeOther(_back(form, f"/items/{item_id}")) from None
-    await say(request, _("The item is put off. It comes back by itself, and at once when the patient writes or calls."), undo=step)
+    await say(request, _("The item is snoozed. It comes back by itself, and at once when the patient writes or calls."), undo=step)
     raise web.HTTPSeeOther(_back(form, "/queue"))
 
 
@@ -59,7 +54,7 @@ async def many(request: web.Request) -> web.Response:
     except Refused as refused:
         await say(request, told(refused), kind="warning")
         raise web.HTTPSeeOther(_back(form, "/queue")) from None
-    words = counted(*DONE[wanted.what], done.done)
+    words = _done(wanted.what, done.done)
     if done.left_out:
         words += " " + counted(
             "{num} was left as it is: only routine items that are nobody else's and have not changed meanwhile are worked together.",
@@ -108,6 +103,16 @@ async def worry_ends(request: web.Request) -> web.Response:
     await end_worry(request.app[DATABASE], request[WEB_SESSION].staff, patient_id, request.app[CLOCK].now())
     await say(request, _("The worry is taken back. The check-ins that were added stay."))
     raise web.HTTPSeeOther(_back(form, f"/patients/{patient_id}"))
+
+
+def _done(what: What, many: int) -> str:
+    match what:
+        case What.CLAIM:
+            return counted("{num} item is yours now.", "{num} items are yours now.", many)
+        case What.SNOOZE:
+            return counted("{num} item is snoozed.", "{num} items are snoozed.", many)
+        case What.RESOLVE:
+            return counted("{num} item is closed.", "{num} items are closed.", many)
 
 
 def _wanted(form: Form) -> Wanted:

@@ -31,7 +31,7 @@ EMPTY = later(
         Tab.UNCLAIMED: "Nobody is waiting. New items appear here by themselves.",
         Tab.MINE: "You hold no item. Claim one from Unclaimed, the first in the list first.",
         Tab.TEAM: "Nothing is open in your team.",
-        Tab.SNOOZED: "Nothing is put off.",
+        Tab.SNOOZED: "Nothing is snoozed.",
         Tab.DONE: "Nothing was closed today.",
     }
 )

@@ -33,7 +33,7 @@ OUTCOMES = later(
         "": "Under way",
         "accepted": "Taken",
         "failed": "Refused for good",
-        "transient": "Put off",
+        "transient": "To be tried again",
         "refused": "Not set up",
         "unknown": "Not known",
         "found": "Found later",

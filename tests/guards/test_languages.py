@@ -91,3 +91,12 @@ def test_refusals_keep_their_values_apart() -> None:
         named = [call for call in calls if isinstance(call.func, ast.Name) and call.func.id in ("Refused", "Held")]
         wrong += [f"{name(path)}:{call.lineno}" for call in named if isinstance(call.args[0], ast.JoinedStr)]
     assert wrong == []
+
+
+def test_what_is_snoozed_is_called_so_wherever_a_person_reads_it() -> None:
+    """One word for one thing, in either language: the tab, the button, the history, the hand-over and every refusal."""
+    other = re.compile(r"\bput(ting)? (it |them )?off\b|\basleep\b|\bpospo|\bpospue", re.IGNORECASE)
+    said = [words for _, one in entries("es") for words in (one.msgid, one.msgid_plural, one.msgstr, *one.msgstr_plural.values())]
+    said += [one.sentence for path in sources() if OF_THE_DEMO not in path.parents for one in messages_of(path)]
+    assert [words for words in said if other.search(words)] == []
+    assert {"Snooze", "Snoozed"} <= set(said)

@@ -104,9 +104,9 @@ async def test_whom_somebody_worries_about_stands_first_and_what_is_put_off_is_a
     _, text, _ = await nora.get("/hand-over")
     lines = re.findall(r'name="line" value="([^"]*)"', text)
     assert lines == [f"patient-{clinic.ben.id}", str(item_id), str(asleep)], "one that sleeps beyond the next shift is none of it"
-    assert "You have put it off until 1:00 pm" in text
+    assert "You have snoozed it until 1:00 pm" in text
     words = proposed(text, asleep)
-    assert words[f"actions-{asleep}"] == "Put off until 1:00 pm: look at it then."
+    assert words[f"actions-{asleep}"] == "Snoozed until 1:00 pm: look at it then."
     status, _, _ = await nora.post("/hand-over", {"line": str(asleep), "receiver": str(clinic.sol.id), **words}, page="/hand-over")
     assert status == 303
     _, text, _ = await nora.get("/hand-over")

@@ -72,12 +72,12 @@ async def test_an_item_is_put_off_as_far_as_its_urgency_lets_it_wait(
     row = await row_of(database, item_id)
     if minutes is None:
         assert (row.state, row.snoozed_until) == ("open", None)
-        assert "cannot be put off" in text or "at most" in text
+        assert "cannot be snoozed" in text or "at most" in text
         return
     assert (row.state, row.snoozed_until) == ("snoozed", NOW + timedelta(minutes=minutes))
     assert names(text) == []
     assert 'Snoozed <span class="count">1</span>' in text
-    assert "put off until" in (await nora.get("/queue?tab=snoozed"))[1]
+    assert "snoozed until" in (await nora.get("/queue?tab=snoozed"))[1]
 
 
 async def test_an_urgent_item_is_not_put_off_beyond_the_time_of_its_answer(
@@ -89,7 +89,7 @@ async def test_an_urgent_item_is_not_put_off_beyond_the_time_of_its_answer(
     await put_off(nora, item_id, "longest")
     assert (await row_of(database, item_id)).snoozed_until == NOW + timedelta(minutes=8)
     clock.advance(minutes=9)
-    assert "cannot be put off any more" in await put_off(nora, item_id, "15")
+    assert "cannot be snoozed any more" in await put_off(nora, item_id, "15")
 
 
 async def test_putting_off_needs_a_reason_and_nobody_else_s_claim(browse: NewBrowser, clinic: Clinic, database: Database) -> None:
