@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
@@ -10,20 +11,36 @@ from service.actions.refusal import NotFound, Refused
 from service.actions.trail import leave_trail
 from service.db import accepted, audit, escalation_claims
 from service.db.database import Database
-from service.domain.known_finding import LONGEST_REASON, figure, known_until, level, longest_days, may_be_known
+from service.domain.known_finding import LONGEST_REASON, figure, known_until, level, longest_days, why_not_acceptable
 from service.domain.schedule import to_local
 from service.domain.staff import Permission, Staff
-from service.domain.urgency import Urgency
+from service.engine import Flow
+from service.triage import Tables
+
+
+def rules_of(tables: Tables, flows: Iterable[Flow]) -> dict[str, bool]:
+    """The rules that look up what a nurse has accepted: those of the urgency table and the red flags of the flows; True where the patient
+    gets a safety answer, so that nothing hides what they find.
+    """
+    flags = ((flow.rule(step, flag).id, bool(flag.answer)) for flow in flows for step in flow.questions for flag in step.red_flags)
+    return {rule.id: bool(rule.answer) for rule in tables.rules} | dict(flags)
 
 
 async def accept_finding(
-    database: Database, staff: Staff, item_id: UUID, concern_id: UUID, until: date, reason: str, now: datetime
+    database: Database,
+    staff: Staff,
+    item_id: UUID,
+    concern_id: UUID,
+    until: date,
+    reason: str,
+    now: datetime,
+    rules: Mapping[str, bool],
 ) -> UUID:
     """Accepts the finding of this concern to the end of that day where the patient is; its id.
 
     From then on triage fires no item for the rule unless its class is higher or its figure worse (`domain.known_finding`). Raises
-    NotFound for another team's item and for who may not judge, Refused for what may never be accepted, a date
-    that is not within 90 days (3 for an urgent finding, and 72 hours), no reason.
+    NotFound for another team's item and for who may not judge, Refused for what may never be accepted or would be shown all the same
+    (`rules`: as `rules_of` gives them), a date that is not within 90 days (3 for an urgent finding, and 72 hours), no reason.
     """
     if not staff.may(Permission.ASSESS):
         raise NotFound
@@ -37,12 +54,8 @@ async def accept_finding(
         if found is None:
             raise NotFound
         side, amount = figure(found.measured)
-        if found.urgency is Urgency.EMERGENCY:
-            raise Refused("An emergency is never accepted as known.")
-        if not may_be_known(found.rule, found.urgency, amount):
-            raise Refused(
-                "This finding is never accepted as known: despair, violence and death are not, nor what is urgent and told in words."
-            )
+        if why := why_not_acceptable(found.rule, found.urgency, found.measured, rules.get(found.rule)):
+            raise Refused(why)
         today = to_local(now, found.zone).date()
         most = longest_days(found.urgency)
         if not today <= until <= today + timedelta(days=most):

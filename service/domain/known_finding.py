@@ -75,6 +75,26 @@ def may_be_known(rule: str, urgency: Urgency, amount: float | None) -> bool:
     return urgency is not Urgency.URGENT or amount is not None
 
 
+def why_not_acceptable(rule: str, urgency: Urgency, measured: Mapping[str, str], answered: bool | None) -> str:
+    """Why accepting a finding would hide nothing, or must not; "" when it has an effect: told again as it is, it raises no item.
+
+    `answered`: the rule gives the patient a safety answer; None: what was found is of no rule that acceptances are looked up for.
+    """
+    side, amount = figure(measured)
+    if urgency is Urgency.EMERGENCY:
+        return "An emergency is never accepted as known."
+    if not may_be_known(rule, urgency, amount):
+        return "This finding is never accepted as known: despair, violence and death are not, nor what is urgent and told in words."
+    if answered is None:
+        return "This is no finding of a rule about what the patient tells: it is shown each time, and accepting it would change nothing."
+    if answered:
+        return "The patient gets a safety answer to this, so it is shown each time: accepting it would change nothing."
+    again = Fired(rule, "", urgency, "", "", measured=measured)
+    if not is_known(again, [KnownFinding(rule, urgency, side, amount, level(measured))]):
+        return "No single figure of this can be compared the next time, so it is shown each time: accepting it would change nothing."
+    return ""
+
+
 def longest_days(urgency: Urgency) -> int:
     """For how many days a finding of this class can be accepted."""
     return LONGEST_URGENT.days if urgency is Urgency.URGENT else LONGEST_DAYS

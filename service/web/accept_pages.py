@@ -9,7 +9,7 @@ from aiohttp import web
 
 from service.actions.accept_finding import accept_finding, end_acceptance
 from service.actions.refusal import Refused
-from service.web.keys import CLOCK, DATABASE, WEB_SESSION
+from service.web.keys import CLOCK, DATABASE, KNOWN_RULES, WEB_SESSION
 from service.web.language import _, told
 from service.web.render import say
 
@@ -26,7 +26,7 @@ async def accept(request: web.Request) -> web.Response:
         raise web.HTTPSeeOther(f"/items/{item_id}#known") from None
     staff, now, reason = request[WEB_SESSION].staff, request.app[CLOCK].now(), str(form.get("known_reason", ""))[:MOST_TYPED]
     try:
-        await accept_finding(request.app[DATABASE], staff, item_id, concern_id, until, reason, now)
+        await accept_finding(request.app[DATABASE], staff, item_id, concern_id, until, reason, now, request.app[KNOWN_RULES])
     except Refused as refused:
         await say(request, told(refused), kind="warning")
     else:

@@ -21,6 +21,7 @@ from service.db.thread import Key
 from service.domain.attempts import NextCall, next_call
 from service.domain.encounter import Encounter, Interpreter
 from service.domain.escalation import Concern, Disposition, SpokeTo, State, by_words
+from service.domain.known_finding import why_not_acceptable
 from service.domain.patient import Phone, Team
 from service.domain.pause import PauseKind
 from service.domain.reading import Span
@@ -30,7 +31,7 @@ from service.domain.time_log import proposed_minutes
 from service.domain.urgency import Urgency
 from service.web import item_words
 from service.web.item_forms import id_of
-from service.web.keys import CLOCK, DATABASE, LAW, WEB_SESSION
+from service.web.keys import CLOCK, DATABASE, KNOWN_RULES, LAW, WEB_SESSION
 from service.web.language import _
 from service.web.queue_view import REASONS, SNOOZE
 from service.web.render import fragment, page
@@ -89,6 +90,7 @@ async def item_page(
         "lacks": lacks,
         "perhaps": perhaps,
         "beside": await beside_item(request.app[DATABASE], staff, item, now),
+        "acceptable": _acceptable(groups, request.app[KNOWN_RULES]),
         "snooze_choices": [(choice, _(words)) for choice, words in SNOOZE.items()],
         "snooze_reasons": [_(words) for words in REASONS],
         "error": error,
@@ -97,6 +99,15 @@ async def item_page(
     if BACKGROUND in request.headers:
         return fragment(request, "item.html", context)
     return await page(request, "item.html", context, status=status)
+
+
+def _acceptable(groups: Sequence[Sequence[Concern]], rules: Mapping[str, bool]) -> list[Concern]:
+    """The findings that accepting would hide: those of which no rule on the same words is shown all the same."""
+    return [
+        group[0]
+        for group in groups
+        if not any(why_not_acceptable(one.rule, one.urgency, one.measured, rules.get(one.rule)) for one in group)
+    ]
 
 
 def _refusal(found: ItemPage, now: datetime) -> str:

@@ -36,6 +36,8 @@ PUBLIC_BASE_URL = web.AppKey("PUBLIC_BASE_URL", str)
 """The address that staff type, without a slash at the end: behind a proxy a request does not know it."""
 
 LAW = web.AppKey("LAW", ContactLaw)
+KNOWN_RULES: web.AppKey[Mapping[str, bool]] = web.AppKey("KNOWN_RULES")
+"""The rules whose findings a nurse may accept, and which of them the patient is answered to (`rules_of`)."""
 JUDGE: web.AppKey[Callable[..., Judged]] = web.AppKey("JUDGE")
 
 VISITOR = web.RequestKey("VISITOR", str)
@@ -46,6 +48,7 @@ __all__ = [
     "DATABASE",
     "FEED",
     "JUDGE",
+    "KNOWN_RULES",
     "LANGUAGES",
     "LAW",
     "PASSWORDS",

@@ -12,6 +12,7 @@ import aiohttp_session
 import jinja2
 from aiohttp import web
 
+from service.actions.accept_finding import rules_of
 from service.actions.passwords import Passwords
 from service.clock import Clock
 from service.db.database import Database
@@ -34,6 +35,7 @@ from service.web.keys import (
     DATABASE,
     FEED,
     JUDGE,
+    KNOWN_RULES,
     LANGUAGES,
     LAW,
     PASSWORDS,
@@ -102,6 +104,7 @@ def setup(
     app[LAW] = law
     app[ANSWERS] = answers
     app[SHELF] = shelf
+    app[KNOWN_RULES] = rules_of(shelf.ears.tables, shelf.flows.values())
     app[TERMS] = terms_of(shelf.flows.values(), shelf.ears.tables, shelf.ears.lexicon)
     app[ENROLL] = enroll
     app[REPLAYS] = Replays(shelf)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from datetime import date, timedelta
+from functools import cache
 from typing import Any
 from uuid import UUID
 
 import pytest
 from sqlalchemy import select, update
 
-from service.actions.accept_finding import accept_finding, end_acceptance
+from service.actions.accept_finding import accept_finding, end_acceptance, rules_of
 from service.actions.alert_relatives import NEVER_OF
 from service.actions.refusal import NotFound, Refused
 from service.db.accepted import accepted_findings
@@ -20,13 +21,18 @@ from service.db.communication import communications
 from service.db.escalation import concerns, escalations
 from service.db.observation import observations
 from service.domain.decision import Fired
-from service.domain.known_finding import KnownFinding, is_known, may_be_known
+from service.domain.known_finding import KnownFinding, figure, is_known, level, may_be_known, why_not_acceptable
 from service.domain.staff import Role, Staff
 from service.domain.urgency import Urgency
 from service.engine import Flow
 from tests.actions.house import House, content
 
 SWOLLEN = "my ankles are swollen"
+
+
+@cache
+def rules() -> dict[str, bool]:
+    return rules_of(content().tables, content().flows.values())
 
 
 def nora(house: House, role: Role = Role.NURSE) -> Staff:
@@ -47,7 +53,9 @@ async def accepted_swelling(house: House, until: date = date(2026, 12, 1)) -> UU
         found = (await connection.execute(select(concerns).where(concerns.c.escalation_id == item.id))).all()
     known = UUID(int=0)
     for one in found:
-        known = await accept_finding(house.database, nora(house), item.id, one.id, until, "Stable; show me if worse", house.clock.now())
+        known = await accept_finding(
+            house.database, nora(house), item.id, one.id, until, "Stable; show me if worse", house.clock.now(), rules()
+        )
     async with house.database.transaction() as connection:
         await connection.execute(update(escalations).values(state="resolved", resolved_at=house.clock.now()))
     return known
@@ -75,7 +83,9 @@ async def test_a_loss_that_goes_on_at_the_same_pace_is_shown_anew(house: House) 
         house.clock.time += timedelta(days=3)
     [found] = [one for one in await house.rows(concerns) if one.rule.endswith("weight_loss_7d")]
     assert found.measured["change"] == "6"
-    await accept_finding(house.database, nora(house), found.escalation_id, found.id, date(2026, 12, 20), "Diuretics", house.clock.now())
+    await accept_finding(
+        house.database, nora(house), found.escalation_id, found.id, date(2026, 12, 20), "Diuretics", house.clock.now(), rules()
+    )
     async with house.database.transaction() as connection:
         await connection.execute(update(escalations).values(state="resolved", resolved_at=house.clock.now()))
     await house.text(chi.number, "my weight is 184")
@@ -96,7 +106,8 @@ async def test_what_is_known_leaves_a_line_in_the_trail_in_a_check_in_too(house:
     await house.start_flow(chi, flow)
     await house.text(chi.number, "180")
     [found] = await house.rows(concerns, concerns.c.rule == "heart_failure/daily.weight.light")
-    await accept_finding(house.database, nora(house), found.escalation_id, found.id, date(2026, 12, 1), "Her own", house.clock.now())
+    own, now = rules() | {found.rule: False}, house.clock.now()
+    await accept_finding(house.database, nora(house), found.escalation_id, found.id, date(2026, 12, 1), "Her own", now, own)
     async with house.database.transaction() as connection:
         await connection.execute(update(escalations).values(state="resolved", resolved_at=house.clock.now()))
         await connection.execute(update(flow_sessions).values(status="ended"))
@@ -134,12 +145,12 @@ async def test_only_who_judges_accepts_and_never_an_emergency(house: House) -> N
         [worst, *_] = (await connection.execute(select(concerns).order_by(concerns.c.urgency_rank))).all()
     now, day = house.clock.now(), date(2026, 12, 1)
     with pytest.raises(Refused, match="emergency"):
-        await accept_finding(house.database, nora(house), item.id, worst.id, day, "stable", now)
+        await accept_finding(house.database, nora(house), item.id, worst.id, day, "stable", now, rules())
     with pytest.raises(NotFound):
-        await accept_finding(house.database, nora(house, Role.COORDINATOR), item.id, worst.id, day, "stable", now)
+        await accept_finding(house.database, nora(house, Role.COORDINATOR), item.id, worst.id, day, "stable", now, rules())
     omar = Staff(house.clinic.omar.id, house.clinic.organization_id, "Omar", Role.NURSE, house.clinic.omar.team_ids)
     with pytest.raises(NotFound):
-        await accept_finding(house.database, omar, item.id, worst.id, day, "stable", now)
+        await accept_finding(house.database, omar, item.id, worst.id, day, "stable", now, rules())
 
 
 def fired(urgency: Urgency = Urgency.SAME_DAY, answer: str = "", **measured: str) -> Fired:
@@ -166,7 +177,7 @@ async def test_an_urgent_finding_is_known_for_three_days_at_most_and_only_with_a
     async def accept(until: date, **values: object) -> UUID:
         async with house.database.transaction() as connection:
             await connection.execute(update(concerns).where(concerns.c.id == one.id).values(urgency_rank=Urgency.URGENT.rank, **values))
-        return await accept_finding(house.database, nora(house), item.id, one.id, until, "stable", house.clock.now())
+        return await accept_finding(house.database, nora(house), item.id, one.id, until, "stable", house.clock.now(), rules())
 
     with pytest.raises(Refused, match="told in words"):
         await accept(date(2026, 12, 1), measured=None)
@@ -178,6 +189,56 @@ async def test_an_urgent_finding_is_known_for_three_days_at_most_and_only_with_a
     assert row.until == house.clock.now() + timedelta(hours=72), "to the hour, not to the end of the third day"
     with pytest.raises(Refused, match="despair"):
         await accept(date(2026, 12, 1), measured=measured, rule="universal.phq_item_9")
+
+
+ONE_NUMBER = {"side": "above", "value": "310"}
+
+
+@pytest.mark.parametrize(
+    ("rule", "measured", "why"),
+    [
+        ("heart_failure/daily.breathing_swelling.swelling", None, "safety answer"),
+        ("machine.recheck_not_asked", None, "no finding of a rule"),
+        ("heart_failure/daily.weight.hand_over", None, "no finding of a rule"),
+        ("swelling_mild", {"side": "at_least", "value": "150", "value_2": "95"}, "compared"),
+        ("swelling_mild", {"side": "odd", "value": "3"}, "compared"),
+        ("swelling_mild", {"side": "gain_over", "value": "210"} | {"change": "4"}, ""),
+        ("swelling_mild", ONE_NUMBER, ""),
+        ("swelling_mild", None, ""),
+    ],
+)
+async def test_what_would_be_shown_each_time_all_the_same_is_not_accepted(
+    house: House, rule: str, measured: dict[str, str] | None, why: str
+) -> None:
+    await house.text(house.clinic.chi.number, SWOLLEN)
+    [item] = await items(house)
+    [one, *_] = await house.rows(concerns)
+    async with house.database.transaction() as connection:
+        changed = update(concerns).where(concerns.c.id == one.id)
+        await connection.execute(changed.values(rule=rule, measured=measured, urgency_rank=Urgency.SAME_DAY.rank))
+    known = rules() | {"swelling_mild": False}
+    accepting = accept_finding(house.database, nora(house), item.id, one.id, date(2026, 12, 1), "stable", house.clock.now(), known)
+    if why:
+        with pytest.raises(Refused, match=why):
+            await accepting
+        assert await house.rows(accepted_findings) == []
+    else:
+        assert await accepting
+
+
+def test_no_rule_whose_patient_is_answered_can_be_accepted_and_some_others_can() -> None:
+    """Told again with the same figure, every one that can be accepted is known, and every other one is shown."""
+    can = 0
+    for rule, answered in rules().items():
+        for urgency in Urgency:
+            for measured in ({}, ONE_NUMBER, {"side": "at_least", "value": "150", "value_2": "95"}):
+                again = Fired(rule, "2", urgency, "", "", answer="same_day" if answered else "", measured=measured)
+                side, amount = figure(measured)
+                holds = is_known(again, [KnownFinding(rule, urgency, side, amount, level(measured))])
+                assert (why_not_acceptable(rule, urgency, measured, answered) == "") is holds, (rule, urgency, measured)
+                can += holds
+    assert can > 40
+    assert all(why_not_acceptable(rule, Urgency.URGENT, ONE_NUMBER, True) for rule in rules())
 
 
 @pytest.mark.parametrize(
