@@ -81,9 +81,9 @@ async def resolve_escalation(database: Database, staff: Staff, item_id: UUID, cl
         unticked = bool(set(open_concerns) - set(closing.answered))
         if encounter is not None:
             called = bool(await nurse_calls.counts(connection, [item.id]))
-            lacks = [*(["answered"] if unticked else []), *missing(encounter, item.urgency, called=called)]
-            if lacks := [*lacks, *(["follow_up_when"] if closing.undated else [])]:
-                raise Incomplete(lacks, perhaps_missing(encounter, item.urgency, called=called))
+            lacks = [*missing(encounter, item.urgency, called=called), *(["follow_up_when"] if closing.undated else [])]
+            if lacks and (unticked or lacks != ["follow_up_when"]):  # what lacks alone says itself below, in a sentence of its own
+                raise Incomplete([*(["answered"] if unticked else []), *lacks], perhaps_missing(encounter, item.urgency, called=called))
         if closing.undated:
             raise Refused("Say when the follow-up is due: a time from the list, or a date that is to come.")
         disposition = encounter.disposition if encounter is not None else closing.disposition
