@@ -67,4 +67,5 @@ def _problem(organization_id: UUID, gaps: list[tuple[Crew, Duty]], zone: str, no
 
 
 def _when(instant: datetime, zone: str) -> str:
-    return f"{to_local(instant, zone):%a %b %d %H:%M}"
+    local = to_local(instant, zone)
+    return f"{local:%a %b %d}, {local.hour % 12 or 12}:{local:%M} {'pm' if local.hour >= 12 else 'am'}"

@@ -20,6 +20,7 @@ from service.domain.urgency import Urgency
 from service.web.keys import CLOCK, DATABASE, WEB_SESSION
 from service.web.language import _, later, told
 from service.web.render import page, say
+from service.web.times import day_end, wall_clock
 from service.web.written import id_or_none, moment
 
 ROLES = later({RotaRole.ON_CALL: "On call", RotaRole.BACKUP: "Back-up", RotaRole.SUPERVISOR: "Supervisor"})
@@ -121,10 +122,8 @@ async def _rota(
         "may_change": may_change(staff, found.crew.team_id),
         "error": error,
         "filled": {**dict.fromkeys(_FIELDS, ""), **(filled or {})},
-        "wall": lambda instant: f"{to_local(instant, found.zone):%H:%M}",
-        "wall_end": lambda instant: (
-            "24:00" if f"{to_local(instant, found.zone):%H:%M}" == "00:00" else f"{to_local(instant, found.zone):%H:%M}"
-        ),
+        "wall": lambda instant: wall_clock(to_local(instant, found.zone)),
+        "wall_end": lambda instant: day_end(to_local(instant, found.zone)),
     }
     return await page(request, "rota.html", context, status=422 if error else 200)
 

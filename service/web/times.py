@@ -58,6 +58,11 @@ def wall_clock(local: datetime | time) -> str:
     return f"{local:%I:%M}".lstrip("0") + f" {HALVES[spoken()][local.hour >= 12]}"
 
 
+def day_end(local: datetime) -> str:
+    """The time at which a stretch of a day ends, where 12:00 am would read as its beginning: "midnight"."""
+    return _("midnight") if local.time() == time() else wall_clock(local)
+
+
 def clock_time(instant: datetime, zone: str, now: datetime) -> str:
     """A moment on the clock of a zone: "10:04 am" today, "Mon 16 Nov, 10:04 am" on other days, with the year where it is another."""
     local, today = to_local(instant, zone), to_local(now, zone)

@@ -39,7 +39,7 @@ async def test_a_nurse_sees_the_week_of_her_team_and_no_form(browse: NewBrowser,
     status, text, _ = await nora.get("/rota")
     assert status == 200
     assert "Rota of Team A" in text
-    assert text.count("00:00 to 24:00") == 14, "two roles, seven days"
+    assert text.count("12:00 am to midnight") == 14, "two roles, seven days"
     assert "Change who is on call" not in text
     assert (await nora.post("/rota", form(crew, to=crew.omar.id), page="/queue"))[0] == 403
     assert (await nora.get(f"/rota?team={crew.team_b}"))[0] == 404
@@ -55,7 +55,7 @@ async def test_a_supervisor_sends_somebody_away_and_the_gap_stands_in_red_until_
     assert (status, answer.headers["Location"]) == (303, f"/rota?team={crew.team_a}&week=2026-11-16")
     _, text, _ = await sol.get(answer.headers["Location"])
     assert "Nobody is on the rota at these times" in text
-    assert '<dd class="rota-gap"><span class="rota-hours">18:00 to 22:00</span> Nobody</dd>' in text
+    assert '<dd class="rota-gap"><span class="rota-hours">6:00 pm to 10:00 pm</span> Nobody</dd>' in text
     assert "<strong>Away:</strong>" in text
     await sol.post("/rota", form(crew, to=crew.omar.id), page=page)
     _, text, _ = await sol.get(page)

@@ -6,12 +6,12 @@ import csv
 import io
 from datetime import timedelta
 
-from sqlalchemy import insert
+from sqlalchemy import insert, select, update
 
 from service.actions.make_reports import make_reports
-from service.db.communication import communications
+from service.db.communication import attempts, communications
 from service.db.database import Database
-from service.db.escalation import escalations
+from service.db.escalation import concerns, escalations
 from service.db.schema import new_id
 from service.domain.urgency import Urgency
 from tests.actions.crew import crew_of
@@ -30,7 +30,8 @@ async def test_supervision_shows_numbers_with_the_lists_behind_them_and_no_patie
         assert status == 200
         assert 'href="/queue?tab=team&amp;urgency=emergency">1<' in text
         assert "40 min" in text
-        assert "heart_failure.swelling" in text
+        assert "Heart failure swelling" in text, "a rule that content does not know is its identifier in words"
+        assert "heart_failure.swelling</code>" in text
         assert "Chi" not in text
     assert "Qué espera ahora" in (await sol.get("/supervisor", headers={"Accept-Language": "es"}))[1]
     assert (await sol.get("/supervisor?team=nonsense"))[0] == 404
@@ -78,3 +79,23 @@ async def test_the_weekly_report_is_a_page_and_a_table_and_its_sample_is_read_by
     assert "Every message of the sample is read." in (await nora.get("/supervisor/sample"))[1]
     _, text, _ = await sol.get("/supervisor/report")
     assert '<dt>Missed</dt><dd class="rota-gap">1</dd>' in text
+
+
+async def test_rules_and_providers_are_told_in_words(browse: NewBrowser, clinic: Clinic, database: Database) -> None:
+    await seed_item(database, clinic.chi, NOW - timedelta(minutes=40), urgency=Urgency.EMERGENCY, due_in=timedelta(minutes=15))
+    async with database.transaction() as connection:
+        await connection.execute(update(concerns).values(rule="fainting"))
+        await connection.execute(insert(communications).values(**a_text(clinic)))
+        text_id = await connection.scalar(select(communications.c.id).where(communications.c.status == "due"))
+        under_way = {"id": new_id(NOW), "organization_id": clinic.organization_id, "communication_id": text_id}
+        await connection.execute(insert(attempts).values(**under_way, number=1, outcome="", started_at=NOW))
+    _, text, _ = await (await browse(clinic.sol)).get("/supervisor")
+    assert "Fainting or seizure: …" in text
+    assert ">fainting</code>" in text
+    assert '<th scope="row">Not sent yet</th>' in text
+
+
+def a_text(clinic: Clinic) -> dict[str, object]:
+    whose = {"organization_id": clinic.organization_id, "patient_id": clinic.ben.id, "phone_id": clinic.ben.phone_id}
+    plain = {"direction": "out", "channel": "sms", "purpose": "reply", "lane": "routine", "status": "due", "body": "Hello"}
+    return {"id": new_id(NOW), **whose, **plain, "created_at": NOW, "status_at": NOW, "due_at": NOW}
