@@ -14,7 +14,7 @@ from service.db.changes import Changes
 from service.db.database import Database
 from service.db.hand_overs import HandOver
 from service.domain.escalation import LEASE, Escalation, State
-from service.domain.hand_over import LONGEST_WORDS, WAITING, HandOverState, transition
+from service.domain.hand_over import LONGEST_WORDS, WAITING, HandOverState, transition, unanswered_words
 from service.domain.staff import Permission, Role, Staff
 
 ANSWERS = (HandOverState.ACCEPTED, HandOverState.DECLINED, HandOverState.WITHDRAWN)
@@ -106,6 +106,10 @@ async def _tell(
         detail={"from": str(line.giver_id)},
     )
     changes = Changes(now)
+    left = await hand_overs.overdue_of(connection, line.giver_id, line.team_id)
     for standing in await hand_overs.problems_of(connection, line):
-        alarm_items.close(changes, standing)
+        if left:
+            alarm_items.say(changes, standing, unanswered_words(left))
+        else:
+            alarm_items.close(changes, standing)
     await changes.write(connection)

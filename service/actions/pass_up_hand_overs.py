@@ -13,18 +13,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.actions.knowledge import Knowledge
 from service.actions.offer_hand_over import OFFERED
-from service.db import hand_overs, items, pages, rota
+from service.db import alarm_items, hand_overs, items, pages, rota
 from service.db.changes import Changes
 from service.db.due_work import Work
 from service.db.hand_overs import UNANSWERED, HandOver
 from service.db.pages import Standing
 from service.db.problems import Problem, report
-from service.domain.hand_over import HandOverState, transition
+from service.domain.hand_over import HandOverState, transition, unanswered_words
 from service.domain.ladder import TEXT_ONLY, PageChannel, Rung, Target, Whom, reach
 from service.domain.patient import NO_PATIENT
 from service.domain.urgency import Urgency
-
-_REASON = "A colleague was asked to take over and has not answered: accept it yourself or find out who does."
 
 
 async def pass_up_hand_overs(
@@ -69,9 +67,26 @@ async def pass_up_hand_overs(
         changes.wake(f"queue:{line.organization_id}")
     await changes.write(connection)
     more = Changes(now)
-    await report(connection, more, [_problem(line) for line in late])
+    left = {about: await hand_overs.overdue_of(connection, line.giver_id, line.team_id) for about, line in _by_giver(late).items()}
+    await report(connection, more, [_problem(line, left[hand_overs.about(line)]) for line in late])
     await more.write(connection)
+    await _say_how_many(connection, late, left, now)
     return {}
+
+
+def _by_giver(lines: Sequence[HandOver]) -> dict[str, HandOver]:
+    """One line of each giver and team."""
+    return {hand_overs.about(line): line for line in lines}
+
+
+async def _say_how_many(connection: AsyncConnection, late: Sequence[HandOver], left: Mapping[str, int], now: datetime) -> None:
+    """An item that stood already counts its new lines too."""
+    changes = Changes(now)
+    for about, line in sorted(_by_giver(late).items()):
+        for standing in await hand_overs.problems_of(connection, line):
+            if standing.opened_at < now:
+                alarm_items.say(changes, standing, unanswered_words(left[about]))
+    await changes.write(connection)
 
 
 def _page(changes: Changes, knowledge: Knowledge, words: str, standing: Standing, targets: Sequence[Target]) -> None:
@@ -81,13 +96,13 @@ def _page(changes: Changes, knowledge: Knowledge, words: str, standing: Standing
         pages.add_page(changes, standing, standing.step + place, pages.NO_RUNG, target, PageChannel.TEXT, body)
 
 
-def _problem(line: HandOver) -> Problem:
+def _problem(line: HandOver, lines: int) -> Problem:
     pressing = line.urgency.rank <= Urgency.URGENT.rank
     return Problem(
         line.organization_id,
         UNANSWERED,
-        _REASON,
+        unanswered_words(lines),
         Urgency.URGENT if pressing else Urgency.SAME_DAY,
-        line.patient_id,
-        detail={"hand_over": str(line.id)},
+        detail={"hand_over": str(line.id), "about": hand_overs.about(line)},
+        team_id=line.team_id,
     )

@@ -54,3 +54,9 @@ def close(changes: Changes, item: StandingItem) -> None:
     changes.also(update(concerns).where(open_concerns).values(answered_at=changes.now))
     items.add_event(changes, item.organization_id, item.id, "resolved", {"why": "over"})
     changes.wake(f"queue:{item.organization_id}")
+
+
+def say(changes: Changes, item: StandingItem, summary: str) -> None:
+    """What the item is about has changed, for instance how much of it is left: open pages show it."""
+    changes.update(escalations, item.id, summary=summary[:300])
+    changes.wake(f"queue:{item.organization_id}")

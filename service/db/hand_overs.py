@@ -231,24 +231,32 @@ async def team_of_patient(connection: AsyncConnection, organization_id: UUID, pa
     return await connection.scalar(select(patients.c.team_id).where(*mine))
 
 
+async def overdue_of(connection: AsyncConnection, giver_id: UUID, team_id: UUID) -> int:
+    """How many lines of this giver in this team nobody has answered in time."""
+    theirs = (_WAITING_LINE, hand_overs.c.giver_id == giver_id, hand_overs.c.team_id == team_id)
+    counted = select(func.count()).where(*theirs, hand_overs.c.state == HandOverState.OVERDUE)
+    return await connection.scalar(counted) or 0
+
+
+def about(line: HandOver) -> str:
+    """What one item gathers: the lines of one giver in one team."""
+    return f"{line.giver_id} {line.team_id}"
+
+
 async def problems_of(connection: AsyncConnection, line: HandOver) -> list[StandingItem]:
-    """The operational items that say that this patient's (or, without a patient, some) hand-over is not answered, locked; none while
-    another line of theirs is overdue still."""
-    whose = patient_is(hand_overs.c.patient_id, line)
-    still = (
-        hand_overs.c.organization_id == line.organization_id,
-        whose,
-        hand_overs.c.state == HandOverState.OVERDUE,
-        hand_overs.c.id != line.id,
-    )
-    if await connection.scalar(select(hand_overs.c.id).where(_WAITING_LINE, *still).limit(1)) is not None:
-        return []
+    """The open operational items that say that this giver's lines are not answered, locked; also one that is this line's alone."""
     statement = (
-        select(escalations.c.id, escalations.c.organization_id, concerns.c.rule, escalations.c.urgency_rank, escalations.c.opened_at)
+        select(
+            escalations.c.id,
+            escalations.c.organization_id,
+            concerns.c.rule,
+            concerns.c.facts,
+            escalations.c.urgency_rank,
+            escalations.c.opened_at,
+        )
         .join(concerns, concerns.c.escalation_id == escalations.c.id)
         .where(
             escalations.c.organization_id == line.organization_id,
-            patient_is(escalations.c.patient_id, line),
             escalations.c.kind == Kind.OPERATIONAL,
             escalations.c.state != State.RESOLVED,
             concerns.c.rule == UNANSWERED,
@@ -257,9 +265,8 @@ async def problems_of(connection: AsyncConnection, line: HandOver) -> list[Stand
         .with_for_update(key_share=True, of=escalations)
     )
     rows = (await connection.execute(statement)).all()
-    return [StandingItem(row.id, row.organization_id, row.rule, by_rank(row.urgency_rank), row.opened_at) for row in rows]
-
-
-def patient_is(column: Column[Any], line: HandOver) -> ColumnElement[bool]:
-    """Whether a row is about the patient of this line, or about nobody known as the line is."""
-    return column.is_(None) if line.patient_id is None else column == line.patient_id
+    return [
+        StandingItem(row.id, row.organization_id, row.rule, by_rank(row.urgency_rank), row.opened_at)
+        for row in rows
+        if row.facts.get("about") == about(line) or ("about" not in row.facts and row.facts.get("hand_over") == str(line.id))
+    ]

@@ -30,6 +30,7 @@ _ANSWER_WITHIN = {
 }
 TELL_AGAIN_AFTER = timedelta(minutes=1)
 """An outage adds a line a minute to its item, not one for every batch that fails."""
+_TELLS = ("opened", "again")
 _LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 SOURCE = "Rounds safety rule 8: what fails loses nothing, and a person is told"
 VERSION = "1"
@@ -47,12 +48,19 @@ class Problem:
     phone_id: UUID | None = None
     communication_id: UUID | None = None
     detail: Mapping[str, Any] = field(default_factory=dict)
-    """Codes and counts only: no name, number or words."""
+    """Codes and counts only: no name, number or words. `about`: whose trouble it is where one item is to gather that of one person."""
+    team_id: UUID | None = None
+    """Whose work it is; without one the patient's team, else the organization's first."""
 
     @property
     def place(self) -> tuple[UUID, UUID | None, UUID | None, str]:
         """One open item for each of these."""
-        return self.organization_id, self.patient_id, None if self.patient_id else self.phone_id, self.rule
+        return self.organization_id, self.patient_id, None if self.patient_id else self.phone_id, _kind(self.rule, self.detail)
+
+
+def _kind(rule: str, detail: Mapping[str, Any]) -> str:
+    about = detail.get("about")
+    return f"{rule} {about}" if about else rule
 
 
 async def report(connection: AsyncConnection, changes: Changes, problems: Sequence[Problem], *, repeat: bool = True) -> int:
@@ -94,7 +102,7 @@ async def report(connection: AsyncConnection, changes: Changes, problems: Sequen
                 items.add_event(changes, first.organization_id, item.id, "woken", {"by": "news"})
             items.add_event(changes, first.organization_id, item.id, "again", {"rule": first.rule, "count": len(same), **first.detail})
         else:
-            team_id = teams_of.get(first.patient_id or first.organization_id) or teams_of.get(first.organization_id)
+            team_id = first.team_id or teams_of.get(first.patient_id or first.organization_id) or teams_of.get(first.organization_id)
             if team_id is None:
                 continue  # an organization without a team has no queue; `rounds` refuses to serve one
             _open_item(changes, team_id, first, len(same))
@@ -156,6 +164,7 @@ async def _open(
             escalations.c.due_at,
             escalations.c.state,
             concerns.c.rule,
+            concerns.c.facts,
         )
         .join(concerns, concerns.c.escalation_id == escalations.c.id)
         .where(
@@ -166,17 +175,19 @@ async def _open(
         )
     )
     return {
-        (row.organization_id, row.patient_id, None if row.patient_id else row.phone_id, row.rule): row
+        (row.organization_id, row.patient_id, None if row.patient_id else row.phone_id, _kind(row.rule, row.facts)): row
         for row in (await connection.execute(statement)).all()
     }
 
 
 async def _told(connection: AsyncConnection, item_ids: Sequence[UUID]) -> dict[UUID, datetime]:
-    """When each of these items was last added to."""
+    """When each of these items last told of its trouble; what a nurse has done with it meanwhile keeps no news off it."""
     if not item_ids:
         return {}
     newest = func.max(escalation_events.c.at)
-    statement = select(escalation_events.c.escalation_id, newest).where(escalation_events.c.escalation_id.in_(item_ids))
+    statement = select(escalation_events.c.escalation_id, newest).where(
+        escalation_events.c.escalation_id.in_(item_ids), escalation_events.c.what.in_(_TELLS)
+    )
     return {row[0]: row[1] for row in (await connection.execute(statement.group_by(escalation_events.c.escalation_id))).all()}
 
 

@@ -57,6 +57,13 @@ def answer_by(urgency: Urgency, now: datetime) -> datetime:
     return now + LEASE[urgency]
 
 
+def unanswered_words(lines: int) -> str:
+    """What the supervisor's item says of so many lines of one giver that nobody has answered in time."""
+    what = "A line of a hand-over has" if lines == 1 else f"{lines} lines of a hand-over have"
+    which = "it" if lines == 1 else "them"
+    return f"{what} not been answered in time: on the hand-over page, accept {which} yourself or find out who does."
+
+
 @dataclass(frozen=True, slots=True)
 class Ipass:
     """What is said about one patient, besides how ill they are (I-PASS: illness severity, patient summary, actions, situation

@@ -182,13 +182,54 @@ async def test_what_nobody_answers_goes_to_the_supervisor_who_may_take_it(shift:
     paged = [(row.phone, row.channel, row.rung) for row in await shift.rows(pages) if "nobody has taken over" in row.body]
     assert paged == [(SOL, "text", -1)]
     [problem] = await shift.rows(escalations, escalations.c.kind == "operational")
-    assert (problem.patient_id, problem.urgency_rank, problem.state) == (shift.clinic.chi.id, Urgency.URGENT.rank, "open")
+    assert (problem.team_id, problem.urgency_rank, problem.state) == (shift.clinic.team_a, Urgency.URGENT.rank, "open")
     await release_leases(shift.database, shift.knowledge, shift.clock.now())
     assert (await item(shift, id))[0] == "open", "the giver's claim ends with the offer"
     await answer_hand_over(shift.database, sol(shift), offer, HandOverState.ACCEPTED, shift.clock.now())
     assert await item(shift, id) == ("claimed", shift.clinic.sol.id)
     [problem] = await shift.rows(escalations, escalations.c.kind == "operational")
     assert problem.state == "resolved"
+
+
+@pytest.mark.parametrize("urgency", [Urgency.EMERGENCY, Urgency.URGENT])
+async def test_danger_that_is_offered_is_paged_anew_once_the_givers_claim_is_over(shift: House, urgency: Urgency) -> None:
+    id = await held(shift, shift.clinic.chi, urgency)
+    offer = await offered(shift, id)
+    await release_leases(shift.database, shift.knowledge, shift.clock.now())
+    assert await item(shift, id) == ("claimed", shift.clinic.nora.id), "until then it is the giver's"
+    shift.clock.time += timedelta(minutes=11)
+    before = len(await shift.rows(pages, pages.c.rung >= 0))
+    await release_leases(shift.database, shift.knowledge, shift.clock.now())
+    assert await item(shift, id) == ("open", None)
+    assert len(await shift.rows(pages, pages.c.rung >= 0)) > before, "whoever is on call is paged in the same sweep"
+    assert "lease_expired" in await history(shift, id)
+    assert await line(shift, offer) == "offered", "and the receiver may still take it"
+
+
+@pytest.mark.law(2)
+async def test_many_lines_that_nobody_answers_are_one_item_that_says_how_many(shift: House) -> None:
+    clinic = shift.clinic
+    lines = [
+        await offered(shift, await held(shift, clinic.chi)),
+        await offered(shift, await held(shift, clinic.ana)),
+        await offered(shift, await held(shift, clinic.ben, Urgency.SAME_DAY)),
+    ]
+    shift.clock.time += timedelta(minutes=11)
+    await due(shift)
+    [problem] = await shift.rows(escalations, escalations.c.kind == "operational")
+    assert "2 lines of a hand-over" in problem.summary
+    shift.clock.time += timedelta(minutes=20)
+    await due(shift)
+    [later] = await shift.rows(escalations, escalations.c.kind == "operational")
+    assert "3 lines of a hand-over" in later.summary
+    assert later.version > problem.version, "an open page shows it"
+    for answered, said in ((1, "2 lines of"), (2, "A line of")):
+        await answer_hand_over(shift.database, omar(shift), lines[answered - 1], HandOverState.DECLINED, shift.clock.now(), reason="busy")
+        [left] = await shift.rows(escalations, escalations.c.kind == "operational")
+        assert (left.state, left.summary.startswith(said)) == ("open", True)
+    await answer_hand_over(shift.database, omar(shift), lines[2], HandOverState.DECLINED, shift.clock.now(), reason="busy")
+    [over] = await shift.rows(escalations, escalations.c.kind == "operational")
+    assert over.state == "resolved"
 
 
 async def test_an_item_that_a_third_person_holds_by_now_does_not_change_hands(shift: House) -> None:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import select, update
 
+from service.db import items
 from service.db.changes import Changes
 from service.db.database import Database
 from service.db.escalation import escalations
@@ -71,5 +72,26 @@ async def test_trouble_that_was_put_off_wakes_unseen_when_it_is_worse(database_u
         asleep = (State.SNOOZED, put_off["snoozed_until"], clinic.nora.id, NOW, clinic.nora.id)
         found = (row.state, row.snoozed_until, row.claimed_by, row.acknowledged_at, row.acknowledged_by)
         assert found == ((State.OPEN, None, None, None, None) if awake else asleep)
+    finally:
+        await database.close()
+
+
+async def test_what_a_nurse_does_with_an_item_keeps_no_news_off_it(database_url: str) -> None:
+    database = Database.open(database_url, KEYRING)
+    try:
+        clinic = await seed_clinic(database, NOW)
+        versions = []
+        for now in (NOW, NOW + timedelta(minutes=5)):
+            async with database.transaction() as connection:
+                changes = Changes(now)
+                await report(connection, changes, [Problem(clinic.organization_id, "provider_down", "No texts leave.", Urgency.URGENT)])
+                await changes.write(connection)
+            async with database.transaction() as connection:
+                row = (await connection.execute(select(escalations))).one()
+                versions.append(row.version)
+                noted = Changes(now + timedelta(minutes=4, seconds=30))
+                items.add_event(noted, clinic.organization_id, row.id, "noted", {})
+                await noted.write(connection)
+        assert versions[1] > versions[0]
     finally:
         await database.close()
