@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -42,13 +41,11 @@ async def answered(phones: Page, phone: str, words: str) -> None:
     await here.get_by_role("button", name=re.compile("^Send as")).click()
 
 
-async def seconds_until_listed(phones: Page, queue: Page, phone: str, name: str) -> float:
-    """From the patient's click to the row on the queue page that was open all the time."""
+async def listed_after_answering(phones: Page, queue: Page, phone: str, name: str) -> None:
+    """The row comes by itself onto the queue page that was open all the time. How soon is `tests.bench.queue_live`'s to say."""
     await expect(queue.get_by_role("link", name=name)).to_have_count(0)
-    began = time.monotonic()
     await answered(phones, phone, WORDS)
-    await queue.get_by_role("link", name=name).wait_for(timeout=10_000)
-    return time.monotonic() - began
+    await queue.get_by_role("link", name=name).wait_for(timeout=20_000)
 
 
 async def test_from_the_due_check_in_to_the_closed_item(demo: Demo, open_page: OpenPage, axe: Axe) -> None:
@@ -59,9 +56,8 @@ async def test_from_the_due_check_in_to_the_closed_item(demo: Demo, open_page: O
     for phone in (ANA, BEN):
         last = phones.locator(phone).locator(".bubble-service .said-words").last
         await expect(last).to_contain_text("What is your weight this morning", timeout=20_000)
-    waits = [await seconds_until_listed(phones, queue, ANA, "Ana Alvarez"), await seconds_until_listed(phones, queue, BEN, "Ben Brooks")]
-    print(f"on the open queue page after {', '.join(f'{wait:.2f} s' for wait in waits)}")
-    assert min(waits) < 1, waits
+    await listed_after_answering(phones, queue, ANA, "Ana Alvarez")
+    await listed_after_answering(phones, queue, BEN, "Ben Brooks")
     await shot(queue, "story-queue")
 
     await queue.get_by_role("link", name="Ana Alvarez").click()
