@@ -12,12 +12,13 @@ from service.actions.view_supervision import ENOUGH, USEFUL_SHARE, Span, view_su
 from service.domain.coverage import EMERGENCY_TARGET, URGENT_TARGET
 from service.domain.rota import RotaRole
 from service.domain.urgency import Urgency
+from service.evaluation.flows.reasons import reasons
 from service.web.flow_pages import SHELF
 from service.web.keys import CLOCK, DATABASE, WEB_SESSION
 from service.web.language import _, later
 from service.web.render import page
-from service.web.rule_names import rule_names
 from service.web.times import duration
+from service.web.words import in_words
 
 SPANS = later({Span.TODAY: "Today", Span.WEEK: "7 days", Span.MONTH: "30 days"})
 ROLES = later({RotaRole.ON_CALL: "On call", RotaRole.BACKUP: "Back-up", RotaRole.SUPERVISOR: "Supervisor"})
@@ -54,11 +55,10 @@ async def show_supervision(request: web.Request) -> web.Response:
     except ValueError:
         raise NotFound from None
     found = await view_supervision(request.app[DATABASE], session.staff, team_id, span, now)
-    shelf = request.app[SHELF]
     fired = {*(one.rule for one in found.yields), *(rule for rule, _many, _hour in found.bursts)}
     context = {
         "found": found,
-        "name_of": rule_names(fired, shelf.ears.tables, shelf.flows.values()),
+        "name_of": {rule: in_words(rule.replace(".", " ")) for rule in fired} | reasons(fired, request.app[SHELF]),
         "team": team_id,
         "span": span,
         "spans": {one.value: _(words) for one, words in SPANS.items()},
