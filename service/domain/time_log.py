@@ -120,17 +120,17 @@ def total(entries: Iterable[Entry]) -> Total:
 
 
 def proposed_minutes(measured_seconds: int) -> int:
-    """What a note proposes for its minutes: the whole ones that were measured, at least one; 0, which is no proposal, when nothing was."""
-    return max(1, measured_seconds // 60) if measured_seconds > 0 else 0
+    """What a note proposes for its minutes: the whole ones that were measured, and one at least: without script a page measures none."""
+    return max(1, measured_seconds // 60)
 
 
 def beyond(stated_minutes: int, measured_seconds: int) -> int:
     """The seconds that a note's minutes add to what was measured.
 
-    A note that says no more than was proposed adds none: what was measured stands to the second, and part minutes add up over the month.
-    One that says more is a person's own statement, and all of it counts.
+    A note that says no more than was proposed from a measure adds none: what was measured stands to the second, and part minutes add up
+    over the month. One that says more, or that nothing was measured for, is a person's own statement, and all of it counts.
     """
-    if stated_minutes <= proposed_minutes(measured_seconds):
+    if measured_seconds and stated_minutes <= proposed_minutes(measured_seconds):
         return 0
     return max(0, stated_minutes * 60 - measured_seconds)
 
