@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import contextlib
+import threading
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import TypeVar
@@ -75,7 +77,11 @@ async def check_migrated(url: str) -> None:
 @contextlib.asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[Database]:
     """The migrated database, with keys that fit it. Raises NotMigrated, KeyringError."""
-    await check_migrated(settings.database_url)
+    try:
+        await check_migrated(settings.database_url)
+    except Exception:
+        await _last_words()
+        raise
     database = Database.open(settings.database_url, settings.keyring)
     try:
         async with database.reading() as connection:
@@ -83,6 +89,15 @@ async def opened(settings: Settings) -> AsyncIterator[Database]:
         yield database
     finally:
         await database.close()
+
+
+async def _last_words() -> None:
+    """Waits, two seconds at most, for the threads of SQLite connections that failed: nobody can await them, and one that finds this loop
+    closed prints a traceback beside the one line that a user should read."""
+    for _ in range(100):
+        if not any("_connection_worker_thread" in thread.name for thread in threading.enumerate()):
+            return
+        await asyncio.sleep(0.02)
 
 
 async def organization(database: Database, name: str | None) -> OrganizationRow:
