@@ -14,7 +14,7 @@ from service.db.organization import zones
 from service.db.problems import Problem, report
 from service.domain.ladder import Crew
 from service.domain.rota import WARN_AHEAD, Duty
-from service.domain.schedule import to_local
+from service.domain.schedule import plain_time, to_local
 from service.domain.urgency import Urgency
 
 RULE = "coverage_gap"
@@ -68,4 +68,4 @@ def _problem(organization_id: UUID, gaps: list[tuple[Crew, Duty]], zone: str, no
 
 def _when(instant: datetime, zone: str) -> str:
     local = to_local(instant, zone)
-    return f"{local:%a %b %d}, {local.hour % 12 or 12}:{local:%M} {'pm' if local.hour >= 12 else 'am'}"
+    return f"{local:%a %b %d}, {plain_time(local)}"

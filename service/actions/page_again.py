@@ -22,7 +22,7 @@ from service.db.problems import Problem, report
 from service.domain.communication import Lane, Status
 from service.domain.ladder import Crew, Ladder, PageChannel, reach
 from service.domain.patient import NO_PATIENT
-from service.domain.schedule import to_local
+from service.domain.schedule import plain_time, to_local
 from service.domain.urgency import Urgency
 
 MOST_RUNGS = 288
@@ -183,7 +183,7 @@ class _Climb:
             "en",
             urgency=standing.urgency.value.replace("_", "-").upper(),
             initials=standing.initials or NO_PATIENT,
-            due=f"{due:%I:%M %p}".lstrip("0").lower(),
+            due=plain_time(due),
             link=self.knowledge.item_link(standing.escalation_id),
         )
         return f"DRILL. {words}" if standing.drill else words

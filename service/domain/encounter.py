@@ -253,10 +253,8 @@ def perhaps_missing(note: Encounter, urgency: Urgency, *, called: bool = True) -
 
     So that all is told at once: who was spoken to, where the patient is and what was decided each ask for more.
     """
-    lacks = {
-        *missing(note, urgency, called=called),
-        "notified",
-    }  # whoever was told is an answer, also where the decision may ask for another
+    # Whoever was told is an answer, also where the decision may ask for another.
+    lacks = {*missing(note, urgency, called=called), "notified"}
     answers = product(*((getattr(note, name),) if getattr(note, name) else ("", *CHOICES[name]) for name in _ASK_FOR_MORE))
     possible = (replace(note, **dict(zip(_ASK_FOR_MORE, each, strict=True))) for each in answers)
     may_lack = {name for one in possible for name in missing(one, urgency, called=called)} - lacks

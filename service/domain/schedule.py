@@ -124,6 +124,11 @@ def to_local(now: datetime, zone: str) -> datetime:
         raise ValueError(f'"{zone[:40]}" is no time zone: write one such as America/New_York') from None
 
 
+def plain_time(local: datetime) -> str:
+    """The time of day as an English text to staff says it: "9:05 am". Pages say it in their reader's language (`web.times`)."""
+    return f"{local:%I:%M %p}".lstrip("0").lower()
+
+
 def _midnight(day: date) -> datetime:
     return datetime.combine(day, time())
 

@@ -5,43 +5,35 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from datetime import date, time, timedelta
 from itertools import product
-from typing import Any
-from uuid import UUID
 
 import pytest
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete
 
 from service.actions.acknowledge_page import acknowledge_page
 from service.actions.change_rota import change_rota
 from service.actions.claim_escalation import claim_escalation
-from service.actions.do_due_work import do_due_work
 from service.actions.follow_up_safety_texts import follow_up_safety_texts
-from service.actions.notice_rota_gaps import notice_rota_gaps
-from service.actions.refusal import NotFound, Refused
+from service.actions.refusal import Refused
 from service.actions.release_escalation import release_escalation
 from service.actions.release_leases import release_leases
-from service.actions.send_pages import send_pages
 from service.actions.set_ladder import set_ladder
 from service.actions.set_staff_paging import set_staff_paging
-from service.actions.settle_communications import Word
-from service.actions.settle_pages import settle_pages
-from service.db import items, rota
+from service.db import rota
 from service.db.changes import Changes
 from service.db.communication import communications
-from service.db.escalation import concerns, escalation_events, escalations, pages
+from service.db.escalation import escalation_events, escalations
 from service.db.organization import teams
 from service.db.rota import rota_shifts
-from service.db.staff import staff
-from service.domain.communication import Lane, Purpose, Status
+from service.domain.communication import Purpose, Status
 from service.domain.escalation import Reached, State
 from service.domain.ladder import Ladder, Rung, Whom
-from service.domain.rota import MOST_SHIFTS, Override, OverrideKind, RotaRole, RotaShift
+from service.domain.rota import Override, OverrideKind, RotaRole, RotaShift
 from service.domain.staff import Role
 from service.domain.urgency import Urgency
-from service.jobs.work import handlers
+from tests.actions.climbing import ask, both, item, outcome, paged, problems, work
 from tests.actions.crew import NORA, OMAR, SOL, member, put_on_call
-from tests.jobs.world import MONDAY, World
-from tests.seed import Member, seed_item
+from tests.jobs.world import World
+from tests.seed import Member
 
 TEAM = "+12025550191"
 
@@ -52,49 +44,6 @@ async def world(database_url: str) -> AsyncIterator[World]:
     await put_on_call(world)
     yield world
     await world.database.close()
-
-
-async def item(world: World, urgency: Urgency = Urgency.EMERGENCY, *, known: bool = True) -> UUID:
-    item_id = await seed_item(world.database, world.clinic.chi, world.now, urgency=urgency, known=known)
-    await ask(world, item_id, "start", urgency)
-    return item_id
-
-
-async def ask(world: World, item_id: UUID, why: str, urgency: Urgency) -> None:
-    changes = Changes(world.now)
-    items.plan_paging(changes, world.clinic.organization_id, item_id, why, urgency)
-    async with world.database.transaction() as connection:
-        await changes.write(connection)
-
-
-async def work(world: World) -> None:
-    for lane in (Lane.EMERGENCY, Lane.ROUTINE):
-        await do_due_work(world.database, handlers(world.around), lane, world.clock, "node-1")
-    await send_pages(world.database, world.providers, world.knowledge, world.clock, "node-1")
-
-
-async def paged(world: World) -> list[tuple[int, str, str]]:
-    """(rung, number, channel) of every page so far."""
-    return [(page.rung, page.phone, page.channel) for page in await world.rows(pages)]
-
-
-async def outcome(world: World, channel: str, status: Status, code: str) -> None:
-    """What became of the newest page by this channel."""
-    page = (await world.rows(pages, pages.c.channel == channel))[-1]
-    if page.status == "due":
-        await world.set(pages, page.id, status="claimed")
-    async with world.database.transaction() as connection:
-        await settle_pages(connection, world.knowledge, [Word(page.id, status, "webhook", error_code=code)], world.now)
-
-
-async def problems(world: World, rule: str) -> list[Any]:
-    async with world.database.reading() as connection:
-        joined = select(escalations).join(concerns, concerns.c.escalation_id == escalations.c.id)
-        return list((await connection.execute(joined.where(concerns.c.rule == rule))).all())
-
-
-def both(rung: int, phone: str) -> list[tuple[int, str, str]]:
-    return [(rung, phone, "text"), (rung, phone, "call")]
 
 
 async def test_an_unacknowledged_emergency_climbs_every_five_minutes_to_somebody_else_then_to_the_lead(world: World) -> None:
@@ -354,95 +303,6 @@ async def test_a_number_that_is_taken_away_may_not_leave_a_team_without_an_end(w
     with pytest.raises(Refused, match="could end with nobody: set the team's on-call number"):
         await set_staff_paging(world.database, sol, phone=None, paged_by="both", pin=None, now=world.now)
     await set_staff_paging(world.database, sol, phone=SOL, paged_by="text", pin=None, now=world.now)
-
-
-@pytest.mark.parametrize(
-    ("pin", "why"), [("12", "4 to 8 digits"), ("abcd", "4 to 8"), ("1111", "guessed"), ("3456", "guessed"), ("9876", "guessed")]
-)
-async def test_a_pin_that_is_short_or_easily_guessed_is_refused(world: World, pin: str, why: str) -> None:
-    nora = member(world.clinic, world.clinic.nora, Role.NURSE)
-    with pytest.raises(Refused, match=why):
-        await set_staff_paging(world.database, nora, phone=NORA, paged_by="both", pin=pin, now=world.now)
-
-
-async def test_a_ladder_to_somebody_without_a_number_is_refused(world: World) -> None:
-    with pytest.raises(Refused, match="not in the team or has no telephone"):
-        await set_ladder(
-            world.database, world.clinic.team_a, Urgency.EMERGENCY, Ladder((Rung(0, Whom.STAFF, id=world.clinic.ada.id),), 5), world.now
-        )
-
-
-async def test_only_a_teams_supervisor_or_an_administrator_changes_its_rota(world: World) -> None:
-    clinic = world.clinic
-    takes = Override(OverrideKind.COVER, world.now, world.now + timedelta(hours=1), None, clinic.omar.id, RotaRole.ON_CALL)
-    with pytest.raises(NotFound):
-        await change_rota(world.database, clinic.team_a, [takes], world.now, by=member(clinic, clinic.nora, Role.NURSE))
-    await change_rota(world.database, clinic.team_a, [takes], world.now, by=member(clinic, clinic.ada, Role.ADMINISTRATOR))
-    await item(world)
-    await work(world)
-    assert [phone for _, phone, channel in await paged(world) if channel == "text"] == [OMAR, NORA], "who takes the role is paged first"
-
-
-async def test_a_pattern_of_too_many_duties_is_refused_however_many_are_added_at_once(world: World) -> None:
-    before = len(await world.rows(rota_shifts))
-    one = RotaShift(RotaRole.BACKUP, world.clinic.omar.id, 0, time(9), time(10), date(2026, 1, 1))
-    with pytest.raises(Refused, match="400 duties at most"):
-        await change_rota(world.database, world.clinic.team_a, [one] * (MOST_SHIFTS - before + 1), world.now)
-    assert len(await world.rows(rota_shifts)) == before
-
-
-@pytest.mark.parametrize(("hours", "urgency"), [(30, Urgency.SAME_DAY), (5, Urgency.URGENT)])
-async def test_a_gap_within_a_week_is_an_item_that_closes_once_it_is_filled(world: World, hours: int, urgency: Urgency) -> None:
-    assert await notice_rota_gaps(world.database, world.now) == 0
-    start = world.now + timedelta(hours=hours)
-    sick = Override(OverrideKind.SICK, start, start + timedelta(hours=8), world.clinic.nora.id)
-    await change_rota(world.database, world.clinic.team_a, [sick], world.now)
-    for _ in range(2):
-        assert await notice_rota_gaps(world.database, world.now) == 1
-    [gap] = await problems(world, "coverage_gap")
-    assert (gap.urgency_rank, gap.state) == (urgency.rank, "open")
-    assert "Team A, on call:" in gap.summary
-    await work(world)
-    assert len(world.provider.calls) == (1 if urgency is Urgency.URGENT else 0), "somebody is paged to fill what begins within a day"
-    covers = Override(OverrideKind.COVER, start, start + timedelta(hours=8), None, world.clinic.sol.id, RotaRole.ON_CALL)
-    await change_rota(world.database, world.clinic.team_a, [covers], world.now)
-    assert await notice_rota_gaps(world.database, world.now) == 0
-    [gap] = await problems(world, "coverage_gap")
-    assert gap.state == "resolved"
-
-
-@pytest.mark.parametrize("change", [{"disabled_at": MONDAY}, {"phone": None}])
-async def test_somebody_who_cannot_be_paged_fills_no_gap(world: World, change: dict[str, Any]) -> None:
-    await world.set(staff, world.clinic.nora.id, **change)
-    assert await notice_rota_gaps(world.database, world.now) == 1
-    [gap] = await problems(world, "coverage_gap")
-    assert gap.urgency_rank == Urgency.URGENT.rank
-    assert "nobody who can be paged for: Team A, on call:" in gap.summary
-
-
-async def test_a_gap_beyond_a_week_is_told_later(world: World) -> None:
-    start = world.now + timedelta(days=8)
-    await change_rota(
-        world.database,
-        world.clinic.team_a,
-        [Override(OverrideKind.SICK, start, start + timedelta(hours=1), world.clinic.nora.id)],
-        world.now,
-    )
-    assert await notice_rota_gaps(world.database, world.now) == 0
-    world.clock.forward(days=1, minutes=1)
-    assert await notice_rota_gaps(world.database, world.now) == 1
-
-
-async def test_a_pattern_that_has_run_out_is_a_gap_and_not_a_team_without_a_rota(world: World) -> None:
-    await item(world)
-    world.clock.forward(days=40)
-    async with world.database.transaction() as connection:
-        await connection.execute(update(rota_shifts).values(valid_until=(world.now - timedelta(days=30)).date()))
-    second = await seed_item(world.database, world.clinic.ben, world.now, urgency=Urgency.EMERGENCY)
-    await ask(world, second, "start", Urgency.EMERGENCY)
-    await work(world)
-    assert [page.phone for page in await world.rows(pages, pages.c.escalation_id == second)] == [SOL, SOL]
-    assert len(await problems(world, "nobody_on_call")) == 1
 
 
 async def test_a_patient_whom_the_safety_text_has_not_reached_is_followed_up_while_the_ladder_climbs(world: World) -> None:
