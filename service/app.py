@@ -41,18 +41,15 @@ from service.jobs.work import Surroundings
 from service.providers import Carrier, carriers, detoured
 from service.settings import Settings, SettingsError
 from service.telephony.loop import LOOP, Loop, LoopReceiver, LoopVoice, loop_key
-from service.telephony.port import DeliveryUpdate, OutgoingText, Provider, Telephone
+from service.telephony.port import DeliveryUpdate, OutgoingText, Provider, Telephone, Webhooks
 from service.web.client_address import address_behind
 from service.web.monitor import setup_monitor
 from service.web.routes import Route
 from service.web.setup import setup as set_up_pages
 from service.webhooks.calls import Calls, Turn
 from service.webhooks.calls import setup_calls as set_up_calls
-from service.webhooks.nurse_calls import NurseCalls
-from service.webhooks.nurse_calls import setup_nurse_calls as set_up_nurse_calls
-from service.webhooks.page_calls import PageCalls
-from service.webhooks.page_calls import setup_page_calls as set_up_page_calls
 from service.webhooks.routes import setup as set_up_webhooks
+from service.webhooks.staff_calls import setup_staff_calls as set_up_staff_calls
 
 MAXIMUM_BODY_BYTES = 256 * 1024
 """Of any request; webhooks are held to less."""
@@ -128,20 +125,17 @@ def create_app(
     )
     set_up_calls(app, calls)
     app.on_shutdown.append(_wind_down)
-    set_up_page_calls(
+    set_up_staff_calls(
         app,
-        PageCalls(
-            step=partial(_take_page_step, database, knowledge, content.script, clock),
-            status=partial(_receive_page_call_status, database, knowledge, clock),
-        ),
+        Webhooks.PAGE,
+        step=partial(_take_page_step, database, knowledge, content.script, clock),
+        status=partial(_receive_page_call_status, database, knowledge, clock),
     )
-
-    set_up_nurse_calls(
+    set_up_staff_calls(
         app,
-        NurseCalls(
-            step=partial(_take_nurse_step, database, content.script, clock),
-            status=partial(_receive_nurse_call_status, database, clock),
-        ),
+        Webhooks.NURSE,
+        step=partial(_take_nurse_step, database, content.script, clock),
+        status=partial(_receive_nurse_call_status, database, clock),
     )
 
     async def health_of(connection: AsyncConnection, now: datetime) -> Health:

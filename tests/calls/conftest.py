@@ -34,8 +34,9 @@ from service.domain.call import CallInput, CallUpdate
 from service.domain.prompt import Prompt
 from service.engine import Flow
 from service.telephony.exchange import TIMEOUT_SECONDS
+from service.telephony.port import Webhooks
 from service.telephony.twilio import TwilioReceiver, TwilioTelephone, TwilioVoice
-from service.webhooks import Calls, NurseCalls, PageCalls, Turn, setup, setup_calls, setup_nurse_calls, setup_page_calls
+from service.webhooks import Calls, Turn, setup, setup_calls, setup_staff_calls
 from tests.actions.house import MONDAY, House, StoppedClock, content
 from tests.seed import KEYRING, SENDER, Clinic, Person, seed_clinic
 from tests.stand_in_twilio.calls import Heard, PlacedCall
@@ -83,8 +84,8 @@ class Telephones(House):
         setup(app, {receiver.name: receiver}, self.base, heard, _no_statuses, partial(keep_unreadable, self.database, self.clock))
         voice = TwilioVoice(account_sid=account)
         setup_calls(app, Calls({voice.name: voice}, self.base, content().script, step=self.step, status=self.status, called=self.called))
-        setup_page_calls(app, PageCalls(step=self.page_step, status=self.page_status))
-        setup_nurse_calls(app, NurseCalls(step=self.nurse_step, status=self.nurse_status))
+        setup_staff_calls(app, Webhooks.PAGE, self.page_step, self.page_status)
+        setup_staff_calls(app, Webhooks.NURSE, self.nurse_step, self.nurse_status)
         self.runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self.runner.setup()
         await web.TCPSite(self.runner, "127.0.0.1", port).start()
