@@ -24,7 +24,7 @@ from service.domain.contact_hours import Why
 from service.domain.contact_law import ContactLaw
 from service.domain.patient import PatientContext, PatientStatus
 from service.domain.reading import Channel
-from service.domain.schedule import to_local, to_utc
+from service.domain.schedule import plain_time, to_local, to_utc
 from service.domain.sending import Verdict
 from service.domain.staff import Permission, Staff
 from service.domain.wording import Wording
@@ -228,17 +228,17 @@ def _open_then(judge: Judge, first: Contact, flow: Flow, due: Sequence[datetime]
         if closed.why is Why.QUIET:
             raise Refused(
                 "This time lies in quiet hours ({start} to {end} where the patient is).",
-                start=f"{first.quiet_start:%H:%M}",
-                end=f"{first.quiet_end:%H:%M}",
+                start=plain_time(first.quiet_start),
+                end=plain_time(first.quiet_end),
             )
         whose = f"the law of {hours.state.name}" if closed.why is Why.STATE and hours.state is not None else "the patient's own wish"
         opens = to_local(closed.until, first.zone)
         raise Refused(
             "On {day}s at {time} nothing may be sent by {whose}; the next time is {opens}.",
             day=f"{local:%A}",
-            time=f"{local:%H:%M}",
+            time=plain_time(local),
             whose=whose,
-            opens=f"{opens:%A}, {opens:%H:%M}",
+            opens=f"{opens:%A}, {plain_time(opens)}",
         )
 
 

@@ -124,7 +124,7 @@ def to_local(now: datetime, zone: str) -> datetime:
         raise ValueError(f'"{zone[:40]}" is no time zone: write one such as America/New_York') from None
 
 
-def plain_time(local: datetime) -> str:
+def plain_time(local: datetime | time) -> str:
     """The time of day as an English text to staff says it: "9:05 am". Pages say it in their reader's language (`web.times`)."""
     return f"{local:%I:%M %p}".lstrip("0").lower()
 

@@ -335,7 +335,7 @@ async def test_a_time_at_which_the_law_of_the_state_lets_nothing_leave_is_refuse
     await world.demo()
     await world.publish_flow(approved=False)
     await world.set(patients, world.clinic.ana.id, state="RI")
-    with pytest.raises(Refused, match="On Mondays at 18:30 nothing may be sent by the law of Rhode Island; the next time is Tuesday"):
+    with pytest.raises(Refused, match="On Mondays at 6:30 pm nothing may be sent by the law of Rhode Island; the next time is Tuesday"):
         await enroll(world, world.clinic.ana, Place("heart_failure/daily", time(18, 30)))
     await world.set(patients, world.clinic.ana.id, state="TX", zone="America/Chicago")
     assert await enroll(world, world.clinic.ana, Place("heart_failure/daily", time(9))), "on Sundays it waits until noon"
