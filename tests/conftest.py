@@ -17,10 +17,12 @@ from pathlib import Path
 import pytest
 
 import service  # noqa: F401 - before anything imports numpy: it says in how many threads that counts
+from tests.hashing import hash_cheaply
 from tests.postgres import Server, run_to_end, running, sweep_left_over
 from tests.statements import compile_once
 
 compile_once()
+hash_cheaply()
 
 TEMPLATE = "template_rounds"
 MEMORY = Path("/dev/shm")

@@ -27,10 +27,11 @@ from typing import Any, TypeVar
 
 import asyncpg
 
+from tests.patience import PATIENCE_SECONDS
+
 T = TypeVar("T")
 
 SUPERUSER = "rounds"
-START_SECONDS = 30
 SOCKET_PATH_LIMIT = 107 - len("/s/.s.PGSQL.5432")
 PREFIX = "rounds-pg-"
 
@@ -128,7 +129,7 @@ class Server:
                 preexec_fn=_die_with_parent(),
                 **self._as_user,
             )
-        deadline = time.monotonic() + START_SECONDS
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while not self._is_ready():
             if self._process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"PostgreSQL did not start:\n{self.log_file.read_text(errors='replace')[-3000:]}")
@@ -139,7 +140,7 @@ class Server:
         if self._process is None:
             return
         self._process.send_signal(how)
-        self._process.wait(START_SECONDS)
+        self._process.wait(PATIENCE_SECONDS)
         self._process = None
 
     def create_database(self, name: str, *, template: str | None = None) -> str:

@@ -29,6 +29,7 @@ from service.db.staff import staff, staff_teams
 from service.domain.escalation import Kind, Reached
 from service.domain.staff import Role
 from service.domain.urgency import Urgency
+from tests.hashing import CHEAP
 
 KEYRING = Keyring.parse("test:" + base64.b64encode(b"t" * 32).decode(), base64.b64encode(b"i" * 32).decode())
 PASSWORD = "seven green bicycles"
@@ -86,7 +87,7 @@ class Clinic:
 @functools.cache
 def password_hash() -> str:
     """The hash of PASSWORD, made with the least work that argon2id takes: verifying it is quick."""
-    return PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
+    return PasswordHasher(**CHEAP).hash(PASSWORD)
 
 
 async def seed_clinic(database: Database, now: datetime, *, provider: str = "twilio") -> Clinic:

@@ -28,8 +28,8 @@ class TooBusy(Exception):
 class Passwords:
     """argon2id in threads. One object a process; close it at shutdown."""
 
-    def __init__(self, hasher: PasswordHasher | None = None) -> None:
-        self._hasher = hasher or PasswordHasher()
+    def __init__(self) -> None:
+        self._hasher = PasswordHasher()
         self._threads = ThreadPoolExecutor(max_workers=AT_ONCE, thread_name_prefix="password")
         self.turn = asyncio.Semaphore(AT_ONCE)
         self._waiting = 0

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from argon2 import PasswordHasher
 
 from service.actions.change_accounts import renew_link
 from service.actions.change_password import change_password
@@ -21,7 +20,7 @@ WORDS = "nine quiet lanterns"
 
 @pytest.fixture
 def passwords() -> Iterator[Passwords]:
-    made = Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+    made = Passwords()
     yield made
     made.close()
 

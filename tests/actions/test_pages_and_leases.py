@@ -33,6 +33,7 @@ from service.jobs.work import handlers
 from service.telephony.port import OutgoingText, PermanentFailure, TransientFailure, UnknownOutcome
 from tests.actions.house import content
 from tests.jobs.world import World
+from tests.patience import PATIENCE_SECONDS
 from tests.seed import seed_item
 
 
@@ -223,7 +224,7 @@ async def test_a_claim_whose_nurse_is_gone_goes_back_to_the_pool_and_an_emergenc
     world.clock.forward(minutes=1)
     with world.database.wakeups.listen(f"queue:{world.clinic.organization_id}") as woken:
         assert await release_leases(world.database, world.knowledge, world.now) == Released(items=1)
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             await woken.wait()
     [item] = await world.rows(escalations)
     assert (item.state, item.claimed_by, item.claimed_until, item.acknowledged_at) == ("open", None, None, None)

@@ -18,6 +18,7 @@ from service.domain.communication import Lane, Purpose
 from service.telephony.port import OutgoingText
 from tests.actions.outgoing import send, status_of
 from tests.jobs.world import World
+from tests.patience import PATIENCE_SECONDS
 
 
 async def test_a_due_text_is_handed_over_once_with_its_history(world: World) -> None:
@@ -55,7 +56,7 @@ async def test_no_transaction_is_open_while_the_provider_is_called(world: World)
 
     async def look(_text: OutgoingText) -> None:
         assert world.database.engine.pool.checkedout() == 0  # type: ignore[attr-defined]
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             await world.set(patients, world.clinic.ben.id, last_inbound_at=world.now)
 
     world.provider.during = look

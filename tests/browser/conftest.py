@@ -23,12 +23,15 @@ import axe_playwright_python
 import pytest
 import pytest_asyncio
 from aiohttp import web
-from playwright.async_api import Browser, ConsoleMessage, Page, Playwright, async_playwright
+from playwright.async_api import Browser, ConsoleMessage, Page, Playwright, async_playwright, expect
 
 from service.clock import SystemClock
 from service.db.database import Database
+from tests.patience import PATIENCE_SECONDS
 from tests.seed import KEYRING, Clinic, seed_clinic
 from tests.web.conftest import make_app
+
+expect.set_options(timeout=PATIENCE_SECONDS * 1000)
 
 OpenPage = Callable[..., Awaitable[Page]]
 Axe = Callable[[Page], Awaitable[None]]
@@ -38,7 +41,6 @@ SKIPPED = "no Chromium"
 ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
 WCAG_2_2_AA = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 AXE_SOURCE = Path(axe_playwright_python.__file__).parent / "axe.min.js"
-AXE_SECONDS = 20
 SERVER_ENDS_SECONDS = 20
 DESKTOP = (1280, 900)
 session_fixture = partial(pytest_asyncio.fixture, loop_scope="session")
@@ -128,6 +130,7 @@ async def open_page(browser: Browser, console_errors: list[str]) -> AsyncIterato
         context = context or await browser.new_context(
             viewport={"width": width, "height": height}, java_script_enabled=javascript, locale="en-US", reduced_motion="reduce"
         )
+        context.set_default_timeout(PATIENCE_SECONDS * 1000)
         page: Page = await context.new_page()
 
         def note(text: str) -> None:
@@ -159,7 +162,7 @@ def axe() -> Axe:
 
     async def check(page: Page) -> None:
         await page.evaluate(source)
-        async with asyncio.timeout(AXE_SECONDS):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             found = await page.evaluate("tags => axe.run(document, {runOnly: {type: 'tag', values: tags}})", WCAG_2_2_AA)
         assert found["passes"], f"axe looked at nothing on {page.url}"
         lines = [

@@ -35,7 +35,7 @@ async def ringing(phones: Page, demo: Demo) -> Locator:
     """Eva's phone, once it rings."""
     await phones.goto(f"{demo.address}/demo/phones")
     eva = phones.locator(EVA)
-    await expect(eva.get_by_text("Riverside Clinic is calling")).to_be_visible(timeout=20_000)
+    await expect(eva.get_by_text("Riverside Clinic is calling")).to_be_visible()
     return eva
 
 
@@ -70,7 +70,7 @@ async def test_a_phone_rings_is_answered_and_a_red_flag_by_words_is_on_the_nurse
     await expect(last_line(eva)).to_contain_text("marque 2 para no")
     await eva.get_by_role("button", name="me duele mucho el pecho").click()
     await expect(eva.locator(".phonecall")).to_contain_text("9 1 1")
-    await expect(queue.get_by_role("link", name="Eva Estrada")).to_be_visible(timeout=10_000)
+    await expect(queue.get_by_role("link", name="Eva Estrada")).to_be_visible()
     await axe(phones)
     assert await phones.evaluate("document.documentElement.scrollWidth") <= width
     SHOTS.mkdir(parents=True, exist_ok=True)
@@ -82,7 +82,7 @@ async def test_a_phone_rings_is_answered_and_a_red_flag_by_words_is_on_the_nurse
     await eva.get_by_role("button", name="Hang up as Eva Estrada").click()
     await expect(eva.locator(".phonecall")).to_have_count(0)
     await expect(eva.locator(".call-past summary").last).to_contain_text("ended")
-    await expect(eva.locator(".bubble-service:not(.call-line)").last).to_contain_text("911", timeout=10_000)
+    await expect(eva.locator(".bubble-service:not(.call-line)").last).to_contain_text("911")
     assert phones.url.endswith("/demo/phones"), "the page was not left"
 
 
@@ -138,7 +138,7 @@ async def test_declined_and_left_to_voicemail(demo: Demo, page: Page) -> None:
     await eva.get_by_role("button", name="To voicemail of Eva Estrada").click()
     await expect(eva.locator(".call-past summary").last).to_contain_text("left to voicemail")
     await eva.get_by_role("button", name="Let hours pass without an answer of Eva Estrada").click()
-    await eva.get_by_role("button", name="Decline as Eva Estrada").click(timeout=20_000)
+    await eva.get_by_role("button", name="Decline as Eva Estrada").click()
     await expect(eva.locator(".call-past summary").last).to_contain_text("declined")
 
 

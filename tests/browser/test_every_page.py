@@ -98,7 +98,7 @@ def world_without_database() -> World:
     return World(Anybody(), *("x" for _ in range(6)))  # type: ignore[arg-type]
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize(("width", "height", "reflowed"), [(1280, 900, 640), (390, 844, 320)])
 async def test_no_page_violates_wcag_in_light_or_dark_and_each_reflows(
     open_page: OpenPage, base: str, world: World, width: int, height: int, reflowed: int
@@ -124,7 +124,7 @@ async def test_no_page_violates_wcag_in_light_or_dark_and_each_reflows(
     assert not wrong, "\n".join(wrong)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 async def test_every_page_stands_without_javascript(open_page: OpenPage, base: str, world: World) -> None:
     wrong: list[str] = []
     pages = await visitors(open_page, base, world, javascript=False)
@@ -134,7 +134,7 @@ async def test_every_page_stands_without_javascript(open_page: OpenPage, base: s
     assert not wrong, "\n".join(wrong)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 async def test_every_page_speaks_spanish(browser: Browser, base: str, world: World) -> None:
     """With a Spanish browser; words that every English page of the kind has stand on none."""
     english = re.compile(rf"\b({'|'.join(URGENCY.values())}|Nobody|Waiting|Save|Choose|Record|Show|Search|Patient|Queue|None)\b")

@@ -180,7 +180,7 @@ async def test_what_comes_in_is_shown_and_what_is_being_written_stays(
     await page.locator("#notified_words").fill("Dr. Sample, half past")
     await page.locator('#close input[name="finding"][value="worse"]').check()
     await arrives_text(database, clinic, "now my chest hurts")
-    await expect(page.locator("#talk").get_by_text("now my chest hurts")).to_be_visible(timeout=10_000)
+    await expect(page.locator("#talk").get_by_text("now my chest hurts")).to_be_visible()
     await expect(page.locator("#say-status")).to_have_text("New message from the patient")
     await expect(page.locator("#notified_words")).to_have_value("Dr. Sample, half past")
     await expect(page.locator('#close input[name="finding"][value="worse"]')).to_be_checked()

@@ -68,7 +68,7 @@ async def test_a_new_item_is_on_the_open_page_at_once_without_reload(
     await live(page)
     began = time.monotonic()
     await arrives(database, clinic.chi)
-    await page.get_by_role("link", name="Chi Chen").wait_for(timeout=5000)
+    await page.get_by_role("link", name="Chi Chen").wait_for()
     print(f"on the open page after {time.monotonic() - began:.3f} s")
     await expect(page.locator("#say-status")).to_have_text("1 new item in the queue")
     await expect(page.locator("#tab-unclaimed .count")).to_have_text("1")
@@ -79,7 +79,7 @@ async def test_without_a_wake_up_the_poll_finds_the_item(open_page: OpenPage, ba
     await sign_in(page, base, clinic.nora)
     await live(page)
     await seed_item(database, clinic.chi, datetime.now(UTC))
-    await page.get_by_role("link", name="Chi Chen").wait_for(timeout=4000)
+    await page.get_by_role("link", name="Chi Chen").wait_for()
 
 
 async def test_an_emergency_is_announced_once_and_stands_first(open_page: OpenPage, base: str, clinic: Clinic, database: Database) -> None:
@@ -149,11 +149,11 @@ async def test_a_lost_feed_is_said_and_polled_around(open_page: OpenPage, base: 
     page = await open_page(expect=r"ERR_FAILED|Failed to load")
     await page.route("**/queue/live*", lambda route: route.abort())
     await sign_in(page, base, clinic.nora)
-    await expect(page.get_by_text("Live updates were lost")).to_be_visible(timeout=8000)
+    await expect(page.get_by_text("Live updates were lost")).to_be_visible()
     await seed_item(database, clinic.chi, datetime.now(UTC))
-    await page.get_by_role("link", name="Chi Chen").wait_for(timeout=8000)
+    await page.get_by_role("link", name="Chi Chen").wait_for()
     await page.unroute("**/queue/live*")
-    await expect(page.get_by_text("Live updates were lost")).to_be_hidden(timeout=8000)
+    await expect(page.get_by_text("Live updates were lost")).to_be_hidden()
 
 
 async def test_a_page_whose_session_has_ended_says_so(open_page: OpenPage, base: str, clinic: Clinic, database: Database) -> None:
@@ -163,7 +163,7 @@ async def test_a_page_whose_session_has_ended_says_so(open_page: OpenPage, base:
     async with database.transaction() as connection:
         await connection.execute(delete(web_sessions))
     await arrives(database, clinic.chi)
-    await expect(page.get_by_text("You are signed out")).to_be_visible(timeout=3000)
+    await expect(page.get_by_text("You are signed out")).to_be_visible()
     assert await page.get_by_role("link", name="Chi Chen").count() == 0
 
 
@@ -188,7 +188,7 @@ async def test_a_patient_s_answer_appears_on_the_open_item_and_what_is_being_typ
             insert(communications).values(old | {"id": new_id(now), "body": "it got worse", "created_at": now, "status_at": now})
         )
         await notify(connection, f"queue:{clinic.organization_id}")
-    await expect(page.locator("#talk")).to_contain_text("it got worse", timeout=2000)
+    await expect(page.locator("#talk")).to_contain_text("it got worse")
     await expect(page.locator("#say-status")).to_have_text("New message from the patient")
     await expect(page.get_by_label("Text message")).to_have_value("How are you")
     assert page.url.endswith(str(item_id))

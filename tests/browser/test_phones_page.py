@@ -29,11 +29,11 @@ def last_text(phone: Locator) -> Locator:
 async def test_a_check_in_arrives_without_reload_and_is_answered_in_place(demo: Demo, page: Page, axe: Any) -> None:
     await page.goto(f"{demo.address}/demo/phones")
     ana = page.locator(ANA)
-    await expect(last_text(ana)).to_contain_text("What is your weight this morning", timeout=15_000)
+    await expect(last_text(ana)).to_contain_text("What is your weight this morning")
     await ana.get_by_label("Text from Ana Alvarez").fill("168.4")
     await ana.get_by_role("button", name="Send as Ana Alvarez").click()
     await expect(ana.locator(".bubble-patient .said-words").last).to_contain_text("168.4")
-    await expect(last_text(ana)).to_contain_text("harder to breathe", timeout=10_000)
+    await expect(last_text(ana)).to_contain_text("harder to breathe")
     await expect(ana.get_by_label("Text from Ana Alvarez")).to_have_value("")
     await axe(page)
     assert page.url.endswith("/demo/phones"), "the page was not left"
@@ -43,10 +43,10 @@ async def test_what_is_being_typed_survives_a_text_that_arrives_meanwhile(demo: 
     await page.goto(f"{demo.address}/demo/phones")
     ana, field = page.locator(ANA), page.locator(ANA).get_by_label("Text from Ana Alvarez")
     await field.fill("half a sen")
-    await expect(last_text(ana)).to_contain_text("What is your weight this morning", timeout=15_000)
+    await expect(last_text(ana)).to_contain_text("What is your weight this morning")
     await page.locator(STRANGER).get_by_role("button", name="I have chest pain").click()
-    await expect(last_text(page.locator(STRANGER))).to_contain_text("Call 911 now", timeout=10_000)
-    await expect(page.locator(ON_CALL).get_by_text("EMERGENCY").first).to_be_visible(timeout=10_000)
+    await expect(last_text(page.locator(STRANGER))).to_contain_text("Call 911 now")
+    await expect(page.locator(ON_CALL).get_by_text("EMERGENCY").first).to_be_visible()
     await expect(field).to_have_value("half a sen")
 
 
@@ -54,7 +54,7 @@ async def test_signing_in_beside_the_telephones_does_not_silence_them(demo: Demo
     """A sign-in changes the form token of every tab of the browser."""
     page = await open_page(expect=r"status of 403")
     await page.goto(f"{demo.address}/demo/phones")
-    await expect(last_text(page.locator(ANA))).to_contain_text("What is your weight this morning", timeout=15_000)
+    await expect(last_text(page.locator(ANA))).to_contain_text("What is your weight this morning")
     queue = await page.context.new_page()
     await queue.goto(f"{demo.address}/sign-in")
     await queue.get_by_label("E-mail address").fill("nora@example.org")
@@ -62,7 +62,7 @@ async def test_signing_in_beside_the_telephones_does_not_silence_them(demo: Demo
     await queue.get_by_role("button", name="Sign in").click()
     await queue.wait_for_url("**/queue")
     await page.locator(STRANGER).get_by_role("button", name="I have chest pain").click()
-    await expect(last_text(page.locator(STRANGER))).to_contain_text("Call 911 now", timeout=10_000)
+    await expect(last_text(page.locator(STRANGER))).to_contain_text("Call 911 now")
 
 
 async def test_a_text_that_could_not_be_sent_says_so(demo: Demo, open_page: OpenPage) -> None:

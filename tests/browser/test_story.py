@@ -36,7 +36,7 @@ async def sign_in(page: Page, demo: Demo) -> None:
 async def answered(phones: Page, phone: str, words: str) -> None:
     """The check-in has arrived on this telephone; its owner answers it."""
     here = phones.locator(phone)
-    await expect(here.locator(".bubble-service .said-words").last).to_contain_text("What is your weight this morning", timeout=20_000)
+    await expect(here.locator(".bubble-service .said-words").last).to_contain_text("What is your weight this morning")
     await here.get_by_label(re.compile("^Text from")).fill(words)
     await here.get_by_role("button", name=re.compile("^Send as")).click()
 
@@ -45,7 +45,7 @@ async def listed_after_answering(phones: Page, queue: Page, phone: str, name: st
     """The row comes by itself onto the queue page that was open all the time. How soon is `tests.bench.queue_live`'s to say."""
     await expect(queue.get_by_role("link", name=name)).to_have_count(0)
     await answered(phones, phone, WORDS)
-    await queue.get_by_role("link", name=name).wait_for(timeout=20_000)
+    await queue.get_by_role("link", name=name).wait_for()
 
 
 async def test_from_the_due_check_in_to_the_closed_item(demo: Demo, open_page: OpenPage, axe: Axe) -> None:
@@ -55,7 +55,7 @@ async def test_from_the_due_check_in_to_the_closed_item(demo: Demo, open_page: O
     await axe(queue)
     for phone in (ANA, BEN):
         last = phones.locator(phone).locator(".bubble-service .said-words").last
-        await expect(last).to_contain_text("What is your weight this morning", timeout=20_000)
+        await expect(last).to_contain_text("What is your weight this morning")
     await listed_after_answering(phones, queue, ANA, "Ana Alvarez")
     await listed_after_answering(phones, queue, BEN, "Ben Brooks")
     await shot(queue, "story-queue")
@@ -68,7 +68,7 @@ async def test_from_the_due_check_in_to_the_closed_item(demo: Demo, open_page: O
     await queue.get_by_role("button", name="Claim").first.click()
     await queue.locator("#reply textarea").fill("Hello Ana, this is Nora. Please put your feet up; I will call you in a moment.")
     await queue.get_by_role("button", name="Send text").click()
-    await expect(phones.locator(ANA).locator(".bubble-service .said-words").last).to_contain_text("this is Nora", timeout=10_000)
+    await expect(phones.locator(ANA).locator(".bubble-service .said-words").last).to_contain_text("this is Nora")
 
     await queue.locator("#note").fill("Spoke with Ana: ankles swollen since yesterday, no trouble breathing. Took the missed pill.")
     await queue.get_by_role("button", name="Save note").click()
@@ -93,10 +93,10 @@ async def test_chest_pain_pages_the_nurse_and_tells_the_patient_what_to_do(demo:
     await phones.goto(f"{demo.address}/demo/phones")
     await sign_in(queue, demo)
     await answered(phones, ANA, "I have chest pain")
-    await expect(phones.locator(ANA).locator(".bubble-service .said-words").last).to_contain_text("Call 911 now", timeout=10_000)
-    await expect(phones.locator(ON_CALL).get_by_text("EMERGENCY").first).to_be_visible(timeout=10_000)
+    await expect(phones.locator(ANA).locator(".bubble-service .said-words").last).to_contain_text("Call 911 now")
+    await expect(phones.locator(ON_CALL).get_by_text("EMERGENCY").first).to_be_visible()
     await queue.get_by_role("link", name="Ana Alvarez").click()
-    await expect(queue.get_by_text("An automatic answer has reached the patient")).to_be_visible(timeout=10_000)
+    await expect(queue.get_by_text("An automatic answer has reached the patient")).to_be_visible()
     assert await queue.evaluate("document.documentElement.scrollWidth") <= 390
     await axe(queue)
     await shot(queue, "story-emergency")

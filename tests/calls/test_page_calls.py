@@ -7,12 +7,12 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from argon2 import PasswordHasher
 from sqlalchemy import insert, update
 
 from service.actions.climb_ladder import climb_ladder
 from service.actions.do_due_work import do_due_work
 from service.actions.page_by_call import page_by_call
+from service.actions.passwords import hash_password
 from service.db.escalation import escalation_events, escalations, pages
 from service.db.page_calls import page_calls
 from service.db.rota import rota_shifts
@@ -36,10 +36,9 @@ OF_HEALTH = ("chest", "pain", "Chi", "Chen", "heart", "patient")
 async def house(telephones: Telephones) -> Telephones:
     """Nora is on call for team A; Sol leads it. Both have a telephone and a PIN."""
     now = telephones.clock.now()
-    quick = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
     async with telephones.database.transaction() as connection:
         for member, phone, pin in ((telephones.clinic.nora, NORAS, PIN), (telephones.clinic.sol, SOLS, SOLS_PIN)):
-            await connection.execute(update(staff).where(staff.c.id == member.id).values(phone=phone, pin_hash=quick.hash(pin)))
+            await connection.execute(update(staff).where(staff.c.id == member.id).values(phone=phone, pin_hash=hash_password(pin)))
         midnight = to_local(now, NEW_YORK).time().replace(hour=0, minute=0)
         for day in range(7):
             row = {

@@ -13,6 +13,7 @@ import pytest
 
 from service.__main__ import main
 from service.db.encryption import new_key
+from tests.patience import PATIENCE_SECONDS
 from tests.postgres import run_to_end
 from tests.story import warm
 
@@ -65,7 +66,7 @@ def run(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: py
 BARE = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR", "LANG") if name in os.environ}
 
 
-def program(*arguments: str, environment: dict[str, str] | None = None, words: str = "", seconds: float = 60) -> Ended:
+def program(*arguments: str, environment: dict[str, str] | None = None, words: str = "", seconds: float = PATIENCE_SECONDS) -> Ended:
     """`python -m service ...` with these settings and no others, in a process of its own that starts warm."""
 
     async def run() -> Ended:
@@ -80,7 +81,7 @@ def program(*arguments: str, environment: dict[str, str] | None = None, words: s
     return run_to_end(run)
 
 
-def cold_program(*arguments: str, environment: dict[str, str] | None = None, cwd: Path, seconds: float = 60) -> Ended:
+def cold_program(*arguments: str, environment: dict[str, str] | None = None, cwd: Path, seconds: float = PATIENCE_SECONDS) -> Ended:
     """The same of the checkout in `cwd`, with nothing read before."""
     command = [sys.executable, "-m", "service", *arguments]
     done = subprocess.run(command, env=BARE | (environment or {}), capture_output=True, text=True, cwd=cwd, timeout=seconds, check=False)

@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from service.db import database as module
 from service.db.database import Database
 from service.db.organization import organizations
+from tests.patience import PATIENCE_SECONDS
 from tests.seed import KEYRING, seed_clinic
 from tests.web.conftest import NOW
 
@@ -35,6 +36,6 @@ async def test_the_rows_of_a_frozen_transaction_are_free_again(postgres_url: str
 async def _frozen_while(frozen: Database, other: Database, renamed: Update) -> None:
     async with frozen.transaction() as connection:
         await connection.execute(renamed.values(name="Frozen"))
-        async with asyncio.timeout(20), other.transaction() as its:
+        async with asyncio.timeout(PATIENCE_SECONDS), other.transaction() as its:
             await its.execute(renamed.values(name="Other"))
         await connection.execute(text("SELECT 1"))  # it wakes up, and learns that its transaction is over

@@ -12,6 +12,7 @@ from sqlalchemy import event, select
 from service.db.communication import inbound_ids
 from service.db.database import LONGEST_PAYLOAD, Database, among, insert_new, notify
 from service.db.patient import patients
+from tests.patience import PATIENCE_SECONDS
 from tests.seed import KEYRING, seed_clinic
 
 NOW = datetime(2026, 3, 4, 15, 0, tzinfo=UTC)
@@ -33,7 +34,7 @@ async def test_a_wake_up_longer_than_postgresql_takes_reaches_every_listener(dat
             with listens.wakeups.listen(topics[0]) as first, listens.wakeups.listen(topics[-1]) as last:
                 async with here.transaction() as connection:
                     await notify(connection, *topics)
-                async with asyncio.timeout(10):
+                async with asyncio.timeout(PATIENCE_SECONDS):
                     await first.wait()
                     await last.wait()
     finally:

@@ -13,10 +13,8 @@ from service.commands.serve import listen
 from service.content import load_content
 from service.db.migrate import upgrade
 from service.demo.run import Demo
+from tests.patience import PATIENCE_SECONDS
 from tests.postgres import run_to_end
-
-WAIT_SECONDS = 20.0
-
 
 content = functools.cache(load_content)
 """Read once for all tests of a run."""
@@ -57,11 +55,11 @@ async def running_demo(folder: Path) -> AsyncIterator[Demo]:
 
 
 async def until(condition: Callable[[], bool | Awaitable[bool]], what: str) -> None:
-    """Waits for a condition, at most 20 seconds; fails saying what did not happen."""
-    ends = asyncio.get_running_loop().time() + WAIT_SECONDS
+    """Waits for a condition; fails saying what did not happen."""
+    ends = asyncio.get_running_loop().time() + PATIENCE_SECONDS
     while True:
         met = condition()
         if await met if isinstance(met, Awaitable) else met:
             return
-        assert asyncio.get_running_loop().time() < ends, f"waited {WAIT_SECONDS:g} s in vain: {what}"
+        assert asyncio.get_running_loop().time() < ends, f"waited {PATIENCE_SECONDS} s in vain: {what}"
         await asyncio.sleep(0.05)

@@ -47,12 +47,13 @@ def by_the_carrier(table: Table) -> ColumnElement[bool]:
     return ~table.c.provider_id.startswith(PREFIX)
 
 
-async def let_leases_end(database: Database) -> None:
-    """Two minutes pass for every claim whose holder is dead; call while no node runs."""
+async def let_leases_end(database: Database, holder: int | None = None) -> None:
+    """Two minutes pass for every claim of the process with this id, which is dead; of every process, while none runs."""
     over = datetime.now(UTC) - timedelta(seconds=1)
     async with database.transaction() as connection:
         for table, column in ((communications, "status"), (pages, "status"), (due_work, "state")):
-            await connection.execute(update(table).where(table.c[column] == "claimed").values(lease_until=over))
+            theirs = [] if holder is None else [table.c.claimed_by.contains(f":{holder}:")]
+            await connection.execute(update(table).where(table.c[column] == "claimed", *theirs).values(lease_until=over))
 
 
 async def let_pages_be_due(database: Database) -> None:

@@ -9,10 +9,10 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 
-from argon2 import PasswordHasher
 from sqlalchemy import insert, select, update
 
 from service.actions.add_staff import add_staff
+from service.actions.passwords import hash_password
 from service.db.changes import Changes
 from service.db.database import Database
 from service.db.drills import Drill, get, plan
@@ -38,7 +38,6 @@ PINS = {NORAS: "246810", SOLS: "135790"}
 async def staffed(database: Database, clinic: SetUp) -> UUID:
     """Nora is on call day and night, Sol leads the team; both have a telephone and a PIN. The team's id."""
     now = datetime.now(UTC)
-    quick = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
     await add_staff(
         database, clinic.organization_id, email="sol@riverside.example", name="Sol Sanders", role=Role.SUPERVISOR,
         team_names=["Team A"], password=PASSWORD, now=now,
@@ -48,7 +47,7 @@ async def staffed(database: Database, clinic: SetUp) -> UUID:
         people = {row.name: row.id for row in (await connection.execute(select(staff))).all()}
         for name, phone in (("Nora Novak", NORAS), ("Sol Sanders", SOLS)):
             index = KEYRING.blind_index(clinic.organization_id, phone)
-            values = {"phone": phone, "phone_index": index, "pin_hash": quick.hash(PINS[phone])}
+            values = {"phone": phone, "phone_index": index, "pin_hash": hash_password(PINS[phone])}
             await connection.execute(update(staff).where(staff.c.id == people[name]).values(**values))
         for day in range(7):
             shift = {"role": "on_call", "staff_id": people["Nora Novak"], "weekday": day, "starts": time(0), "ends": time(0)}

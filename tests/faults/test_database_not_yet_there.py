@@ -24,8 +24,6 @@ from tests.story.served import Served
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(SECONDS_A_TEST)]
 FALLBACK = "/webhooks/twilio/voice/fallback/es/911/+12025550190"
-UP_SECONDS = 30.0
-"""The longest pause between two questions to the database, and a start."""
 
 
 @pytest.fixture
@@ -48,7 +46,7 @@ async def waiting(http: aiohttp.ClientSession, node: Served) -> None:
     async def answering() -> bool:
         return (await said(http, "GET", node.base + "/readyz"))[0] == 503
 
-    await until(answering, UP_SECONDS)
+    await until(answering)
 
 
 async def said(http: aiohttp.ClientSession, method: str, url: str, more: Mapping[str, Any] | None = None) -> tuple[int, str]:
@@ -102,7 +100,7 @@ async def test_a_service_that_begins_before_its_database_tells_callers_whom_to_c
                 kept = await rows(database, communications, communications.c.direction == "in")
                 return [row.body for row in kept] == ["I have chest pain"]
 
-            await until(heard, UP_SECONDS)
+            await until(heard)
         assert await node.stop() == 0
     finally:
         if node.alive:
@@ -134,9 +132,9 @@ async def test_a_database_that_comes_back_without_our_schema_ends_the_wait_with_
     await asyncio.to_thread(own_postgres.stop)
     try:
         await node.spawn()
-        await until(lambda: "database_awaited" in node.log.read_text(), UP_SECONDS)
+        await until(lambda: "database_awaited" in node.log.read_text())
         await asyncio.to_thread(own_postgres.start)
-        await until(lambda: not node.alive, UP_SECONDS)
+        await until(lambda: not node.alive)
     finally:
         await node.kill()
     assert "the database is empty, this release needs" in node.log.read_text()

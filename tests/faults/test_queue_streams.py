@@ -24,14 +24,16 @@ from service.db.database import Database, notify
 from service.db.escalation import escalations
 from service.domain.urgency import Urgency
 from service.web.keys import STREAMS
+from tests.faults import FULL_COUNTS
 from tests.faults.nurses import hire
+from tests.patience import PATIENCE_SECONDS
 from tests.seed import KEYRING, Clinic, Member, seed_clinic, seed_item
 from tests.web.conftest import Browser, make_app
 
 pytestmark = pytest.mark.faults
 NURSES, PAGES_EACH = 30, 10
 SAMPLED_NURSES = 6
-BACK_WITHIN_SECONDS = 10.0
+BACK_WITHIN_SECONDS = 10.0 if FULL_COUNTS else PATIENCE_SECONDS
 GROWTH_BYTES = 5_000_000
 
 
@@ -99,10 +101,10 @@ async def signed_in(server: TestServer, member: Member) -> aiohttp.ClientSession
     return session
 
 
-async def until(holds: Any, seconds: float, what: str) -> float:
+async def until(holds: Any, what: str) -> float:
     began = time.monotonic()
     while not holds():
-        assert time.monotonic() - began < seconds, what
+        assert time.monotonic() - began < PATIENCE_SECONDS, what
         await asyncio.sleep(0.05)
     return time.monotonic() - began
 
@@ -115,7 +117,7 @@ async def arrive(database: Database, clinic: Clinic, person: Any) -> str:
     return str(item_id)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(3600)
 @pytest.mark.law(2)
 async def test_three_hundred_pages_come_back_after_a_restart_and_have_missed_nothing(
     database: Database, clinic: Clinic, full_faults: bool
@@ -127,14 +129,14 @@ async def test_three_hundred_pages_come_back_after_a_restart_and_have_missed_not
         sessions = [await signed_in(server, one) for one in nurses]
         pages = [Page(session, address) for session in sessions for _ in range(PAGES_EACH)]
         tasks = [asyncio.create_task(page.follow()) for page in pages]
-        await until(lambda: all(page.connected for page in pages), 60, "not every page was connected")
+        await until(lambda: all(page.connected for page in pages), "not every page was connected")
         wanted = {await arrive(database, clinic, clinic.ana)}
-        await until(lambda: all(wanted <= page.items for page in pages), 20, "not every page was told of an item")
+        await until(lambda: all(wanted <= page.items for page in pages), "not every page was told of an item")
     wanted.add(await arrive(database, clinic, clinic.ben))  # while nobody serves
     async with serving(database, port or 0):
-        took = await until(lambda: all(page.connected for page in pages), 60, "not every page came back")
+        took = await until(lambda: all(page.connected for page in pages), "not every page came back")
         wanted.add(await arrive(database, clinic, clinic.chi))
-        await until(lambda: all(wanted <= page.items for page in pages), 30, "an item was missed")
+        await until(lambda: all(wanted <= page.items for page in pages), "an item was missed")
         print(f"\n{len(pages)} pages were back after {took:.1f} s; nothing was missed")
         assert took < BACK_WITHIN_SECONDS
         for page in pages:
@@ -154,10 +156,10 @@ async def test_a_browser_that_never_reads_is_dropped_and_costs_nothing(database:
         session = await signed_in(server, clinic.nora)
         reader = Page(session, str(server.make_url("/queue/live")))
         following = asyncio.create_task(reader.follow())
-        await until(lambda: reader.connected, 10, "the reader was not connected")
+        await until(lambda: reader.connected, "the reader was not connected")
         deaf = await _deaf(server, session)
         streams = server.app[STREAMS]
-        await until(lambda: len(streams) == 2, 10, "the deaf browser was not connected")
+        await until(lambda: len(streams) == 2, "the deaf browser was not connected")
         for _ in range(20):
             await _change(database, clinic, item_id)
         before, told = _resident_bytes(), 20

@@ -18,8 +18,8 @@ from tests.story.rows import opened, rows, until
 from tests.story.served import Served
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(SECONDS_A_TEST)]
-AT_ONCE_SECONDS = 20.0
-"""A process is up in about five; a lease lasts two minutes."""
+AT_ONCE_SECONDS = 90.0
+"""A process is up in about five, on a busy machine later; a lease lasts two minutes."""
 
 
 @pytest.mark.law(3)
@@ -40,8 +40,8 @@ async def test_a_text_in_hand_at_the_kill_is_looked_up_by_the_next_process_witho
             async def handed_over() -> bool:
                 return any(row.status == "claimed" for row in await rows(database, communications, communications.c.purpose == "safety"))
 
-            await until(handed_over, 10)
-            await until(lambda: _true(bool(twilio.store.accepted)), 10)
+            await until(handed_over)
+            await until(lambda: _true(bool(twilio.store.accepted)))
             await node.kill()
             twilio.options.answer_seconds = 0.0
             killed = time.monotonic()

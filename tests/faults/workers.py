@@ -1,7 +1,8 @@
 """`python -m tests.faults.workers COUNT < settings.json`: nodes without pages and webhooks, of which any may be killed at any moment.
 
 Content is loaded once; each worker is forked from this process and runs the service's own jobs. A line "kill 2" on standard input kills
-worker 2 with SIGKILL and forks another in its place; "stop" ends all by SIGTERM. Each line is answered when it is done.
+worker 2 with SIGKILL, forks another in its place and answers with the dead one's process id; "stop" ends all by SIGTERM.
+Each line is answered when it is done.
 """
 
 from __future__ import annotations
@@ -88,9 +89,9 @@ def obey(workers: list[int], told: dict[str, Any]) -> None:
         if what == "kill":
             place = int(which)
             os.kill(workers[place], signal.SIGKILL)
-            _, status = os.waitpid(workers[place], 0)
+            dead, status = os.waitpid(workers[place], 0)
             workers[place] = fork(told)
-            print("killed" if os.WIFSIGNALED(status) else "had ended", flush=True)
+            print(f"killed {dead}" if os.WIFSIGNALED(status) else "had ended", flush=True)
         else:
             for worker in workers:
                 os.kill(worker, signal.SIGTERM)

@@ -153,7 +153,7 @@ async def test_callers_reach_a_node_whose_database_is_gone_and_nobody_else_does(
                 return 0
 
         try:
-            await until(red, 30)
+            await until(red)
             for path in ("incoming", "fallback/en/911/2025550190"):
                 assert await status(f"/webhooks/twilio/voice/{path}") == 200
             assert await status("/webhooks/twilio/voice/incoming/more") == 503

@@ -23,6 +23,7 @@ from service.jobs.emergency import emergency_lane
 from service.telephony.port import OutgoingCall, RemoteCall
 from tests.jobs.test_heartbeat import NEVER_QUIET, until
 from tests.jobs.world import World
+from tests.patience import PATIENCE_SECONDS
 from tests.seed import Person
 
 
@@ -67,14 +68,14 @@ async def test_a_safety_call_does_not_wait_for_another_ones_slow_hand_over(world
     around, stopping = replace(world.around, telephones={"twilio": telephone}), asyncio.Event()
     slow = await call(world, world.clinic.ana)
     task = asyncio.create_task(emergency_lane(around, lambda name: None, stopping))
-    await asyncio.wait_for(telephone.called.wait(), 20)
+    await asyncio.wait_for(telephone.called.wait(), PATIENCE_SECONDS)
     quick = await call(world, world.clinic.ben)
 
     async def placed() -> bool:
         [row] = await world.rows(calls, calls.c.id == quick)
         return bool(row.status == "placed")
 
-    await until(placed, 20)
+    await until(placed)
     assert [row.status for row in await world.rows(calls, calls.c.id == slow)] == ["claimed"]
     stopping.set()
     world.database.wakeups.wake(["stop"])

@@ -28,6 +28,7 @@ from service.jobs.work import Surroundings, handlers, new_node_name, registry
 from service.telephony.port import OutgoingText, TransientFailure
 from tests.guards.source import ROOT, imported, modules
 from tests.jobs.world import World
+from tests.patience import PATIENCE_SECONDS
 from tests.seed import seed_item
 
 NEVER_QUIET: dict[str, Any] = {"quiet_start": time(0), "quiet_end": time(0)}
@@ -41,7 +42,7 @@ async def world(database_url: str) -> AsyncIterator[World]:
     await world.database.close()
 
 
-async def until(condition: Any, seconds: float = 10) -> None:
+async def until(condition: Any, seconds: float = PATIENCE_SECONDS) -> None:
     async with asyncio.timeout(seconds):
         while not await condition():  # noqa: ASYNC110 - what is waited for are rows that another task writes
             await asyncio.sleep(0.02)
@@ -55,7 +56,7 @@ async def lane(world: World) -> AsyncIterator[list[str]]:
     yield rounds
     stopping.set()
     world.database.wakeups.wake([TOPIC])
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         await task
 
 
@@ -177,7 +178,7 @@ async def test_an_emergency_text_leaves_at_once_when_the_lane_is_woken(world: Wo
         await world.text(world.clinic.chi, "Call 911", Purpose.SAFETY, escalation_id=item_id)
         async with world.database.transaction() as connection:
             await notify(connection, TOPIC)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             await world.provider.called.wait()
 
 

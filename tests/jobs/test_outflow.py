@@ -49,7 +49,7 @@ async def test_a_text_does_not_wait_for_its_neighbours_slow_call(world: World, l
             [row] = await world.rows(communications, communications.c.id == id)
             return bool(row.status == "accepted")
 
-        await until(accepted, 5)  # handed over and recorded while the first is still under way
+        await until(accepted)  # handed over and recorded while the first is still under way
     [row] = await world.rows(communications, communications.c.id == slow)
     assert row.status == "claimed"
     stopping.set()
@@ -80,7 +80,7 @@ async def test_a_page_does_not_wait_for_another_pages_slow_call(world: World) ->
             [row] = await world.rows(pages, pages.c.id == id)
             return bool(row.status == "accepted")
 
-        await until(accepted, 5)
+        await until(accepted)
     [row] = await world.rows(pages, pages.c.id == slow)
     assert row.status == "claimed"
     stopping.set()

@@ -17,6 +17,7 @@ from multidict import CIMultiDict
 
 from service.telephony.port import TransientFailure
 from service.telephony.telnyx import TelnyxReceiver
+from tests.patience import PATIENCE_SECONDS
 from tests.stand_in_telnyx import Options, StandIn
 from tests.unit.telephony.conftest import ANA, BEN, a_text
 from tests.unit.telephony.test_telnyx_client import make_telnyx
@@ -157,7 +158,7 @@ async def test_it_runs_as_a_process_of_its_own_under_control_over_http(tmp_path:
     process = await asyncio.create_subprocess_exec(sys.executable, *arguments, stdout=asyncio.subprocess.PIPE)
     try:
         assert process.stdout is not None
-        url = (await asyncio.wait_for(process.stdout.readline(), 20)).decode().split()[-1]
+        url = (await asyncio.wait_for(process.stdout.readline(), PATIENCE_SECONDS)).decode().split()[-1]
         assert url == f"http://127.0.0.1:{port}"
         async with ClientSession(url) as control:
             await control.post("/control/options", json={"step_seconds": 0.001})
@@ -170,7 +171,7 @@ async def test_it_runs_as_a_process_of_its_own_under_control_over_http(tmp_path:
                 await provider.send_text(a_text(ANA))
             await provider.send_text(a_text(ANA))
             await provider.close()
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE_SECONDS):
                 state = await (await control.get("/control/state")).json()
                 while state["underway"]:
                     state = await (await control.get("/control/state")).json()

@@ -11,6 +11,7 @@ from sqlalchemy import Table, func, select
 
 from service.db.database import Database
 from service.db.tables import metadata
+from tests.patience import PATIENCE_SECONDS
 from tests.story.served import KEYRING
 
 OWN_ROWS_OF_THE_JOBS = frozenset({"heartbeats"})
@@ -42,7 +43,7 @@ async def counts(database: Database) -> dict[str, int]:
         }
 
 
-async def until(what: Callable[[], Any], seconds: float = 20) -> Any:
+async def until(what: Callable[[], Any], seconds: float = PATIENCE_SECONDS) -> Any:
     """Asks again and again until the answer is true; returns it. TimeoutError after `seconds`."""
     async with asyncio.timeout(seconds):
         while True:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from aiohttp import web
 from sqlalchemy import select, update
@@ -21,19 +20,11 @@ from service.settings import Settings
 from tests.demo.running import content
 from tests.stand_in_twilio import Options, StandIn
 from tests.story.clinic import CAST, set_up
-from tests.story.rows import opened
+from tests.story.rows import opened, until
 from tests.story.served import environment
+from tests.synthetic.quick_clock import QuickClock
 
 FIRST, SECOND = "+12025550190", "+12025550120"
-TIMES = 15
-
-
-class QuickClock:
-    def __init__(self) -> None:
-        self._began, self._at = time.monotonic(), datetime.now(UTC)
-
-    def now(self) -> datetime:
-        return self._at + timedelta(seconds=(time.monotonic() - self._began) * TIMES)
 
 
 @asynccontextmanager
@@ -69,14 +60,14 @@ async def test_the_patient_comes_through_by_the_carrier_and_nobody_elses_telepho
         twilio.options.sms_url = f"http://127.0.0.1:{port}/webhooks/twilio/sms"
         await set_up(database, CAST)
         settings = Settings.from_environment(environment(sqlite_url, port, twilio, SYNTHETIC_NUMBER=SECOND))
-        runner = web.AppRunner(create_app(settings, clock=QuickClock(), content=content()), access_log=None, shutdown_timeout=1)
+        clock = QuickClock(datetime.now(UTC))
+        runner = web.AppRunner(create_app(settings, clock=clock, content=content()), access_log=None, shutdown_timeout=1)
         await runner.setup()
         try:
             await web.SockSite(runner, listener).start()
-            await _made(database)
-            async with asyncio.timeout(90):
-                while not (walk := await _last(database)) or walk.ended_at is None:  # noqa: ASYNC110 - a row is waited for
-                    await asyncio.sleep(0.3)
+            async with clock.running():
+                await _made(database)
+                walk: Walk = await until(lambda: _ended(database))
         finally:
             await runner.cleanup()
             listener.close()
@@ -89,16 +80,17 @@ async def test_the_patient_comes_through_by_the_carrier_and_nobody_elses_telepho
 
 async def _made(database: Database) -> None:
     """Until the patient is there; a new one would rest for ten minutes."""
-    async with asyncio.timeout(20):
-        while True:
-            async with database.transaction() as connection:
-                if await connection.scalar(select(patients.c.id).where(patients.c.synthetic)):
-                    young = update(patients).where(patients.c.synthetic)
-                    await connection.execute(young.values(created_at=datetime(2026, 1, 1, tzinfo=UTC)))
-                    return
-            await asyncio.sleep(0.2)
+
+    async def made() -> object:
+        async with database.reading() as connection:
+            return await connection.scalar(select(patients.c.id).where(patients.c.synthetic))
+
+    await until(made)
+    async with database.transaction() as connection:
+        await connection.execute(update(patients).where(patients.c.synthetic).values(created_at=datetime(2026, 1, 1, tzinfo=UTC)))
 
 
-async def _last(database: Database) -> Walk | None:
+async def _ended(database: Database) -> Walk | None:
     async with database.reading() as connection:
-        return next(iter(await newest(connection)), None)
+        found = await newest(connection)
+    return found[0] if found and found[0].ended_at is not None else None

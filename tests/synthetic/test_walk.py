@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,23 +23,8 @@ from service.db.synthetic import Walk, newest
 from service.demo.run import Demo
 from service.domain.synthetic import LOOP_NUMBERS, Station
 from tests.demo.running import content, migrate
-
-TIMES = 15
-"""So much faster than a clock on the wall: a walk takes a quarter of a minute. The jobs tick as always."""
-
-
-class QuickClock:
-    """Stands until it is let go."""
-
-    def __init__(self) -> None:
-        self._began: float | None = None
-
-    def go(self) -> None:
-        self._began = time.monotonic()
-
-    def now(self) -> datetime:
-        passed = 0.0 if self._began is None else time.monotonic() - self._began
-        return datetime(2026, 11, 23, 15, 1, tzinfo=UTC) + timedelta(seconds=passed * TIMES)
+from tests.story.rows import until
+from tests.synthetic.quick_clock import QuickClock
 
 
 class Running:
@@ -56,9 +40,7 @@ class Running:
 
     async def made(self) -> None:
         """Until the first round has made the patient."""
-        async with asyncio.timeout(20):
-            while not await self.scalar(select(patients.c.id).where(patients.c.synthetic)):  # noqa: ASYNC110 - a row is waited for
-                await asyncio.sleep(0.2)
+        await until(lambda: self.scalar(select(patients.c.id).where(patients.c.synthetic)))
 
     async def let_it_walk(self) -> None:
         """A new patient rests for ten minutes, which nobody waits for here."""
@@ -67,13 +49,13 @@ class Running:
 
     async def walk(self) -> Walk:
         """The first walk, once it is over."""
-        async with asyncio.timeout(90):
-            while True:
-                async with self.database.reading() as connection:
-                    found = await newest(connection)
-                if found and found[0].ended_at is not None:
-                    return found[0]
-                await asyncio.sleep(0.3)
+        ended: Walk = await until(self._ended)
+        return ended
+
+    async def _ended(self) -> Walk | None:
+        async with self.database.reading() as connection:
+            found = await newest(connection)
+        return found[0] if found and found[0].ended_at is not None else None
 
     async def scalar(self, statement: Any) -> Any:
         async with self.database.reading() as connection:
@@ -85,16 +67,17 @@ async def running(*folders: Path) -> AsyncIterator[list[Running]]:
     """A demo in each folder, all at once: most of a walk is waiting. Their clocks begin when all are ready."""
     async with AsyncExitStack() as stack:
         ready = [await _prepared(folder, stack) for folder in folders]
-        for _house, clock, runner, listener in ready:
-            clock.go()
+        for _house, _clock, runner, listener in ready:
             await runner.setup()
             await web.SockSite(runner, listener).start()
+        for _house, clock, *_ in ready:
+            await stack.enter_async_context(clock.running())
         yield [house for house, *_ in ready]
 
 
 async def _prepared(folder: Path, stack: AsyncExitStack) -> tuple[Running, QuickClock, web.AppRunner, socket.socket]:
     migrate(folder)
-    listener, clock = stack.enter_context(listen("127.0.0.1", 0)), QuickClock()
+    listener, clock = stack.enter_context(listen("127.0.0.1", 0)), QuickClock(datetime(2026, 11, 23, 15, 1, tzinfo=UTC))
     demo = Demo(folder, f"http://127.0.0.1:{listener.getsockname()[1]}", clock=clock, content=content())
     await demo.prepare()
     database = Database.open(demo._settings.database_url, demo._settings.keyring)

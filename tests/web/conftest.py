@@ -16,11 +16,9 @@ import aiohttp
 import pytest
 from aiohttp import web as aiohttp_web
 from aiohttp.test_utils import TestServer
-from argon2 import PasswordHasher
 
 from service import web
 from service.actions.enroll_patient import enroll_own_patient
-from service.actions.passwords import Passwords
 from service.content import (
     content_root,
     load_cases,
@@ -36,7 +34,6 @@ from service.db.database import Database
 from service.engine.cases import Ears
 from service.evaluation import judge_text
 from service.evaluation.flows.readable import Shelf
-from service.web.keys import PASSWORDS
 from tests.seed import KEYRING, PASSWORD, Clinic, Member, seed_clinic
 
 NOW = datetime(2026, 11, 16, 15, 0, tzinfo=UTC)  # a Monday, 10 in the morning in New York
@@ -132,7 +129,7 @@ def make_app(
     shelf: Shelf | None = None,
     second_factor_required: bool = False,
 ) -> aiohttp_web.Application:
-    """The application as the composition root makes it, with passwords that take little work."""
+    """The application as the composition root makes it."""
     app = aiohttp_web.Application()
     web.setup(
         app,
@@ -148,14 +145,6 @@ def make_app(
         enroll=partial(enroll_own_patient, WORDING, OPENING),
         second_factor_required=second_factor_required,
     )
-
-    async def quick(app: aiohttp_web.Application) -> AsyncIterator[None]:
-        app[PASSWORDS].close()
-        app[PASSWORDS] = Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
-        yield
-        app[PASSWORDS].close()
-
-    app.cleanup_ctx.append(quick)
     return app
 
 

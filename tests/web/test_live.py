@@ -27,6 +27,7 @@ from service.domain.staff import Role, Staff
 from service.web import feed, live
 from service.web.keys import STREAMS
 from service.web.streams import MOST_STREAMS_EACH
+from tests.patience import PATIENCE_SECONDS
 from tests.seed import Clinic, seed_item
 from tests.web.conftest import NOW, Browser, HandClock, NewBrowser, make_app
 
@@ -64,7 +65,7 @@ async def stream(browser: Browser, path: str) -> AsyncIterator[asyncio.Queue[tup
             await task
 
 
-async def next_of(events: asyncio.Queue[tuple[str, str]], seconds: float = 5) -> tuple[str, str]:
+async def next_of(events: asyncio.Queue[tuple[str, str]], seconds: float = PATIENCE_SECONDS) -> tuple[str, str]:
     return await asyncio.wait_for(events.get(), seconds)
 
 
@@ -212,9 +213,9 @@ async def test_a_stream_asked_for_while_the_server_stops_does_not_hold_it_up(
     monkeypatch.setattr(streams, "end_all", end_all_and_go_on)
     nora = await browse(clinic.nora)
     async with stream(nora, "/queue/live") as events:
-        await asyncio.wait_for(asked.wait(), 5)
+        await asyncio.wait_for(asked.wait(), PATIENCE_SECONDS)
         closing = asyncio.create_task(server.close())
-        await asyncio.wait_for(closing, 10)
+        await asyncio.wait_for(closing, PATIENCE_SECONDS)
         assert (await next_of(events))[0] in ("hello", "closed")
 
 
@@ -236,7 +237,7 @@ async def test_a_browser_that_has_left_before_its_stream_begins_is_no_failed_pag
         assert await nora.sign_in(clinic.nora) == 303
         monkeypatch.setattr(live, "queue_mark", slow)
         asked = asyncio.create_task(nora.get("/queue/live"))
-        await asyncio.wait_for(began.wait(), 5)
+        await asyncio.wait_for(began.wait(), PATIENCE_SECONDS)
         asked.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await asked

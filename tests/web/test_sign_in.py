@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -272,7 +274,7 @@ async def test_a_hash_of_other_strength_is_replaced_at_sign_in(database: Databas
 
 
 async def test_at_most_two_passwords_are_checked_at_once_and_a_flood_is_turned_away() -> None:
-    passwords, inside, most = Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)), 0, 0
+    passwords, inside, most = Passwords(), 0, 0
 
     async def one() -> bool:
         nonlocal inside, most
@@ -301,6 +303,16 @@ async def test_passwords_fit_their_own_argon2id_hash_only() -> None:
     assert not await passwords.fits("nobody's password", None)
     assert not await passwords.fits(PASSWORD, "no hash at all")
     passwords.close()
+
+
+def test_the_service_itself_hashes_with_the_librarys_cost() -> None:
+    made = subprocess.run(
+        [sys.executable, "-c", "from service.actions.passwords import *; print(hash_password('x'))"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert not PasswordHasher().check_needs_rehash(made.stdout.strip())
 
 
 @pytest.mark.parametrize(("password", "good"), [("short", False), ("elevenchars", False), ("twelve chars", True), ("x" * 201, False)])

@@ -36,6 +36,7 @@ from service.domain.follow_up import Plan, What
 from service.domain.staff import Role, Staff
 from service.domain.urgency import Urgency, by_rank
 from tests.encounters import complete_encounter
+from tests.patience import PATIENCE_SECONDS
 from tests.seed import Clinic, Member, password_hash, seed_item
 from tests.web.conftest import LAW, NOW
 
@@ -191,7 +192,7 @@ async def test_a_reply_is_due_at_once_with_its_history_and_wakes_the_outbox(data
         reply_id = await reply_to_patient(
             database, LAW, nora, item_id, text=" How is your breathing? ", phone_id=None, reason="", now=LATER
         )
-        await asyncio.wait_for(woken.wait(), 2)
+        await asyncio.wait_for(woken.wait(), PATIENCE_SECONDS)
     (row,) = await all_of(database, communications, communications.c.id == reply_id)
     assert (row.body, row.direction, row.purpose, row.status, row.lane) == ("How is your breathing?", "out", "nurse", "due", "routine")
     assert (row.patient_id, row.phone_id, row.staff_id, row.escalation_id) == (clinic.chi.id, clinic.chi.phone_id, nora.id, item_id)

@@ -11,6 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from service.webhooks.batch import Batcher, BatchFailed, Full
+from tests.patience import PATIENCE_SECONDS
 
 Handle = Callable[[Sequence[int]], Awaitable[Sequence[int | Exception]]]
 
@@ -129,7 +130,7 @@ async def test_nothing_an_action_does_stops_the_worker(outcome: BaseException) -
     async with working(handle) as batcher:
         with pytest.raises(BatchFailed):
             await batcher.submit(1)
-        assert await asyncio.wait_for(batcher.submit(2), 1) == 2
+        assert await asyncio.wait_for(batcher.submit(2), PATIENCE_SECONDS) == 2
 
 
 @pytest.mark.parametrize("count", [0, 1, 3])
@@ -179,7 +180,7 @@ async def test_closing_does_not_wait_for_ever() -> None:
     batcher.start()
     waiting = asyncio.create_task(submit_all(batcher, range(5)))
     await slow.began.wait()
-    await asyncio.wait_for(batcher.close(0.05), 1)
+    await asyncio.wait_for(batcher.close(0.05), PATIENCE_SECONDS)
     assert [type(answer) for answer in await waiting] == [BatchFailed, BatchFailed, Full, Full, Full]
 
 

@@ -19,6 +19,7 @@ from service.domain.communication import Status
 from service.telephony.twilio import TwilioProvider
 from service.telephony.twilio.signature import sign
 from service.webhooks import batch, routes, verified
+from tests.patience import PATIENCE_SECONDS
 from tests.stand_in_twilio import Options, StandIn
 from tests.unit.telephony.conftest import ANA, BEN, a_text, make_provider
 from tests.webhooks.conftest import PUBLIC, Actions
@@ -154,7 +155,7 @@ async def raw_post(client: Client, target: str, body: bytes, headers: dict[str, 
             + b"0\r\n\r\n"
         )
     writer.write(body)
-    answer = await asyncio.wait_for(reader.read(), 5)
+    answer = await asyncio.wait_for(reader.read(), PATIENCE_SECONDS)
     writer.close()
     return int(answer.split(b" ", 2)[1]), answer
 
@@ -184,7 +185,7 @@ async def test_a_body_that_dribbles_is_cut_off(client: Client, monkeypatch: pyte
     assert client.port is not None
     reader, writer = await asyncio.open_connection("127.0.0.1", client.port)
     writer.write(f"POST {SMS} HTTP/1.1\r\nHost: rounds\r\nContent-Length: 100\r\n\r\nBody=".encode())
-    head = await asyncio.wait_for(reader.readline(), 5)
+    head = await asyncio.wait_for(reader.readline(), PATIENCE_SECONDS)
     writer.close()
     assert b" 408 " in head
 

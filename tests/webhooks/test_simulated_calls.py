@@ -22,6 +22,7 @@ from service.telephony.port import Incomplete, OutgoingCall, Payload, Telephone,
 from service.telephony.simulator import Simulator, build
 from service.telephony.simulator import telephone as telephone_module
 from service.webhooks import Calls, Turn
+from tests.patience import PATIENCE_SECONDS
 from tests.unit.telephony.conftest import ANA, BEN
 from tests.webhooks.conftest import Actions
 
@@ -81,7 +82,7 @@ class Line:
         return [line.words for line in self.shown().lines if line.author is Author.SERVICE]
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while not condition():  # noqa: ASYNC110 - a recording, without events
                 await asyncio.sleep(0.005)
 

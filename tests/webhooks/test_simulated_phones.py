@@ -14,12 +14,13 @@ from service import webhooks
 from service.domain.communication import Status
 from service.telephony import simulator
 from service.telephony.handsets import ReplyLost
+from tests.patience import PATIENCE_SECONDS
 from tests.unit.telephony.conftest import ANA, BEN, a_text
 from tests.webhooks.conftest import Actions
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while not condition():  # noqa: ASYNC110 - a recording, without events
             await asyncio.sleep(0.005)
 

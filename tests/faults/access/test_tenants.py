@@ -39,6 +39,7 @@ from tests.faults import SECONDS_A_TEST
 from tests.faults.access.test_routes import Theirs, other  # noqa: F401
 from tests.faults.killer import tell
 from tests.guards.source import modules, where
+from tests.patience import PATIENCE_SECONDS
 from tests.seed import KEYRING, Clinic, seed_clinic, seed_item
 from tests.web.conftest import NOW, HandClock, make_app
 
@@ -250,7 +251,7 @@ async def test_31_the_feed_that_a_page_begins_works_on_for_its_organization(
 async def told(page: Subscriber, last: UUID) -> AsyncIterator[QueueRow]:
     """The rows that this page hears of until this one came."""
     while True:
-        for row in (await asyncio.wait_for(page.news.get(), 10)).rows:
+        for row in (await asyncio.wait_for(page.news.get(), PATIENCE_SECONDS)).rows:
             yield row
             if row.item.id == last:
                 return

@@ -27,6 +27,7 @@ from service.telephony.simulator import Simulator, build
 from service.telephony.simulator import phones as phones_module
 from service.telephony.simulator.phones import SimulatedPhones, TooManyWatchers
 from service.telephony.simulator.receiver import HEADER, SimulatorReceiver, sign
+from tests.patience import PATIENCE_SECONDS
 from tests.unit.telephony.conftest import ANA, BEN, a_text
 
 SERVICE = "+12025550190"
@@ -68,7 +69,7 @@ class Service:
         return self.receiver
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while not condition():
                 self.arrived.clear()
                 await self.arrived.wait()
@@ -212,9 +213,9 @@ async def test_a_watching_page_is_told_which_phones_have_changed() -> None:
             await simulator.provider.send_text(a_text(ANA))
             await simulator.provider.send_text(a_text(BEN))
             await service.until(lambda: len(service.updates) == 6)
-            assert await asyncio.wait_for(watcher.changed(), 1) == {ANA, BEN}
+            assert await asyncio.wait_for(watcher.changed(), PATIENCE_SECONDS) == {ANA, BEN}
             simulator.phones.switch(BEN, on=False)
-            assert await asyncio.wait_for(watcher.changed(), 1) == {BEN}
+            assert await asyncio.wait_for(watcher.changed(), PATIENCE_SECONDS) == {BEN}
         assert [conversation.number for conversation in simulator.phones.conversations()] == [BEN, ANA]
 
 

@@ -17,6 +17,7 @@ from service.domain.communication import Status
 from service.telephony.port import OutgoingText, PermanentFailure, Provider, ProviderError, TransientFailure, UnknownOutcome
 from service.telephony.twilio import TwilioProvider, client
 from service.telephony.twilio.transport import Transport
+from tests.patience import PATIENCE_SECONDS
 from tests.stand_in_twilio import StandIn
 from tests.unit.telephony.conftest import ANA, BEN, PUBLIC, a_text, make_provider
 
@@ -217,7 +218,7 @@ async def test_a_wait_for_a_free_connection_ends_as_not_sent(twilio: StandIn) ->
     )
     twilio.faults.add("timeout_after_accept")
     first = asyncio.create_task(provider.send_text(a_text(ANA)))
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while not twilio.store.accepted:  # noqa: ASYNC110 - the stand-in has no event for it
             await asyncio.sleep(0.01)
     with pytest.raises(TransientFailure):
