@@ -20,9 +20,11 @@ import service  # noqa: F401 - before anything imports numpy: it says in how man
 from tests.hashing import hash_cheaply
 from tests.postgres import Server, run_to_end, running, sweep_left_over
 from tests.statements import compile_once
+from tests.templates import compile_templates_once
 
 compile_once()
 hash_cheaply()
+compile_templates_once()
 
 TEMPLATE = "template_rounds"
 MEMORY = Path("/dev/shm")

@@ -17,6 +17,7 @@ from uuid import UUID
 from argon2 import PasswordHasher
 from sqlalchemy import insert
 
+from service.db.changes import Changes
 from service.db.communication import communications
 from service.db.database import Database
 from service.db.encryption import Keyring
@@ -96,92 +97,71 @@ async def seed_clinic(database: Database, now: datetime, *, provider: str = "twi
     Chi has heart failure and a water pill; Dov has opted out; Eva speaks Spanish and agreed to calls only; Fay and Gus share a phone.
     """
     organization_id, team_a, team_b = new_id(now), new_id(now), new_id(now)
+    changes = Changes(now)
+    changes.insert(
+        organizations,
+        {
+            "id": organization_id,
+            "name": "Riverside Clinic",
+            "clinic_phone": "+12025550190",
+            "zone": NEW_YORK,
+            "quiet_start": time(20),
+            "quiet_end": time(9),
+            "after_hours_number": "+12025550199",
+            "is_demo": 0,
+            "created_at": now,
+        },
+    )
+    ours = {"organization_id": organization_id}
+    for purpose in ("patients", "emergency", "pages"):
+        changes.insert(sender_numbers, {"id": new_id(now), **ours, "provider": provider, "sender": SENDER, "purpose": purpose})
+    changes.insert(
+        senders,
+        {
+            "id": new_id(now),
+            **ours,
+            "provider": provider,
+            "sender": SENDER,
+            "kind": "long_code",
+            "segments_per_second": 1000.0,  # a stopped clock fills no bucket
+            "created_at": now,
+        },
+    )
+    for team_id, name, phone in ((team_a, "Team A", "+12025550191"), (team_b, "Team B", "+12025550192")):
+        changes.insert(teams, {"id": team_id, **ours, "name": name, "on_call_phone": phone})
+        for day in range(5):
+            opens = {"weekday": day, "starts": time(8), "ends": time(18)}
+            changes.insert(coverage_hours, {"id": new_id(now), **ours, "team_id": team_id, **opens})
+    members = {
+        name: _add_staff(changes, organization_id, name, role, team_ids)
+        for name, role, team_ids in (
+            ("Nora", Role.NURSE, (team_a,)),
+            ("Omar", Role.NURSE, (team_b,)),
+            ("Sol", Role.SUPERVISOR, (team_a, team_b)),
+            ("Ada", Role.ADMINISTRATOR, ()),
+            ("Cleo", Role.CLINICIAN, ()),
+            ("Cora", Role.COORDINATOR, (team_a,)),
+            ("Abe", Role.AUDITOR, ()),
+        )
+    }
+    shared = _add_phone(changes, organization_id, "+12025550106")
+    people = {
+        "ana": _add_patient(changes, organization_id, team_a, "Ana Alvarez", "+12025550101"),
+        "ben": _add_patient(changes, organization_id, team_a, "Ben Brooks", "+12025550102"),
+        "chi": _add_patient(changes, organization_id, team_a, "Chi Chen", "+12025550103"),
+        "dov": _add_patient(changes, organization_id, team_a, "Dov Dayan", "+12025550104", opted_out=True),
+        "eva": _add_patient(changes, organization_id, team_b, "Eva Estrada", "+12025550105", language="es", channel="voice"),
+        "fay": _add_patient(changes, organization_id, team_a, "Fay Foster", "+12025550106", phone_id=shared),
+        "gus": _add_patient(changes, organization_id, team_a, "Gus Grant", "+12025550106", phone_id=shared),
+    }
+    of_chi = {**ours, "patient_id": people["chi"].id}
+    changes.insert(conditions, {"id": new_id(now), **of_chi, "code": "heart_failure"})
+    pill = {"name": "Furosemide 40 mg", "kind": "water_pill", "high_alert": False, "instructions": "one tablet every morning"}
+    changes.insert(medications, {"id": new_id(now), **of_chi, **pill})
     async with database.transaction() as connection:
-        await connection.execute(
-            insert(organizations).values(
-                id=organization_id,
-                name="Riverside Clinic",
-                clinic_phone="+12025550190",
-                zone=NEW_YORK,
-                quiet_start=time(20),
-                quiet_end=time(9),
-                after_hours_number="+12025550199",
-                is_demo=0,
-                created_at=now,
-            )
-        )
-        for purpose in ("patients", "emergency", "pages"):
-            await connection.execute(
-                insert(sender_numbers).values(
-                    id=new_id(now), organization_id=organization_id, provider=provider, sender=SENDER, purpose=purpose
-                )
-            )
-        await connection.execute(
-            insert(senders).values(
-                id=new_id(now),
-                organization_id=organization_id,
-                provider=provider,
-                sender=SENDER,
-                kind="long_code",
-                segments_per_second=1000.0,  # a stopped clock fills no bucket
-                created_at=now,
-            )
-        )
-        for team_id, name, phone in ((team_a, "Team A", "+12025550191"), (team_b, "Team B", "+12025550192")):
-            await connection.execute(insert(teams).values(id=team_id, organization_id=organization_id, name=name, on_call_phone=phone))
-            await connection.execute(
-                insert(coverage_hours),
-                [
-                    {
-                        "id": new_id(now),
-                        "organization_id": organization_id,
-                        "team_id": team_id,
-                        "weekday": day,
-                        "starts": time(8),
-                        "ends": time(18),
-                    }
-                    for day in range(5)
-                ],
-            )
-        members = {
-            name: await _staff(connection, organization_id, now, name, role, team_ids)
-            for name, role, team_ids in (
-                ("Nora", Role.NURSE, (team_a,)),
-                ("Omar", Role.NURSE, (team_b,)),
-                ("Sol", Role.SUPERVISOR, (team_a, team_b)),
-                ("Ada", Role.ADMINISTRATOR, ()),
-                ("Cleo", Role.CLINICIAN, ()),
-                ("Cora", Role.COORDINATOR, (team_a,)),
-                ("Abe", Role.AUDITOR, ()),
-            )
-        }
-        shared = await seed_phone(connection, organization_id, now, "+12025550106")
-        people = {
-            "ana": await seed_patient(connection, organization_id, team_a, now, "Ana Alvarez", "+12025550101"),
-            "ben": await seed_patient(connection, organization_id, team_a, now, "Ben Brooks", "+12025550102"),
-            "chi": await seed_patient(connection, organization_id, team_a, now, "Chi Chen", "+12025550103"),
-            "dov": await seed_patient(connection, organization_id, team_a, now, "Dov Dayan", "+12025550104", opted_out=True),
-            "eva": await seed_patient(
-                connection, organization_id, team_b, now, "Eva Estrada", "+12025550105", language="es", channel="voice"
-            ),
-            "fay": await seed_patient(connection, organization_id, team_a, now, "Fay Foster", "+12025550106", phone_id=shared),
-            "gus": await seed_patient(connection, organization_id, team_a, now, "Gus Grant", "+12025550106", phone_id=shared),
-        }
-        chi = people["chi"].id
-        await connection.execute(
-            insert(conditions).values(id=new_id(now), organization_id=organization_id, patient_id=chi, code="heart_failure")
-        )
-        await connection.execute(
-            insert(medications).values(
-                id=new_id(now),
-                organization_id=organization_id,
-                patient_id=chi,
-                name="Furosemide 40 mg",
-                kind="water_pill",
-                high_alert=False,
-                instructions="one tablet every morning",
-            )
-        )
+        await changes.write(connection)
+        works_in = [{**ours, "staff_id": one.id, "team_id": team_id} for one in members.values() for team_id in one.team_ids]
+        await connection.execute(insert(staff_teams), works_in)
     return Clinic(
         organization_id,
         team_a,
@@ -278,44 +258,58 @@ async def seed_phone(
     connection: Any, organization_id: UUID, now: datetime, number: str, *, opted_out: bool = False, id: UUID | None = None
 ) -> UUID:
     """A phone row, with an id of its own unless one is named; its id."""
-    phone_id = id or new_id(now)
-    await connection.execute(
-        insert(phones).values(
-            id=phone_id,
-            organization_id=organization_id,
-            number=number,
-            number_index=KEYRING.blind_index(organization_id, number),
-            opted_out_at=now if opted_out else None,
-            created_at=now,
-        )
+    changes = Changes(now)
+    phone_id = _add_phone(changes, organization_id, number, opted_out=opted_out, id=id)
+    await changes.write(connection)
+    return phone_id
+
+
+async def seed_patient(connection: Any, organization_id: UUID, team_id: UUID, now: datetime, name: str, number: str, **more: Any) -> Person:
+    """A patient with a confirmed phone and consent to `channel`, in New York."""
+    changes = Changes(now)
+    person = _add_patient(changes, organization_id, team_id, name, number, **more)
+    await changes.write(connection)
+    return person
+
+
+def _add_phone(changes: Changes, organization_id: UUID, number: str, *, opted_out: bool = False, id: UUID | None = None) -> UUID:
+    phone_id = id or new_id(changes.now)
+    changes.insert(
+        phones,
+        {
+            "id": phone_id,
+            "organization_id": organization_id,
+            "number": number,
+            "number_index": KEYRING.blind_index(organization_id, number),
+            "opted_out_at": changes.now if opted_out else None,
+            "created_at": changes.now,
+        },
     )
     return phone_id
 
 
-async def _staff(connection: Any, organization_id: UUID, now: datetime, name: str, role: Role, team_ids: tuple[UUID, ...]) -> Member:
-    member = Member(new_id(now), name, f"{name.lower()}@riverside.example", team_ids)
-    await connection.execute(
-        insert(staff).values(
-            id=member.id,
-            organization_id=organization_id,
-            name=name,
-            email=member.email,
-            email_index=KEYRING.blind_index(NOBODY, member.email),
-            password_hash=password_hash(),
-            role=role,
-            created_at=now,
-        )
+def _add_staff(changes: Changes, organization_id: UUID, name: str, role: Role, team_ids: tuple[UUID, ...]) -> Member:
+    member = Member(new_id(changes.now), name, f"{name.lower()}@riverside.example", team_ids)
+    changes.insert(
+        staff,
+        {
+            "id": member.id,
+            "organization_id": organization_id,
+            "name": name,
+            "email": member.email,
+            "email_index": KEYRING.blind_index(NOBODY, member.email),
+            "password_hash": password_hash(),
+            "role": role,
+            "created_at": changes.now,
+        },
     )
-    for team_id in team_ids:
-        await connection.execute(insert(staff_teams).values(organization_id=organization_id, staff_id=member.id, team_id=team_id))
     return member
 
 
-async def seed_patient(
-    connection: Any,
+def _add_patient(
+    changes: Changes,
     organization_id: UUID,
     team_id: UUID,
-    now: datetime,
     name: str,
     number: str,
     *,
@@ -324,42 +318,38 @@ async def seed_patient(
     opted_out: bool = False,
     phone_id: UUID | None = None,
 ) -> Person:
-    """A patient with a confirmed phone and consent to `channel`, in New York."""
-    patient_id = new_id(now)
-    phone_id = phone_id or await seed_phone(connection, organization_id, now, number, opted_out=opted_out)
-    await connection.execute(
-        insert(patients).values(
-            id=patient_id,
-            organization_id=organization_id,
-            team_id=team_id,
-            name=name,
-            birth_date="1950-03-01",
-            language=language,
-            zone=NEW_YORK,
-            status="active",
-            created_at=now,
-        )
+    now, patient_id = changes.now, new_id(changes.now)
+    phone_id = phone_id or _add_phone(changes, organization_id, number, opted_out=opted_out)
+    theirs = {"organization_id": organization_id, "patient_id": patient_id, "phone_id": phone_id}
+    changes.insert(
+        patients,
+        {
+            "id": patient_id,
+            "organization_id": organization_id,
+            "team_id": team_id,
+            "name": name,
+            "birth_date": "1950-03-01",
+            "language": language,
+            "zone": NEW_YORK,
+            "status": "active",
+            "created_at": now,
+        },
     )
-    await connection.execute(
-        insert(patient_phones).values(
-            id=new_id(now), organization_id=organization_id, patient_id=patient_id, phone_id=phone_id, position=0, confirmed_at=now
-        )
-    )
-    await connection.execute(
-        insert(consents).values(
-            id=new_id(now),
-            organization_id=organization_id,
-            patient_id=patient_id,
-            phone_id=phone_id,
-            channel=channel,
-            programme="",
-            detail=True,
-            per_day=3,
-            source="paper form",
-            wording_version="1",
-            given_at=now - timedelta(days=30),
-            revoked_at=now if opted_out else None,
-            revoked_why="stop" if opted_out else None,
-        )
+    changes.insert(patient_phones, {"id": new_id(now), **theirs, "position": 0, "confirmed_at": now})
+    changes.insert(
+        consents,
+        {
+            "id": new_id(now),
+            **theirs,
+            "channel": channel,
+            "programme": "",
+            "detail": True,
+            "per_day": 3,
+            "source": "paper form",
+            "wording_version": "1",
+            "given_at": now - timedelta(days=30),
+            "revoked_at": now if opted_out else None,
+            "revoked_why": "stop" if opted_out else None,
+        },
     )
     return Person(patient_id, organization_id, team_id, name, phone_id, number, language)
