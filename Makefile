@@ -5,8 +5,8 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 PORT ?= 8080
 # TESTS: what `make test` and `make faults` hand to pytest besides, for example TESTS="-k stop tests/actions".
 TESTS ?=
-# One worker a core; WORKERS=0 runs in one process.
-WORKERS ?= auto
+# One process of tests more than there are cores: each waits a part of its time. WORKERS=0 runs all in one.
+WORKERS ?= $(shell $(PYTHON) -c "import os; print((os.cpu_count() or 1) + 1)")
 
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -qq install --root-user-action=ignore
@@ -24,7 +24,7 @@ demo: .venv/.runtime ## try it: an invented clinic, simulated phones, in your br
 	@exec $(BIN)/rounds demo --port $(PORT)
 
 test: .venv/.dev chromium lint ## everything: lint, types, import rules, all tests on SQLite and PostgreSQL, browser tests
-	$(BIN)/python -m pytest -n $(WORKERS) $(TESTS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(TESTS)
 
 lint: .venv/.dev ## format, lint, types, import rules (no tests)
 	$(BIN)/ruff format --check --quiet .
