@@ -17,6 +17,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
+from service.db.communication import attempts, communications
 from service.db.database import Database
 from service.db.escalation import escalations
 from service.db.migrate import upgrade
@@ -25,6 +26,7 @@ from tests.bench.processes import ROOT
 from tests.bench.results import machine
 from tests.faults.crowd import CHEST_PAIN
 from tests.faults.flood import write_texts
+from tests.faults.ledger import attempt_of
 from tests.faults.posting import Poster, inbound_form
 from tests.postgres import running
 from tests.stand_in_twilio import StandIn
@@ -111,10 +113,12 @@ async def _heard(database: Database, twilio: StandIn, said: dict[str, float]) ->
         for row in await rows(database, escalations, escalations.c.kind == "clinical")
         if row.patient_id
     }
+    answers = {row.id for row in await rows(database, communications, communications.c.purpose == "safety")}
+    tried = {row.id: row.communication_id for row in await rows(database, attempts)}
     safety: dict[str, float] = {}
     paged: dict[str, float] = {}
     for message in twilio.store.accepted:
-        if message.to in said and "911" in message.body:
+        if message.to in said and tried[attempt_of(message)] in answers:  # of the first ones the words are deleted there by now
             safety.setdefault(message.to, message.created - said[message.to])
         if message.to == ON_CALL:
             number = next((number for id, number in items.items() if id in message.body), "")
