@@ -36,8 +36,8 @@ format: .venv/.dev ## put the code into the form that lint asks for, and repair 
 	$(BIN)/ruff check --quiet --fix-only .
 	$(BIN)/ruff format .
 
-faults: .venv/.dev ## the fault tests with their full counts (takes long)
-	FAULTS=full $(BIN)/python -m pytest -m faults --timeout=0 --durations=0 --capture=no --verbose $(TESTS) tests/faults
+faults: .venv/.dev chromium ## the fault tests with their full counts (takes long)
+	FAULTS=full $(BIN)/python -m pytest -m faults --timeout=0 --durations=0 --capture=no --verbose $(TESTS) tests/faults tests/browser
 
 openapi: .venv/.dev ## hold requests and stand-ins against the providers' published files (fetches them into build/openapi; needs npm)
 	@tests/openapi/get.sh

@@ -9,6 +9,7 @@ import pytest
 
 from service.actions.knowledge import Knowledge
 from service.db.database import Database
+from tests.actions.crew import put_on_call
 from tests.actions.house import MONDAY, House, StoppedClock, content
 from tests.jobs.world import World
 from tests.seed import KEYRING, seed_clinic
@@ -36,3 +37,9 @@ async def world(database_url: str) -> AsyncIterator[World]:
     world = await World.open(database_url)
     yield world
     await world.database.close()
+
+
+@pytest.fixture
+async def on_call(world: World) -> None:
+    """In this world team A has its rota, and everybody's numbers are known."""
+    await put_on_call(world)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
 from datetime import date, time, timedelta
 from typing import Any
 
@@ -23,17 +22,11 @@ from service.domain.rota import MOST_SHIFTS, Override, OverrideKind, RotaRole, R
 from service.domain.staff import Role
 from service.domain.urgency import Urgency
 from tests.actions.climbing import ask, item, paged, problems, work
-from tests.actions.crew import NORA, OMAR, SOL, member, put_on_call
+from tests.actions.crew import NORA, OMAR, SOL, member
 from tests.jobs.world import MONDAY, World
 from tests.seed import seed_item
 
-
-@pytest.fixture
-async def world(database_url: str) -> AsyncIterator[World]:
-    world = await World.open(database_url)
-    await put_on_call(world)
-    yield world
-    await world.database.close()
+pytestmark = pytest.mark.usefixtures("on_call")
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import date, time, timedelta
 from itertools import product
 
@@ -31,19 +30,13 @@ from service.domain.rota import Override, OverrideKind, RotaRole, RotaShift
 from service.domain.staff import Role
 from service.domain.urgency import Urgency
 from tests.actions.climbing import ask, both, item, outcome, paged, problems, work
-from tests.actions.crew import NORA, OMAR, SOL, member, put_on_call
+from tests.actions.crew import NORA, OMAR, SOL, member
 from tests.jobs.world import World
 from tests.seed import Member
 
+pytestmark = pytest.mark.usefixtures("on_call")
+
 TEAM = "+12025550191"
-
-
-@pytest.fixture
-async def world(database_url: str) -> AsyncIterator[World]:
-    world = await World.open(database_url)
-    await put_on_call(world)
-    yield world
-    await world.database.close()
 
 
 async def test_an_unacknowledged_emergency_climbs_every_five_minutes_to_somebody_else_then_to_the_lead(world: World) -> None:

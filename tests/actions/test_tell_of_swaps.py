@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -22,19 +21,13 @@ from service.domain.rota import OverrideKind
 from service.domain.staff import Role, Staff
 from service.domain.swap import SwapState
 from service.jobs.work import handlers
-from tests.actions.crew import OMAR, member, put_on_call
+from tests.actions.crew import OMAR, member
 from tests.jobs.world import World
+
+pytestmark = pytest.mark.usefixtures("on_call")
 
 LATE = 11.5
 """Hours after ten in the morning: half past nine in the evening."""
-
-
-@pytest.fixture
-async def world(database_url: str) -> AsyncIterator[World]:
-    world = await World.open(database_url)
-    await put_on_call(world)
-    yield world
-    await world.database.close()
 
 
 def nora(world: World) -> Staff:
