@@ -30,6 +30,7 @@ from tests.story.served import Served, rounds
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(SECONDS_A_TEST)]
 DRILLS = (2, 500)
 """Sampled, full; on each database, so that ten and a thousand are run."""
+TOLD_EVERY = 25
 SEND_RATE = 200
 SLOW_SECONDS = 120
 """A drill under faults comes to its end within this: leases are moved, not waited for."""
@@ -85,6 +86,8 @@ async def test_of_1000_drills_under_faults_none_ends_in_silence(
                     if drill.began_at is not None and Station.ACKNOWLEDGED in drill.reached:
                         taken.append(seconds(drill.reached, drill.began_at)[Station.ACKNOWLEDGED])
                     await _check_not_silent(database, drill, kind)
+                    if (number + 1) % TOLD_EVERY == 0:
+                        print(f"{number + 1} of {count} drills after {time.monotonic() - began:.0f} s: {dict(ends)}", flush=True)
                 broken = people.broken
             for node in nodes:
                 assert await node.stop() == 0
