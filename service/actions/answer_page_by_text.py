@@ -30,21 +30,21 @@ def may_answer_page(body: str) -> bool:
 async def answer_page_by_text(connection: AsyncConnection, organization_id: UUID, number: str, now: datetime) -> bool:
     """True when the text was an answer to a page, and is nobody's words to a nurse; the caller has made sure whose number it is not.
 
-    With several items waiting that this number was paged for none is acknowledged, since the text does not say which: each notes that
-    it was tried, and the paging goes on. One that comes when somebody has taken note already is an answer to a page all the same.
+    Where the text does not say which page it answers none is acknowledged: each item that waits notes that it was tried, and the paging
+    goes on. So it is with several items waiting, and with one whose own page may never have left while another page has: her words may
+    be about that one, and she may know nothing of the item that waits. An answer that comes when somebody has taken note already is an
+    answer to a page all the same.
     """
-    paged = await page_texts.waiting_for(connection, organization_id, number, now - WITHIN)
+    paged = await page_texts.paged_by_text(connection, organization_id, number, now - WITHIN)
     if paged is None:
         return False
-    member, item_ids = paged
-    if not item_ids:
-        return True
-    await pages.lock_items(connection, item_ids)
-    if len(item_ids) == 1:
-        await note_acknowledged(connection, member, item_ids[0], now, how="text")
+    await pages.lock_items(connection, paged.waiting)
+    if paged.clear:
+        await note_acknowledged(connection, paged.member, paged.waiting[0], now, how="text")
         return True
     changes = Changes(now)
-    for item_id in item_ids:
-        items.add_event(changes, organization_id, item_id, "ack_unclear", {"staff_id": str(member.id), "waiting": len(item_ids)})
+    detail: dict[str, object] = {"staff_id": str(paged.member.id), "waiting": len(paged.waiting)}
+    for item_id in paged.waiting:
+        items.add_event(changes, organization_id, item_id, "ack_unclear", detail)
     await changes.write(connection)
     return True

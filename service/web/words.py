@@ -139,7 +139,7 @@ HAPPENED = later(
         "page_delivered": "The page has arrived",
         "page_failed": "The page has not arrived",
         "page_call": "Call to the person on call",
-        "ack_unclear": "ACK by text, while several items waited: paging goes on",
+        "ack_unclear": "ACK by text that may be about another item: paging goes on",
         "nobody_on_call": "Nobody stood there on the rota",
         "promise_breaking": "What the patient was told is about to break",
         "promise_broken": "What the patient was told was not kept",

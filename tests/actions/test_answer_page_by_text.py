@@ -105,6 +105,36 @@ async def test_with_two_items_waiting_none_is_acknowledged_and_both_say_so(house
     assert len(await house.rows(escalation_events, escalation_events.c.what == "ack_unclear")) == 2
 
 
+async def on_the_page_of(house: House, person: Person, status: str) -> None:
+    item_id = next(item.id for item in await items(house) if item.patient_id == person.id)
+    async with house.database.transaction() as connection:
+        await connection.execute(update(pages).where(pages.c.escalation_id == item_id).values(status=status))
+
+
+async def test_an_answer_to_another_page_takes_note_of_no_item_whose_own_page_is_in_doubt(house: House) -> None:
+    """She has read the one page, and may know nothing of the other: its paging goes on."""
+    await paged(house, house.clinic.chi)
+    assert await house.text(NORAS, "ACK") == Receipt.OF_STAFF
+    await house.text(house.clinic.ana.number, PAIN)
+    await house.paged()
+    await on_the_page_of(house, house.clinic.ana, "unknown")
+    assert await house.text(NORAS, "ACK") == Receipt.OF_STAFF
+    chis, anas = await items(house)
+    assert (chis.acknowledged_at is not None, anas.acknowledged_at) == (True, None)
+    [event] = await house.rows(escalation_events, escalation_events.c.what == "ack_unclear")
+    assert event.escalation_id == anas.id
+    await on_the_page_of(house, house.clinic.ana, "delivered")
+    assert await house.text(NORAS, "ACK") == Receipt.OF_STAFF
+    assert all(item.acknowledged_at is not None for item in await items(house)), "now it is known that she has it"
+
+
+async def test_a_page_in_doubt_is_answered_when_there_is_no_other(house: House) -> None:
+    await paged(house, house.clinic.chi)
+    await on_the_page_of(house, house.clinic.chi, "unknown")
+    assert await house.text(NORAS, "ACK") == Receipt.OF_STAFF
+    assert (await items(house))[0].acknowledged_at is not None
+
+
 async def test_who_was_not_paged_answers_no_page(house: House) -> None:
     assert await house.text(NORAS, "1") == Receipt.STORED
     assert len(await items(house)) == 1
