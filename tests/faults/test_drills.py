@@ -95,7 +95,7 @@ async def test_of_1000_drills_under_faults_none_ends_in_silence(
             for node in nodes:
                 if node.alive:
                     await node.kill()
-        await _check(database, twilio)
+        alarms = await _check(database, twilio)
     passed = sum(times for end, times in ends.items() if end.endswith("passed"))
     figures: dict[str, object] = {
         "drills": count,
@@ -104,6 +104,7 @@ async def test_of_1000_drills_under_faults_none_ends_in_silence(
         "acknowledged": dict(how),
         "calls_that_broke_off": broken,
         "slowest_acknowledgement_s": round(max(taken, default=0.0), 1),
+        "pages_about_alarms": dict(alarms),
         "by_fault": dict(ends),
     }
     tell(f"drills under faults, {url.partition(':')[0]}, {len(nodes)} node(s)", figures, began)
@@ -168,13 +169,19 @@ async def _check_not_silent(database: Database, drill: Drill, kind: str) -> None
     assert any("drill" in item.summary.lower() for item in failed), f"{kind}: the drill failed in silence: {drill}"
 
 
-async def _check(database: Database, twilio: StandIn) -> None:
-    """No drill has left an open item; every page says that it is one; nothing was handed over twice."""
-    items = await rows(database, escalations, escalations.c.kind == "clinical", ITEMS_OF_PEOPLE)
-    assert {item.state for item in items} == {"resolved"}
-    assert all(page.body.startswith("DRILL. ") for page in await rows(database, pages, PAGES_OF_PEOPLE))
+async def _check(database: Database, twilio: StandIn) -> Counter[str]:
+    """No drill has left an open item; every page for one says that it is one; nothing was handed over twice. What else people were paged
+    for: alarms about the service itself."""
+    items = {item.id: item for item in await rows(database, escalations, ITEMS_OF_PEOPLE)}
+    assert {item.state for item in items.values() if item.kind == "clinical"} == {"resolved"}
+    paged = await rows(database, pages, PAGES_OF_PEOPLE)
+    operational = {id for id, item in items.items() if item.kind == "operational"}
+    alarms = [page for page in paged if page.escalation_id in operational]
+    for_drills = [page for page in paged if page.escalation_id not in operational]
+    assert all(page.body.startswith("DRILL. ") for page in for_drills)
+    about_alarms = {page.body for page in alarms}
     for number in (NORAS, SOLS):
-        bodies = [message.body for message in twilio.store.accepted if message.to == number]
+        bodies = {message.body for message in twilio.store.accepted if message.to == number} - about_alarms
         assert all(body.startswith("DRILL. ") for body in bodies)
     stuck = await rows(database, communications, communications.c.status == "claimed")
     assert not stuck
@@ -182,6 +189,7 @@ async def _check(database: Database, twilio: StandIn) -> None:
     pressed = [call for call in await rows(database, page_calls) if call.outcome == "acknowledged"]
     by_call = [event for event in events if event.detail["by"] == "call"]
     assert len(by_call) == len(pressed), "a key was pressed once and counted twice, or never"
+    return Counter(items[page.escalation_id].summary for page in alarms)
 
 
 async def test_rounds_drill_tells_how_soon_each_step_came(nodes_and_url: tuple[list[Served], str], twilio: StandIn, tmp_path: Path) -> None:
