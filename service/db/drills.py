@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlalchemy import (
     Boolean,
     Column,
+    ColumnElement,
     ForeignKey,
     Index,
     Integer,
@@ -21,6 +22,7 @@ from sqlalchemy import (
     Uuid,
     func,
     literal,
+    or_,
     select,
     text,
     update,
@@ -193,11 +195,11 @@ async def passed(connection: AsyncConnection, drill: Drill, answers: str) -> tup
         communications.c.purpose == Purpose.SAFETY,
     )
     handed = select(func.min(attempts.c.ended_at)).join(communications, communications.c.id == attempts.c.communication_id)
-    found[Station.ANSWERED] = await connection.scalar(handed.where(*safety, attempts.c.outcome == "accepted"))
+    found[Station.ANSWERED] = await connection.scalar(handed.where(*safety, _handed(communications)))
     arrived = select(func.min(communications.c.status_at)).where(*safety, communications.c.status == Status.DELIVERED)
     found[Station.HEARD] = await connection.scalar(arrived)
     paged = select(func.min(attempts.c.ended_at)).join(pages, pages.c.id == attempts.c.page_id)
-    found[Station.PAGED] = await connection.scalar(paged.where(pages.c.escalation_id == item.id, attempts.c.outcome == "accepted"))
+    found[Station.PAGED] = await connection.scalar(paged.where(pages.c.escalation_id == item.id, _handed(pages)))
     noted = select(escalation_events.c.at, escalation_events.c.detail).where(
         escalation_events.c.escalation_id == item.id, escalation_events.c.what.in_(["acknowledged", "claimed"])
     )
@@ -210,6 +212,12 @@ async def passed(connection: AsyncConnection, drill: Drill, answers: str) -> tup
     found[Station.FOLLOWED] = await connection.scalar(told)
     how = str(first.detail.get("by", "page")) if first is not None else ""
     return {station: at for station, at in found.items() if at is not None}, item.id, how
+
+
+def _handed(table: Table) -> ColumnElement[bool]:
+    """Whether an attempt's text or page is with the provider: by its answer, or, where that was lost, by its later words."""
+    doubted = attempts.c.outcome.in_(["unknown", "found"]) & table.c.status.in_([Status.ACCEPTED, Status.SENT, Status.DELIVERED])
+    return or_(attempts.c.outcome == "accepted", doubted)
 
 
 async def plans_due(connection: AsyncConnection, now: datetime, limit: int) -> list[DrillPlan]:

@@ -6,15 +6,18 @@ from datetime import time, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import insert, update
 
 from service.actions.climb_ladder import climb_ladder
 from service.actions.do_due_work import do_due_work
 from service.actions.walk_drills import ANSWER, PUT_OFF, WORDS, walk_drills
 from service.db import drills
 from service.db.changes import Changes
+from service.db.communication import attempts, communications
 from service.db.drills import Drill
 from service.db.escalation import escalations, pages
 from service.db.patient import patients
+from service.db.schema import new_id
 from service.domain.communication import Lane
 from service.domain.drill import WITHIN, Station, next_moment, why_not_plan
 from service.domain.schedule import to_local
@@ -72,6 +75,27 @@ async def test_a_drill_pages_with_the_word_drill_and_one_that_misses_a_station_i
     assert 'A drill of team "Team A" failed: no safety text was handed out' in problem.summary
     assert {item.state for item in await house.rows(escalations, escalations.c.kind == "clinical")} == {"resolved"}
     assert await walk_drills(house.database, phone.says, house.clock) == 0
+
+
+@pytest.mark.parametrize(("status", "handed"), [("delivered", True), ("unknown", False)])
+async def test_what_the_provider_took_although_its_answer_was_lost_has_been_handed_out(house: House, status: str, handed: bool) -> None:
+    phone, id = Phone(house), await asked_for(house)
+    await walk_drills(house.database, phone.says, house.clock)
+    await climb(house)
+    now = house.clock.now()
+    common = {"organization_id": house.clinic.organization_id, "number": 1, "started_at": now, "ended_at": now, "outcome": "unknown"}
+    [safety] = await house.sent("safety")
+    tried = [
+        {"id": new_id(now), "communication_id": safety.id, "page_id": None, **common},
+        *({"id": new_id(now), "communication_id": None, "page_id": page.id, **common} for page in await house.rows(pages)),
+    ]
+    async with house.database.transaction() as connection:
+        await connection.execute(insert(attempts), tried)
+        for table in (communications, pages):
+            await connection.execute(update(table).where(table.c.status == "due").values(status=status))
+    await walk_drills(house.database, phone.says, house.clock)
+    reached = (await drill(house, id)).reached
+    assert (Station.ANSWERED in reached, Station.PAGED in reached) == (handed, handed)
 
 
 async def test_a_team_with_a_real_emergency_is_not_drilled(house: House) -> None:
