@@ -165,8 +165,8 @@ async def _check_not_silent(database: Database, drill: Drill, kind: str) -> None
     if drill.result == "passed":
         assert set(drill.reached) == set(Station)
         return
-    failed = await rows(database, escalations, escalations.c.kind == "operational", escalations.c.state != "resolved")
-    assert any("drill" in item.summary.lower() for item in failed), f"{kind}: the drill failed in silence: {drill}"
+    told = await rows(database, escalation_events, escalation_events.c.what.in_(["opened", "again"]))
+    assert any(event.detail.get("drill") == str(drill.id) for event in told), f"{kind}: the drill failed in silence: {drill}"
 
 
 async def _check(database: Database, twilio: StandIn) -> Counter[str]:
