@@ -50,7 +50,7 @@ def die() -> None:
 async def climb(database_url: str, knowledge: Knowledge, now: datetime, death: str, node: str) -> None:
     """One child's life."""
     database = Database.open(database_url, KEYRING)
-    await let_leases_end(database)
+    await let_leases_end(database, now=now)
     await release_leases(database, knowledge, now)
 
     async def handle(connection: AsyncConnection, works: Sequence[Work], at: datetime) -> Mapping[Work, datetime]:

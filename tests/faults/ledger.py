@@ -47,9 +47,13 @@ def by_the_carrier(table: Table) -> ColumnElement[bool]:
     return ~table.c.provider_id.startswith(PREFIX)
 
 
-async def let_leases_end(database: Database, holder: int | None = None) -> None:
-    """Two minutes pass for every claim of the process with this id, which is dead; of every process, while none runs."""
-    over = datetime.now(UTC) - timedelta(seconds=1)
+async def let_leases_end(database: Database, holder: int | None = None, *, now: datetime | None = None) -> None:
+    """Two minutes pass for every claim of the process with this id, which is dead; of every process, while none runs.
+
+    `now`: what a service says whose clock is not the wall's; PostgreSQL has leases by its own clock all the same.
+    """
+    clock = now if now is not None and not database.is_postgresql else datetime.now(UTC)
+    over = clock - timedelta(seconds=1)
     async with database.transaction() as connection:
         for table, column in ((communications, "status"), (pages, "status"), (due_work, "state")):
             theirs = [] if holder is None else [table.c.claimed_by.contains(f":{holder}:")]
