@@ -135,7 +135,9 @@ async def lately(connection: AsyncConnection, organization_id: UUID, limit: int)
 
 async def open_ones(connection: AsyncConnection, now: datetime, limit: int) -> list[Drill]:
     """Drills under way, and those whose time has come, oldest first; locked, those that others hold are passed over."""
-    statement = _WITH_TEAM.where(text("drills.ended_at IS NULL"), drills.c.due_at <= now).order_by(drills.c.due_at).limit(limit)
+    statement = (
+        _WITH_TEAM.where(text("drills.ended_at IS NULL"), drills.c.due_at <= now).order_by(drills.c.due_at, drills.c.id).limit(limit)
+    )
     rows = (await connection.execute(statement.with_for_update(skip_locked=True, key_share=True, of=drills))).all()
     return [_drill(row) for row in rows]
 
