@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import update
@@ -20,6 +20,9 @@ from tests.postgres import run_to_end
 
 Run = Callable[..., Ended]
 PASSWORD = "seven green bicycles"
+TODAY = datetime.now(UTC).date()
+FRIDAY = TODAY + timedelta(days=28 + (4 - TODAY.weekday()) % 7)
+"""After the rota of these tests has begun, which is today."""
 
 
 @pytest.fixture
@@ -44,10 +47,10 @@ def team(run: Run, monkeypatch: pytest.MonkeyPatch) -> Run:
 
 
 def test_who_shows_minute_person_role_channel_and_the_end_of_the_number(team: Run) -> None:
-    ended = team("who", "--team", "Team A", "--at", "2026-12-25 03:00", "--urgency", "emergency")
+    ended = team("who", "--team", "Team A", "--at", f"{FRIDAY} 03:00", "--urgency", "emergency")
     assert ended.code == 0, ended.err
     assert ended.out.splitlines()[:4] == [
-        "Team A, emergency, opened 2026-12-25 03:00",
+        f"Team A, emergency, opened {FRIDAY} 03:00",
         "    +0 min  Fri 03:00  on call     Nora (on call), text + call, ends in 0171",
         "    +5 min  Fri 03:05  backup      Sol (supervisor), text + call, ends in 0173",
         "            WARNING: the team has no back-up",
@@ -56,7 +59,7 @@ def test_who_shows_minute_person_role_channel_and_the_end_of_the_number(team: Ru
 
 
 def test_who_warns_of_a_gap_at_that_time_of_the_clinics_wall_clock(team: Run) -> None:
-    ended = team("who", "--at", "2026-12-25 12:00", "--urgency", "emergency")
+    ended = team("who", "--at", f"{FRIDAY} 12:00", "--urgency", "emergency")
     assert "+0 min  Fri 12:00  on call     Sol (supervisor), text + call" in ended.out
     assert "WARNING: the rota has a gap: no nurse on call" in ended.out
 
@@ -65,7 +68,7 @@ def test_a_ladder_is_set_in_words_and_shown(team: Run) -> None:
     assert team("ladder", "number", "--team", "Team A", "--name", "Night Service", "--number", "2025550198").code == 0
     rungs = ("--rung", "0 on_call text+call", "--rung", "5 staff:sol@example.org call", "--rung", "9 number:Night Service text")
     assert team("ladder", "set", "--team", "Team A", "--urgency", "emergency", *rungs).code == 0
-    out = team("who", "--at", "2026-12-25 03:00", "--urgency", "emergency").out
+    out = team("who", "--at", f"{FRIDAY} 03:00", "--urgency", "emergency").out
     assert "+5 min  Fri 03:05  staff       Sol (staff), call, ends in 0173" in out
     assert "+9 min  Fri 03:09  number      Night Service (number), text, ends in 0198" in out
 
