@@ -51,6 +51,7 @@ async def let_leases_end(database: Database, holder: int | None = None, *, now: 
     """Two minutes pass for every claim of the process with this id, which is dead; of every process, while none runs.
 
     `now`: what a service says whose clock is not the wall's; PostgreSQL has leases by its own clock all the same.
+    Over only just: an alarm goes by how long leases have been over, and pages people.
     """
     clock = now if now is not None and not database.is_postgresql else datetime.now(UTC)
     over = clock - timedelta(seconds=1)
