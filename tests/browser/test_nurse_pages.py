@@ -139,9 +139,32 @@ async def test_the_focus_and_its_row_stay_where_they_are_while_the_list_changes(
     await expect(names).to_have_text(["Chi Chen", "Fay Foster"])
     await expect(claim).to_be_focused()
     assert await claim.bounding_box() == before
-    await bar.press("Enter")
+    await bar.focus()
+    await page.wait_for_timeout(500)  # nobody presses a key the moment the focus has come
+    await expect(bar).to_be_focused()
+    await expect(names).to_have_text(["Chi Chen", "Fay Foster"])
+    await page.keyboard.press("Enter")
     await expect(names).to_have_text(["Ana Alvarez", "Chi Chen", "Fay Foster"])
     await expect(names.first).to_be_focused()
+    await expect(bar).to_be_hidden()
+
+
+async def test_a_bar_that_the_keyboard_has_come_to_stays_and_what_waits_comes_when_it_is_left(
+    open_page: OpenPage, base: str, clinic: Clinic, database: Database
+) -> None:
+    await arrives(database, clinic.chi)
+    page = await open_page()
+    await sign_in(page, base, clinic.nora)
+    await live(page)
+    await page.get_by_role("button", name="Claim: Chi Chen").focus()
+    await arrives(database, clinic.ana, Urgency.EMERGENCY, "Chest pain")
+    await page.get_by_role("button", name="1 new, 1 emergency - show").focus()
+    await arrives(database, clinic.fay, Urgency.ROUTINE)
+    await expect(page.locator("#tab-unclaimed .count")).to_have_text("3")
+    bar = page.locator("#held-show")
+    await expect(bar).to_be_focused()
+    await page.locator("a[href='/queue']").first.focus()
+    await expect(page.locator(".row h2 a")).to_have_text(["Ana Alvarez", "Chi Chen", "Fay Foster"])
     await expect(bar).to_be_hidden()
 
 

@@ -13,8 +13,11 @@
 
   list.addEventListener("pointermove", (event) => { pointed = event.pointerType === "mouse" ? event.target.closest(".row")?.id : null; });
   list.addEventListener("pointerleave", () => { pointed = null; settle(); });
-  list.addEventListener("focusout", () => setTimeout(settle, 200));
+  for (const left of [list, byId("held")]) left.addEventListener("focusout", () => setTimeout(settle, 200));
   byId("held-show").addEventListener("click", () => { pointed = null; asked = true; insert(waiting); });
+
+  // Whoever has come from a row to the bar by keyboard keeps it until it is pressed or left.
+  function choosing() { return !byId("held").hidden && document.activeElement === byId("held-show"); }
 
   function attended() {
     const focused = document.activeElement?.closest?.(".row")?.id;
@@ -43,7 +46,7 @@
     keep(fresh);
     const before = idsOf(list), after = idsOf(fresh);
     announce(rowsOf(fresh));
-    if (attended().some((id) => wouldMove(id, before, after))) return hold(page, before, after);
+    if (choosing() || attended().some((id) => wouldMove(id, before, after))) return hold(page, before, after);
     insert(page);
   }
 
@@ -51,6 +54,7 @@
   function news(page) {
     const rows = rowsOf(page);
     announce(rows);
+    if (rows.length) waiting = null; // older than they are
     const token = document.querySelector("#stay input[name=form_token]")?.value || "";
     let moved = false;
     for (const row of rows) {
@@ -59,7 +63,7 @@
       if (old && old.dataset.order === row.dataset.order) { Idiomorph.morph(old, row.cloneNode(true)); continue; }
       const place = placeOf(row);
       if (place === undefined) continue; // behind the last row of this page
-      if (attended().length && blocks(place)) { held.set(row.id, row.dataset.urgency); waiting = null; continue; }
+      if (attended().length && blocks(place)) { held.set(row.id, row.dataset.urgency); continue; }
       old?.remove();
       if (byId("rows")) byId("rows").insertBefore(row, place);
       else { const fresh = document.createElement("ol"); fresh.id = "rows"; fresh.className = "rows"; fresh.append(row); byId("empty")?.replaceWith(fresh); }
@@ -120,7 +124,7 @@
     say();
   }
 
-  function settle() { if ((waiting || held.size) && !attended().length) insert(waiting); }
+  function settle() { if (!byId("held").hidden && !choosing() && !attended().length) insert(waiting); }
 
   // The title carries what nobody has taken yet.
   function say() {
