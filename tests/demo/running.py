@@ -2,19 +2,25 @@
 
 import asyncio
 import functools
+import logging
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from unittest.mock import patch
 
-from aiohttp import web
+from aiohttp import ClientTimeout, web
 
 from service.commands.serve import listen
 from service.content import load_content
 from service.db.migrate import upgrade
 from service.demo.run import Demo
+from service.telephony.simulator import line
+from service.webhooks import calls
 from tests.patience import PATIENCE_SECONDS
 from tests.postgres import run_to_end
+
+STILL_SECONDS = 1.0
 
 content = functools.cache(load_content)
 """Read once for all tests of a run."""
@@ -39,19 +45,38 @@ def migrate(folder: Path) -> None:
 
 @asynccontextmanager
 async def running_demo(folder: Path) -> AsyncIterator[Demo]:
-    """A demo that answers at `demo.address`; ended and its port freed at the end."""
+    """A demo that answers at `demo.address`; ended and its port freed at the end.
+
+    A call's step may take as long as the tests are patient: they judge what is said, not how fast a busy machine says it. How long a
+    carrier waits is for the tests of webhooks.
+    """
     listener = listen("127.0.0.1", 0)
     demo = Demo(folder, f"http://127.0.0.1:{listener.getsockname()[1]}", content=content())
     migrate(folder)
     await demo.prepare()
     runner = web.AppRunner(demo.app(), access_log=None, shutdown_timeout=1)
     await runner.setup()
+    watch = asyncio.create_task(_tell_stillness())
+    patient = ClientTimeout(total=PATIENCE_SECONDS, connect=PATIENCE_SECONDS)
     try:
-        await web.SockSite(runner, listener).start()
-        yield demo
+        with patch.object(calls, "STEP_SECONDS", PATIENCE_SECONDS), patch.object(line, "_TIMEOUT", patient):
+            await web.SockSite(runner, listener).start()
+            yield demo
     finally:
+        watch.cancel()
         await runner.cleanup()
         listener.close()
+
+
+async def _tell_stillness() -> None:
+    """Logs when this process stood still: a demo that was late for that reason has no fault."""
+    loop = asyncio.get_running_loop()
+    while True:
+        before = loop.time()
+        await asyncio.sleep(STILL_SECONDS)
+        late = loop.time() - before - STILL_SECONDS
+        if late > STILL_SECONDS:
+            logging.getLogger(__name__).warning("the event loop stood still for %.1f s", late)
 
 
 async def until(condition: Callable[[], bool | Awaitable[bool]], what: str) -> None:
