@@ -2,8 +2,8 @@
 
 1. The base model (12 layers) learns the examples. 2. Its first layers, with what they have learned so far, learn them again, told both the
 truth and what the whole model thinks. 3. Thresholds are set on the lines of held_out/, which nothing learns from. 4. The file is written.
-Steps 1 and 2 keep what they learned in build/second_opinion/; delete a file there to take its step again. `--again` takes step 2 again from
-what it had learned, over the lines with all labels and so many of the others (half an hour).
+Steps 1 and 2 keep what they learned in build/second_opinion/; delete a file there to take its step again. `--again` goes on from the file
+that the product has, over the lines with all labels and so many of the others (half an hour).
 Needs the packages of requirements.txt beside this file, in an environment with the project's own (README.md there says how).
 """
 
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from service.content import OPINION, PACKAGE
 from service.replies.opinion import ANSWERS, LEVELS, Opinion, build_opinion
 from tests.second_opinion.examples import Example, examples, held_out, told_held_out
-from tests.second_opinion.export import arrays_of
+from tests.second_opinion.export import arrays_of, learner_of
 from tests.second_opinion.learner import Learner, truth
 from tests.second_opinion.outputs import RANKS, TOLD
 
@@ -36,35 +36,36 @@ WANTED = {"opt_out": (0.87, 0.015), "crisis": (0.8, 0.02), "medication": (0.83, 
 OLD_ONES = 14_000
 """Examples of the urgency alone that --again learns once more beside the others."""
 
+KEPT_OF_BEFORE = 0.3
+"""The share of the weights before in what --again makes."""
+
 
 def main() -> None:
     """Trains what is not trained yet, tells what was reached, writes."""
     parser = argparse.ArgumentParser(prog="python -m tests.second_opinion", description=__doc__.splitlines()[0])
-    parser.add_argument("--only-thresholds", action="store_true", help="set the thresholds anew for what was learned before")
-    parser.add_argument("--again", action="store_true", help="go on learning from what was learned before")
+    parser.add_argument("--only-thresholds", action="store_true", help="set the thresholds of the product's file anew")
+    parser.add_argument("--again", action="store_true", help="go on learning from the product's file")
     arguments = parser.parse_args()
     KEPT.mkdir(parents=True, exist_ok=True)
     given = examples()
     print(f"{len(given)} replies and wordings, {sum(example.rank >= 2 for example in given)} of danger")
-    small = Learner(LAYERS)
-    small_file = KEPT / f"layers{LAYERS}.pt"
-    if arguments.only_thresholds and not small_file.exists():
-        parser.error(f"there is no {small_file}: run it without --only-thresholds first")
-    if not small_file.exists():
-        _learn(small, given, small_file)
-    small.read(small_file)
-    if arguments.again:
-        _learn_again(small, given)
-        small.write(small_file)
-    arrays = arrays_of(small, given)
+    file = PACKAGE / "replies" / "lexicon" / OPINION
+    if arguments.only_thresholds:
+        arrays = dict(np.load(file))
+    else:
+        arrays = arrays_of(_learn_again(given, file) if arguments.again else _learn(given), given)
     arrays.update(_open(len(TOLD)))
     arrays.update(thresholds(build_opinion(arrays), held_out(), told_held_out()))
-    file = PACKAGE / "replies" / "lexicon" / OPINION
     np.savez_compressed(file, **arrays)
     print(f"{file.name}: {file.stat().st_size // 1_000_000} MB")
 
 
-def _learn(small: Learner, given: list[Example], file: Path) -> None:
+def _learn(given: list[Example]) -> Learner:
+    """What the first layers have learned from the truth and from the whole model; from the file that is kept where there is one."""
+    small, file = Learner(LAYERS), KEPT / f"layers{LAYERS}.pt"
+    if file.exists():
+        small.read(file)
+        return small
     wanted, counts = truth(given)
     whole, whole_file = Learner(WHOLE), KEPT / f"layers{WHOLE}.pt"
     if not whole_file.exists():
@@ -75,10 +76,15 @@ def _learn(small: Learner, given: list[Example], file: Path) -> None:
     small.start_from(whole)
     small.learn(given, np.where(counts > 0, TRUTH * wanted + (1 - TRUTH) * thought, thought).astype("f4"), np.ones_like(counts))
     small.write(file)
+    return small
 
 
-def _learn_again(small: Learner, given: list[Example]) -> None:
-    """Everything whose labels are all known, and a part of the rest so that it is not forgotten: told half by what was thought before."""
+def _learn_again(given: list[Example], file: Path) -> Learner:
+    """Everything whose labels are all known, and a part of the rest so that it is not forgotten: told half by what was thought before.
+
+    What comes back lies between the weights before and after, at KEPT_OF_BEFORE: it forgets less, and did best on the lines held out.
+    """
+    small = learner_of(np.load(file))
     whole = [example for example in given if example.told is not None]
     rest = [example for example in given if example.told is None]
     chosen = [rest[place] for place in np.random.default_rng(0).permutation(len(rest))[:OLD_ONES]]
@@ -89,6 +95,8 @@ def _learn_again(small: Learner, given: list[Example]) -> None:
     of_rank[:], old[:] = 1, np.where(of_rank > 0, TRUTH * old + (1 - TRUTH) * thought[:, : len(RANKS)], thought[:, : len(RANKS)])
     small.answer(whole + chosen, wanted, counts)
     small.learn(whole + chosen, wanted, counts)
+    small.take_in(learner_of(np.load(file)), KEPT_OF_BEFORE)
+    return small
 
 
 def _open(answers: int) -> dict[str, NDArray[Any]]:

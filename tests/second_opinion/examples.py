@@ -2,7 +2,7 @@
 
 A line of told/ carries all its labels: "<urgency> <labels> | <reply>", the labels being the outputs of the model (`outputs.py`)
 and some that only look like one: -name (denied or gone), <name (past), @name (somebody else's), ?name (only spoken of), third_party,
-wrong_number. Every TENTH of them is not learned: it sets the thresholds of the answers.
+wrong_number. One in ten was put aside in told_held_out/, in the same form: it is not learned, it sets the thresholds of the answers.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from tests.second_opinion.outputs import OUTPUTS
 from tests.unit.replies.test_sets import BANKS, cases, lines_of
 
 HERE = Path(__file__).parent
-TENTH = 10
 ORDER = {"none": 0, "not_escalated": 0, "same_day": 1, "urgent": 2, "emergency": 3, "unknown": 0}
 
 
@@ -45,8 +44,7 @@ def examples() -> list[Example]:
     """Every open reply, wording and line that is learned from."""
     found = [Example(case["reply"], case["lang"], case["urgency"], "labelled", _labelled(case["labels"])) for case in cases("labelled")]
     found += _of_banks([*BANKS, *sorted((HERE / "lines").glob("*.txt"))])
-    found += _wishes_to_stop() + [line for number, line in enumerate(_told()) if number % TENTH]
-    return found
+    return found + _wishes_to_stop() + _told("told")
 
 
 def held_out() -> list[Example]:
@@ -56,7 +54,7 @@ def held_out() -> list[Example]:
 
 def told_held_out() -> list[Example]:
     """Lines with all their labels that nothing learns from, for the thresholds of the other answers."""
-    return [line for number, line in enumerate(_told()) if not number % TENTH]
+    return _told("told_held_out")
 
 
 def _labelled(labels: dict[str, Any]) -> frozenset[str]:
@@ -69,10 +67,10 @@ def _labelled(labels: dict[str, Any]) -> frozenset[str]:
     return frozenset(found)
 
 
-def _told() -> list[Example]:
+def _told(folder: str) -> list[Example]:
     return [
         Example(reply, file.stem[:2], urgency, file.stem, told)
-        for file in sorted((HERE / "told").glob("*.txt"))
+        for file in sorted((HERE / folder).glob("*.txt"))
         for urgency, told, reply in map(_line, file.read_text(encoding="utf-8").splitlines())
     ]
 

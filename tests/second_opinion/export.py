@@ -1,11 +1,16 @@
-"""What was learned, as the arrays of the file that the product reads: numbers of one byte, and only the pieces of words it may meet."""
+"""What was learned, as the arrays of the file that the product reads, and back.
+
+The file has numbers of one byte, and only the pieces of words that the product may meet.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from service.content import load_lexicon
@@ -13,7 +18,7 @@ from service.replies.opinion import FORMAT, PIECES
 from tests.second_opinion.base_model import LAYER, PREFIX, BaseModel
 from tests.second_opinion.examples import Example
 from tests.second_opinion.learner import Learner
-from tests.second_opinion.outputs import TOLD
+from tests.second_opinion.outputs import OUTPUTS, RANKS, TOLD
 
 SHORT = re.compile(r"\u2581?[a-zA-ZáéíóúüñÁÉÍÓÚÜÑ0-9.,;:!?'\"()/%+\-]{1,3}")
 ROOM = PIECES + 8
@@ -62,6 +67,44 @@ def arrays_of(learner: Learner, examples: list[Example]) -> dict[str, NDArray[An
         parts[f"layer{number}.attention_norm"] = _norm(weights, f"{name}attention.output.LayerNorm")
         parts[f"layer{number}.norm"] = _norm(weights, f"{name}output.LayerNorm")
     return parts
+
+
+def learner_of(arrays: Mapping[str, NDArray[Any]]) -> Learner:
+    """One that knows what such a file says, to go on from; of pieces of words that the file left out, what the base model knows."""
+    learner = Learner(int(arrays["layers"]))
+    base, size = learner.base, learner.base.network.config.hidden_size
+    vocabulary = base.tokenizer.get_vocab(with_added_tokens=False)
+    pieces = bytes(arrays["pieces"]).decode().split("\n")
+    nameless = iter(sorted({base.first, base.last, base.unknown}))
+    weights = base.network.state_dict()
+    rows = torch.tensor([vocabulary[piece] if piece else next(nameless) for piece in pieces])
+    weights["embeddings.word_embeddings.weight"][rows] = torch.tensor(arrays["words"] * arrays["word_scale"][:, None])
+    weights["embeddings.position_embeddings.weight"][:ROOM] = (
+        torch.tensor(arrays["places"]) - weights["embeddings.token_type_embeddings.weight"][0]
+    )
+    _take_norm(weights, "embeddings.LayerNorm", arrays["norm"])
+    for number in range(learner.layers):
+        name = f"encoder.layer.{number}."
+        for part, shorts in (("attention", "qkv"), ("out", ["ao"]), ("inner", ["fi"]), ("outer", ["fo"])):
+            matrix = arrays[f"layer{number}.{part}"] * arrays[f"layer{number}.{part}_scale"]
+            bias = arrays[f"layer{number}.{part}_bias"]
+            for place, short in enumerate(shorts):
+                columns = slice(place * size, (place + 1) * size) if part == "attention" else slice(None)
+                weights[f"{name}{LAYER[short]}.weight"].copy_(torch.tensor(matrix[:, columns].T))
+                weights[f"{name}{LAYER[short]}.bias"].copy_(torch.tensor(bias[columns]))
+        _take_norm(weights, f"{name}attention.output.LayerNorm", arrays[f"layer{number}.attention_norm"])
+        _take_norm(weights, f"{name}output.LayerNorm", arrays[f"layer{number}.norm"])
+    answers = [*RANKS, *bytes(arrays["told"]).decode().split("\n")]
+    places = torch.tensor([OUTPUTS.index(name) for name in answers])
+    with torch.no_grad():
+        learner.head.weight[places] = torch.tensor(arrays["answers"].T.copy())
+        learner.head.bias[places] = torch.tensor(arrays["answers_bias"])
+    return learner
+
+
+def _take_norm(weights: dict[str, torch.Tensor], name: str, norm: NDArray[np.float32]) -> None:
+    weights[f"{name}.weight"].copy_(torch.tensor(norm[0]))
+    weights[f"{name}.bias"].copy_(torch.tensor(norm[1]))
 
 
 def _kept(base: BaseModel, examples: list[Example], vocabulary: dict[str, int]) -> set[int]:
