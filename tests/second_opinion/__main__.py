@@ -36,9 +36,6 @@ WANTED = {"opt_out": (0.87, 0.015), "crisis": (0.8, 0.02), "medication": (0.83, 
 OLD_ONES = 14_000
 """Examples of the urgency alone that --again learns once more beside the others."""
 
-KEPT_OF_BEFORE = 0.3
-"""The share of the weights before in what --again makes."""
-
 
 def main() -> None:
     """Trains what is not trained yet, tells what was reached, writes."""
@@ -80,10 +77,7 @@ def _learn(given: list[Example]) -> Learner:
 
 
 def _learn_again(given: list[Example], file: Path) -> Learner:
-    """Everything whose labels are all known, and a part of the rest so that it is not forgotten: told half by what was thought before.
-
-    What comes back lies between the weights before and after, at KEPT_OF_BEFORE: it forgets less, and did best on the lines held out.
-    """
+    """Everything whose labels are all known, and a part of the rest so that it is not forgotten: told half by what was thought before."""
     small = learner_of(np.load(file))
     whole = [example for example in given if example.told is not None]
     rest = [example for example in given if example.told is None]
@@ -95,7 +89,6 @@ def _learn_again(given: list[Example], file: Path) -> Learner:
     of_rank[:], old[:] = 1, np.where(of_rank > 0, TRUTH * old + (1 - TRUTH) * thought[:, : len(RANKS)], thought[:, : len(RANKS)])
     small.answer(whole + chosen, wanted, counts)
     small.learn(whole + chosen, wanted, counts)
-    small.take_in(learner_of(np.load(file)), KEPT_OF_BEFORE)
     return small
 
 

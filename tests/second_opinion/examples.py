@@ -71,11 +71,11 @@ def _told(folder: str) -> list[Example]:
     return [
         Example(reply, file.stem[:2], urgency, file.stem, told)
         for file in sorted((HERE / folder).glob("*.txt"))
-        for urgency, told, reply in map(_line, file.read_text(encoding="utf-8").splitlines())
+        for urgency, told, reply in map(read_line, file.read_text(encoding="utf-8").splitlines())
     ]
 
 
-def _line(line: str) -> tuple[str, frozenset[str], str]:
+def read_line(line: str) -> tuple[str, frozenset[str], str]:
     """Urgency, outputs and reply of a line of told/. Raises ValueError on a label that is none."""
     labels, _, reply = line.partition(" | ")
     urgency, *more = labels.split()

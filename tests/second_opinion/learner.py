@@ -99,15 +99,6 @@ class Learner:
         self.base.network.load_state_dict({name: weight for name, weight in other.base.network.state_dict().items() if name in own})
         self.head.load_state_dict(other.head.state_dict())
 
-    def take_in(self, other: Learner, share: float) -> None:
-        """Makes every weight the mean of its own and another's of the same form, whose share is given."""
-        for own, others in ((self.base.network, other.base.network), (self.head, other.head)):
-            theirs = others.state_dict()
-            with torch.no_grad():
-                for name, weight in own.state_dict().items():
-                    if weight.is_floating_point():
-                        weight.mul_(1 - share).add_(theirs[name], alpha=share)
-
     def write(self, file: Path) -> None:
         """Keeps what was learned."""
         torch.save({"bm": self.base.network.state_dict(), "head": self.head.state_dict()}, file)
