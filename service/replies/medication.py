@@ -22,6 +22,8 @@ SIDE_EFFECTS = frozenset(
 
 INNER = frozenset({"strong", "weak", "alone", "final", "bare", "first", "telling"})
 """Marks that only this module reads."""
+LEFT_OUT = "left_out"
+"""The mark of a partial dose whose medicines are those that were not taken ("all but the blood thinner")."""
 
 HARMLESS = "harmless"
 """Medicines whose double dose needs no haste, and no place among the risky ones."""
@@ -84,15 +86,19 @@ def medication(
     ]
     reasons = [m for m in matches if m.kind == "missed_reason" and not (m.name in MASKED and any(mask.covers(m) for mask in masks))]
     reasons = [m for m in reasons if not any(other.overlaps(m) for other in elsewhere)]
-    said = _longest([m for m in said if not any(_explained_by(reason, m) for reason in reasons)])
+    every = [m for m in said if not any(_explained_by(reason, m) for reason in reasons)]
+    said = _longest(every)
     answer = _lead(matches, masks, elsewhere) if asked else None
     verdict = _resolve(said, matches, answer, reasons, line, asked=asked)
     if verdict is None:
         return []
-    drugs = _drugs(verdict, said, matches, asked_for if asked else frozenset())
+    left_out = _left_out(every, matches) if verdict.name == "partly" else frozenset()
+    drugs = left_out or _drugs(verdict, matches, asked_for if asked else frozenset())
     span = line.span(verdict.match.first, verdict.match.last)
     drugs -= {HARMLESS} if drugs - {HARMLESS, "all"} else frozenset()
-    marks = drugs | (verdict.marks - INNER)
+    marks = drugs | (verdict.marks - INNER - {LEFT_OUT})
+    if left_out:
+        marks |= {LEFT_OUT}
     found = [Finding(FindingKind.MEDICATION, verdict.name, verdict.rule, span, qualifiers=tuple(sorted(marks)))]
     if {"double", "insulin"} <= marks:
         found.append(Finding(FindingKind.CRISIS, "medical", "medication.insulin_doubled", span))
@@ -224,14 +230,15 @@ def _told_as_past(line: Line, match: Match) -> bool:
     return bool(after & {"yesterday", "ayer", "antier", "anteayer", "monday", "sunday", "lunes", "domingo"})
 
 
-def _drugs(verdict: _Verdict, said: Sequence[Match], matches: Sequence[Match], asked_for: frozenset[str]) -> frozenset[str]:
-    """The kinds of medicine that the verdict is about: those of the reply (beside the words that missed them), else the one asked for."""
-    named = [m for m in matches if m.kind == "drug"]
-    kinds = {m.name for m in named}
-    if verdict.name == "partly":
-        left_out = [m for m in said if m.name == "missed"]
-        near = {d.name for d in named for m in left_out if m.first - 1 <= d.first < m.last + 2}
-        return frozenset((kinds - near) | near)
+def _left_out(said: Sequence[Match], matches: Sequence[Match]) -> frozenset[str]:
+    """The kinds of medicine named in, or right beside, the words that say that they were not taken."""
+    missed = [m for m in said if m.name == "missed" or LEFT_OUT in m.entry.qualifiers]
+    return frozenset(d.name for d in matches if d.kind == "drug" for m in missed if m.first - 1 <= d.first < m.last + 2)
+
+
+def _drugs(verdict: _Verdict, matches: Sequence[Match], asked_for: frozenset[str]) -> frozenset[str]:
+    """The kinds of medicine that the verdict is about: those of the reply, else the one asked for."""
+    kinds = {m.name for m in matches if m.kind == "drug"}
     if verdict.name == "taken" and "double" in verdict.marks:
         return frozenset(kinds or asked_for)
     if not kinds - {HARMLESS}:
