@@ -25,6 +25,9 @@ FAR_IN_LIST = 2
 """After a Spanish "no ... y" the next item follows at once; more words are a new statement ("no quiero mensajes y la herida huele mal")."""
 PARTICIPLES = ("ado", "ido", "cho", "sto", "rto")
 """Before these a Spanish "he" is a verb and no person ("nunca me he desmayado")."""
+IS = frozenset("its es son".split())
+IS_DENIED = IS | frozenset("is isnt aint was wasnt it era fue".split())
+"""Beside a negation these deny that something is so, and a second "is" behind it tells what is."""
 STATES = frozenset("i im ive its".split())
 WOULD = frozenset("will would might could may should can have want need".split())
 """After "if" only a statement begins anew, not "I would" or "I will"."""
@@ -93,6 +96,9 @@ class Clauses:
             return False
         if match.entry.kind == "crisis" and match.first - cue.last > REACH_TO_A_CRISIS:
             return False
+        until = match.last if match.entry.acute else match.first + 1
+        if cue.name == "negated" and any(self._corrected(cue, place) for place in range(cue.last + 1, until)):
+            return False
         for place in range(cue.last, match.first):
             if match.entry.acute and place > cue.last and self._new_subject(cue, place):
                 return False
@@ -117,6 +123,12 @@ class Clauses:
         if word not in NEW_SUBJECTS or self.words[place - 1] in LEADS_ON or (word == "he" and after.endswith(PARTICIPLES)):
             return False
         return cue.name != "hypothetical" or (word in STATES and after not in WOULD)
+
+    def _corrected(self, cue: Match, place: int) -> bool:
+        """ "it isn't phlegm it's blood", "no es reflujo es sangre": the second "is" says what it is instead."""
+        if self.words[place] not in IS or self.words[place - 1] in LEADS_ON:
+            return False
+        return not IS_DENIED.isdisjoint(self.words[max(cue.first - 1, 0) : cue.last + 1])
 
     def _list_goes_on(self, cue: Match, comma: int, match: Match) -> bool:
         """After "no" a comma ends the reach, unless a list runs on: "no fever, cough or chills"."""
